@@ -1,0 +1,37 @@
+//! Builds the guest agent as a static binary and lets the harness carry it: `cargo run` is enough.
+//!
+//! Statically linked against the host's C library: glibc's static archive asks for Linux 3.2, the oldest kernel here.
+
+use std::{env, path::PathBuf, process::Command};
+
+const TARGET: &str = "x86_64-unknown-linux-gnu";
+
+fn main() {
+    let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it"));
+    for watched in ["harness/agent", "harness/protocol", "Cargo.lock"] {
+        println!("cargo:rerun-if-changed={}", root.join(watched).display());
+    }
+    // A target folder of its own: cargo holds the outer one's lock while this runs.
+    let target = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets it")).join("agent");
+    let status = Command::new(env::var_os("CARGO").expect("cargo sets it"))
+        .args(["build", "--quiet", "--locked", "--package=tunelab-agent", "--bin=tunelab-agent"])
+        .args(["--profile=agent", "--target", TARGET])
+        .arg("--manifest-path")
+        .arg(root.join("Cargo.toml"))
+        .arg("--target-dir")
+        .arg(&target)
+        // Flags and wrappers meant for the outer build (coverage, clippy) are not meant for the guest.
+        .env_remove("CARGO_ENCODED_RUSTFLAGS")
+        .env_remove("RUSTC_WRAPPER")
+        .env_remove("RUSTC_WORKSPACE_WRAPPER")
+        .env("RUSTFLAGS", "-C target-feature=+crt-static -C relocation-model=static")
+        .status()
+        .expect("cargo can be started");
+    if !status.success() {
+        panic!(
+            "the guest agent did not build; hint: it needs a static C library (Debian: libc6-dev, Fedora: glibc-static)"
+        );
+    }
+    let agent = target.join(TARGET).join("agent").join("tunelab-agent");
+    println!("cargo:rustc-env=TUNELAB_AGENT={}", agent.display());
+}

@@ -1,0 +1,148 @@
+//! The events: what happened in the guest, one JSON object a line.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// A line of the record. Before the plan starts `at_us` is 0.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Stamped {
+    /// Microseconds of the guest's CLOCK_MONOTONIC since the plan started; under the virtual clock, virtual.
+    pub at_us: u64,
+    #[serde(flatten)]
+    pub event: Event,
+}
+
+/// A closed vocabulary: silence, a second [`Event::Done`] and an unknown word are three different errors.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum Event {
+    /// Deployed, warmed and quiet; waiting for a plan. The machine's state is saved here.
+    Parked {
+        version: u32,
+        kernel: String,
+    },
+    /// The plan was read and understood. Time counts from here.
+    Started {
+        scenario: String,
+        variant: String,
+    },
+    /// Rules, sysctls and processes are in place; traffic begins.
+    Ready,
+    /// Effective value after everything was applied; `None` where this kernel has no such name.
+    Sysctl {
+        name: String,
+        value: Option<String>,
+    },
+    /// A write that the kernel refused or a name it does not have, and what was asked of it.
+    SysctlRefused {
+        name: String,
+        value: String,
+        why: String,
+    },
+    Phase {
+        name: String,
+    },
+    /// One round of one population is over: how its visitors fared.
+    Round {
+        phase: String,
+        round: u32,
+        population: String,
+        visits: Visits,
+    },
+    /// Readings of one probe at one moment. Names carry the probe (`conntrack.count`) and the unit where there is one (`_bytes`).
+    Sample {
+        values: BTreeMap<String, u64>,
+    },
+    /// The conntrack table refused entries since the last look: `drop` of /proc/net/stat/nf_conntrack rose by so many.
+    TableFull {
+        drops: u64,
+    },
+    /// A line of the kernel's log written since the plan started, without its time stamp.
+    Log {
+        level: u8,
+        text: String,
+    },
+    /// What the entries of one population's addresses did, over the whole run.
+    Entries(Entries),
+    /// The plan is done; nothing follows.
+    Done,
+    /// The plan cannot go on; nothing follows.
+    Failed {
+        what: String,
+        hint: Option<String>,
+    },
+}
+
+/// How visitors fared; each is counted once, in `served` or by what first went wrong.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Visits {
+    /// Got every answer asked for.
+    pub served: u64,
+    /// No connection within the visitor's patience: SYNs vanish.
+    pub connect_timeout: u64,
+    /// Connected, but no (whole) answer within the patience.
+    pub answer_timeout: u64,
+    /// RST, when connecting or later.
+    pub reset: u64,
+    /// Closed by the server before the answer was whole.
+    pub closed: u64,
+    /// An answer other than 2xx, such as nginx's 502.
+    pub error_status: u64,
+    /// The visitor's own side could not (EADDRNOTAVAIL, EMFILE, ENOBUFS, EPERM).
+    pub local_error: u64,
+}
+
+impl Visits {
+    pub fn refused(&self) -> u64 {
+        self.total() - self.served
+    }
+
+    pub fn total(&self) -> u64 {
+        self.served
+            + self.connect_timeout
+            + self.answer_timeout
+            + self.reset
+            + self.closed
+            + self.error_status
+            + self.local_error
+    }
+}
+
+impl std::ops::AddAssign for Visits {
+    fn add_assign(&mut self, other: Self) {
+        self.served += other.served;
+        self.connect_timeout += other.connect_timeout;
+        self.answer_timeout += other.answer_timeout;
+        self.reset += other.reset;
+        self.closed += other.closed;
+        self.error_status += other.error_status;
+        self.local_error += other.local_error;
+    }
+}
+
+/// Conntrack entries of one population, followed by ctnetlink.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Entries {
+    pub population: String,
+    /// Entries created.
+    pub created: u64,
+    /// Of these, by an ACK without a SYN before it (`nf_conntrack_tcp_loose`).
+    pub picked_up: u64,
+    /// Entries still unexpired at the end.
+    pub alive_at_end: u64,
+    /// From creation to expiry of the entry that lived longest, in milliseconds. Expiry is when its timer ran out,
+    /// not when the kernel's gc came by. For an entry alive at the end: when its timer will run out.
+    pub longest_life_ms: u64,
+    /// The state that entry was in last, by the kernel's name: `ESTABLISHED`, `TIME_WAIT`.
+    pub longest_state: String,
+    /// Lives in milliseconds of all entries, by the last state: shortest, median, longest.
+    pub lives_by_state: BTreeMap<String, Lives>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lives {
+    pub entries: u64,
+    pub shortest_ms: u64,
+    pub median_ms: u64,
+    pub longest_ms: u64,
+}

@@ -1,0 +1,33 @@
+//! What host and guest agree on: the [`Plan`] that goes in, the [`Event`]s that come out, where
+//! files lie in the guest, and the version of all of it.
+//!
+//! A plan is one line of JSON on the virtio-serial port [`PLAN_PORT`]; events are one JSON object a
+//! line on [`EVENT_PORT`]. Nothing else crosses between "continue" and "done".
+
+mod event;
+mod plan;
+mod subnet;
+
+pub use event::*;
+pub use plan::*;
+pub use subnet::Subnet;
+
+/// Raised whenever a plan or an event changes its meaning; the agent refuses a plan of another one.
+pub const VERSION: u32 = 1;
+
+/// Name of the virtio-serial port on which the agent reads its plan.
+pub const PLAN_PORT: &str = "tunelab.plan";
+/// Name of the virtio-serial port on which the agent writes its events.
+pub const EVENT_PORT: &str = "tunelab.events";
+
+/// Where things lie in the guest. All of it is tmpfs: nothing is read from a disk during a run.
+pub mod guest {
+    /// Everything of ours.
+    pub const HOME: &str = "/run/tunelab";
+    /// The agent binary as deployed over SSH.
+    pub const AGENT: &str = "/run/tunelab/agent";
+    /// The scenario's own files as deployed over SSH, by their names in the scenario's folder.
+    pub const FILES: &str = "/run/tunelab/files";
+    /// Pid of the process that keeps the vCPU from idling while the host talks to the guest.
+    pub const SPINNER_PID: &str = "/run/tunelab/spinner.pid";
+}

@@ -1,0 +1,226 @@
+//! The plan: everything the agent does in one run, decided before the machine continues.
+
+use crate::Subnet;
+use serde::{Deserialize, Serialize};
+use std::net::Ipv4Addr;
+
+/// One variant of one scenario, ready to execute. Paths are guest paths.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    /// [`crate::VERSION`] of who wrote it.
+    pub version: u32,
+    pub scenario: String,
+    pub variant: String,
+    /// Seeds every choice the agent makes: order and jitter of visitors, payloads.
+    pub seed: u64,
+    pub server: Server,
+    pub upstreams: Vec<Upstream>,
+    pub populations: Vec<Population>,
+    pub probes: Vec<Probe>,
+    pub phases: Vec<Phase>,
+}
+
+/// The machine under test: the guest's first network namespace.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Server {
+    /// The address visitors talk to; on `lo`, so that every population reaches it by its own link.
+    pub address: Ipv4Addr,
+    /// Forward between populations and upstreams (`net.ipv4.ip_forward`).
+    pub forward: bool,
+    /// Kernel modules to load before rules and sysctls, for example `nf_conntrack`. A built-in one is fine.
+    pub modules: Vec<ModuleLoad>,
+    /// Rules in iptables-save format, loaded before the sysctls (conntrack's exist only once a rule needs it).
+    pub rules: Option<String>,
+    /// sysctl.d files, applied in order.
+    pub sysctl_files: Vec<String>,
+    /// Single sysctls, applied after the files.
+    pub sysctls: Vec<Sysctl>,
+    /// sysctls whose effective value is reported in [`crate::Event::Sysctl`] once everything is applied.
+    pub report_sysctls: Vec<String>,
+    /// limits.d file; its `nofile` applies to nginx and the backends started by the agent.
+    pub limits: Option<String>,
+    pub nginx: Option<String>,
+    pub backends: Vec<Backend>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModuleLoad {
+    pub name: String,
+    /// As `modprobe` takes them: `hashsize=1024`.
+    pub parameters: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sysctl {
+    /// Dotted, the kernel's own name.
+    pub name: String,
+    pub value: String,
+    /// A name that does not exist on this kernel ends the run if true; else it is an outcome ("not on this kernel").
+    pub required: bool,
+}
+
+/// A process behind nginx.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Backend {
+    pub name: String,
+    pub listen: Listen,
+    /// Closes after each answer (HTTP/1.0) or keeps the connection (HTTP/1.1).
+    pub keep_alive: bool,
+    /// Length of the accept queue asked for in listen(2).
+    pub backlog: u32,
+    /// Time from request to answer.
+    pub answer_after_us: u64,
+    /// Pause between two accept(2) calls; 0 accepts at once.
+    pub accept_every_us: u64,
+    pub body_bytes: u64,
+    /// Requests whose path starts so are never answered (long poll).
+    pub hold_path: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Listen {
+    Unix(String),
+    Tcp(std::net::SocketAddrV4),
+}
+
+/// Something in a namespace of its own that the server forwards to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Upstream {
+    pub name: String,
+    pub address: Ipv4Addr,
+    pub port: u16,
+    /// Answers each request with so many bytes; the connection then stays open and silent.
+    pub body_bytes: u64,
+}
+
+/// Visitors of one kind: a namespace, a link to the server and a subnet of source addresses.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Population {
+    pub name: String,
+    /// Source addresses, taken one after the other: one visitor, one address. For example `10.1.0.0/16`.
+    pub subnet: Subnet,
+    /// `None`: the server's own address.
+    pub target: Option<Ipv4Addr>,
+    pub port: u16,
+    pub link: Link,
+    pub visit: Visit,
+}
+
+/// What the network between this population and the server does, each way.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Link {
+    pub delay_us: u64,
+    /// Of a million packets.
+    pub loss_ppm: u32,
+}
+
+/// What one visitor does.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Visit {
+    pub http: Http,
+    /// Sends `Connection: keep-alive` or `close` explicitly where it differs from the version's default.
+    pub keep_alive: bool,
+    /// Requested one after the other on the one connection.
+    pub paths: Vec<String>,
+    /// Pause between two requests.
+    pub pause_us: u64,
+    /// Gives up after so long without a connection or an answer.
+    pub patience_us: u64,
+    pub leave: Leave,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Http {
+    #[serde(rename = "1.0")]
+    V1_0,
+    #[serde(rename = "1.1")]
+    V1_1,
+}
+
+/// How a visitor leaves. After `Vanish` and the late ones its address answers nothing any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Leave {
+    /// The client sends the first FIN.
+    ClientCloses,
+    /// The server sends the first FIN (HTTP/1.0 style), the client answers with its own.
+    ServerCloses,
+    /// The client sends RST.
+    Reset,
+    /// Gone without FIN or RST. `after_request`: does not wait for the answer to the last request.
+    Vanish { after_request: bool },
+    /// The server closes first; then the network delivers a second copy of an old packet.
+    LateDuplicate { of: Duplicate, after_us: u64 },
+    /// Stays connected until the run ends.
+    Stay,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Duplicate {
+    /// A pure ACK of the connection's middle (the one that completed the handshake).
+    Ack,
+    /// The segment that carried the first request.
+    Request,
+}
+
+/// A stretch of the run: rounds of traffic, evenly spaced.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Phase {
+    pub name: String,
+    /// Rounds, at least 1. A phase of pure waiting has one round without traffic.
+    pub rounds: u32,
+    /// From the start of one round to the start of the next; the phase lasts `rounds * every_us`.
+    pub every_us: u64,
+    pub traffic: Vec<Traffic>,
+}
+
+/// Visitors of one population in each round.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Traffic {
+    pub population: String,
+    pub visitors: u32,
+    /// From the round's start to the first visitor.
+    pub after_us: u64,
+    /// Between two visitors' arrivals.
+    pub spacing_us: u64,
+    /// At most so many at once; 0 is no limit.
+    pub concurrency: u32,
+}
+
+/// Something looked at again and again. Probes due at a round's start are read before its traffic.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Probe {
+    pub kind: ProbeKind,
+    pub every_us: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ProbeKind {
+    /// `nf_conntrack_count`, `nf_conntrack_max` and the counters of /proc/net/stat/nf_conntrack.
+    Conntrack,
+    /// Follows every conntrack entry from birth to expiry by ctnetlink, by population.
+    ConntrackEntries,
+    /// /proc/net/sockstat: sockets in use, orphans, TIME_WAIT.
+    Sockets,
+    /// TcpExt and IpExt counters of /proc/net/netstat and /proc/net/snmp that moved.
+    Netstat,
+    /// The kernel's log, line by line, as it is written.
+    KernelLog,
+    /// MemAvailable, Slab.
+    Memory,
+}

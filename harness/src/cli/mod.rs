@@ -1,0 +1,5 @@
+//! To come.
+
+pub fn main() -> std::process::ExitCode {
+    std::process::ExitCode::SUCCESS
+}

@@ -1,0 +1,108 @@
+//! What happens, as it happens: one enum, told by the engine, read by whoever prints or draws.
+
+use std::{fmt, sync::Arc, time::Duration};
+use tokio::sync::mpsc;
+use tunelab_protocol::Stamped;
+
+/// Which run a piece of the story belongs to.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RunName {
+    pub scenario: String,
+    pub image: String,
+    pub variant: String,
+    pub seed: u64,
+    /// From 1; above 1 only with `--repeat`.
+    pub repeat: u32,
+}
+
+impl fmt::Display for RunName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{} on {}", self.scenario, self.variant, self.image)?;
+        if self.repeat > 1 { write!(f, " #{}", self.repeat) } else { Ok(()) }
+    }
+}
+
+#[derive(Debug, Clone)]
+pub enum Story {
+    /// One line worth knowing: what was installed, why KVM is not used, what was swept, what was rebuilt.
+    Notice(String),
+    /// A step of over a second begins. `what` identifies it until its `StepDone`.
+    Step {
+        what: String,
+    },
+    /// How far the step is, 0 to 1 where known, and what it is at.
+    StepProgress {
+        what: String,
+        fraction: Option<f64>,
+        detail: String,
+    },
+    StepDone {
+        what: String,
+        took: Duration,
+    },
+    RunStarted {
+        run: Arc<RunName>,
+        total_virtual: Duration,
+    },
+    /// An event of the guest, as it arrives.
+    RunEvent {
+        run: Arc<RunName>,
+        event: Stamped,
+    },
+    RunEnded {
+        run: Arc<RunName>,
+        wall: Duration,
+        error: Option<String>,
+    },
+}
+
+/// Tells a story to whoever listens; nobody listening is fine.
+#[derive(Debug, Clone)]
+pub struct Teller(Option<mpsc::UnboundedSender<Story>>);
+
+impl Teller {
+    pub fn new() -> (Self, mpsc::UnboundedReceiver<Story>) {
+        let (tx, rx) = mpsc::unbounded_channel();
+        (Teller(Some(tx)), rx)
+    }
+
+    pub fn silent() -> Self {
+        Teller(None)
+    }
+
+    pub fn tell(&self, story: Story) {
+        if let Some(tx) = &self.0 {
+            let _ = tx.send(story);
+        }
+    }
+
+    pub fn notice(&self, line: impl Into<String>) {
+        self.tell(Story::Notice(line.into()));
+    }
+
+    /// Begins a step; it ends when the guard is dropped.
+    #[must_use]
+    pub fn step(&self, what: impl Into<String>) -> StepGuard {
+        let what = what.into();
+        self.tell(Story::Step { what: what.clone() });
+        StepGuard { teller: self.clone(), what, since: std::time::Instant::now() }
+    }
+}
+
+pub struct StepGuard {
+    teller: Teller,
+    what: String,
+    since: std::time::Instant,
+}
+
+impl StepGuard {
+    pub fn progress(&self, fraction: Option<f64>, detail: impl Into<String>) {
+        self.teller.tell(Story::StepProgress { what: self.what.clone(), fraction, detail: detail.into() });
+    }
+}
+
+impl Drop for StepGuard {
+    fn drop(&mut self) {
+        self.teller.tell(Story::StepDone { what: self.what.clone(), took: self.since.elapsed() });
+    }
+}
