@@ -1,0 +1,199 @@
+//! SSH into a guest, while deploying: `ssh2` behind one small type that never blocks the runtime or waits for ever.
+
+use super::Keys;
+use crate::error::{Context, Error, Result};
+use ssh2::{MethodType, Session};
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+/// What OpenSSH 5.9 has too; the first of each that both sides know is used. Elliptic curves and AES in counter mode
+/// are also what an emulated CPU does fastest.
+const ALGORITHMS: [(MethodType, &str); 6] = [
+    (MethodType::Kex, "ecdh-sha2-nistp256"),
+    (MethodType::HostKey, "ecdsa-sha2-nistp256"),
+    (MethodType::CryptCs, "aes128-ctr"),
+    (MethodType::CryptSc, "aes128-ctr"),
+    (MethodType::MacCs, "hmac-sha1,hmac-sha2-256"),
+    (MethodType::MacSc, "hmac-sha1,hmac-sha2-256"),
+];
+/// For one handshake or one answer of sshd; an emulated guest takes a second.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// For sshd's first line, once the connection is made; until sshd listens, nothing comes, or the connection closes.
+const BANNER: Duration = Duration::from_secs(2);
+/// Between two attempts.
+const PAUSE: Duration = Duration::from_millis(50);
+/// Of a failed command's stderr, this much is told.
+const STDERR_END: usize = 600;
+
+/// A login as root. Cheap to clone; the connection carries one command at a time.
+#[derive(Clone)]
+pub struct Ssh(Arc<Mutex<Session>>);
+
+/// What a command that ended with status 0 wrote.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Output {
+    pub stdout: Vec<u8>,
+    pub stderr: Vec<u8>,
+}
+
+impl Ssh {
+    /// Logs in, trying until `limit` is over; the host must prove to have the host key of `keys`, to the bit.
+    ///
+    /// Run it under [`crate::vm::Machine::while_alive`]: a guest that died is no reason to wait.
+    pub async fn connect(port: u16, keys: &Keys, limit: Duration) -> Result<Self> {
+        let (user, host) = (keys.user_key()?, keys.host_blob()?);
+        blocking(move || {
+            let deadline = Instant::now() + limit;
+            let stream = wait_for_banner(port, deadline)
+                .map_err(|last| Error::guest(format!("no SSH in the guest within {limit:?}: {last}")))?;
+            log_in(stream, &user, &host)
+        })
+        .await
+    }
+
+    /// Runs `command` by root's shell. A status other than 0 is an error.
+    pub async fn run(&self, command: impl Into<String>, limit: Duration) -> Result<Output> {
+        self.exec(command.into(), Vec::new(), limit).await
+    }
+
+    /// Writes a file, by way of a temporary name: whoever sees it sees all of it.
+    pub async fn upload(&self, path: &str, mode: u32, bytes: Vec<u8>, limit: Duration) -> Result<()> {
+        let path = quote(path);
+        let command = format!("cat > {path}.part && chmod {mode:o} {path}.part && mv -f {path}.part {path}");
+        self.exec(command, bytes, limit).await.map(drop)
+    }
+
+    async fn exec(&self, command: String, stdin: Vec<u8>, limit: Duration) -> Result<Output> {
+        let session = self.0.clone();
+        blocking(move || {
+            let session = session.lock().unwrap_or_else(|e| e.into_inner());
+            let done = Deadline::new(&session, limit).exec(&command, &stdin);
+            let (status, output) = done.guest(|| format!("lost the guest while running `{}`", shown(&command)))?;
+            if status == 0 { Ok(output) } else { Err(failed(&command, status, &output.stderr)) }
+        })
+        .await
+    }
+}
+
+/// Connects until something answers like an SSH server. On failure: what happened last.
+fn wait_for_banner(port: u16, deadline: Instant) -> Result<TcpStream, String> {
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    loop {
+        let last = match banner(address) {
+            Ok(stream) => return Ok(stream),
+            Err(e) => e.to_string(),
+        };
+        if Instant::now() > deadline {
+            return Err(last);
+        }
+        std::thread::sleep(PAUSE);
+    }
+}
+
+/// QEMU accepts the connection whether or not the guest does: only the guest's first byte proves that it is there.
+fn banner(address: SocketAddr) -> std::io::Result<TcpStream> {
+    let stream = TcpStream::connect_timeout(&address, BANNER)?;
+    stream.set_read_timeout(Some(BANNER))?;
+    match stream.peek(&mut [0]) {
+        Ok(0) => Err(std::io::Error::new(std::io::ErrorKind::ConnectionReset, "the connection was closed")),
+        Ok(_) => Ok(stream),
+        Err(_) => Err(std::io::Error::new(std::io::ErrorKind::TimedOut, "nothing answers on the guest's port 22")),
+    }
+}
+
+fn log_in(stream: TcpStream, user_key: &str, host_blob: &[u8]) -> Result<Ssh> {
+    let failed = |what: &'static str| move || format!("SSH to the guest failed: {what}");
+    stream.set_read_timeout(None).and_then(|()| stream.set_nodelay(true)).host(failed("socket"))?;
+    let mut session = Session::new().host(failed("no session"))?;
+    session.set_timeout(millis(PATIENCE));
+    for (method, names) in ALGORITHMS {
+        session.method_pref(method, names).host(failed("algorithms"))?;
+    }
+    session.set_tcp_stream(stream);
+    session.handshake().guest(failed("handshake"))?;
+    match session.host_key() {
+        Some((key, _)) if key == host_blob => {}
+        _ => return Err(Error::guest("SSH to the guest failed: it is not the host we made the key for")),
+    }
+    session.userauth_pubkey_memory("root", None, user_key, None).guest(failed("root's key was not accepted"))?;
+    Ok(Ssh(Arc::new(Mutex::new(session))))
+}
+
+/// One command's conversation, all of it within a limit.
+struct Deadline<'a> {
+    session: &'a Session,
+    end: Instant,
+}
+
+impl<'a> Deadline<'a> {
+    fn new(session: &'a Session, limit: Duration) -> Self {
+        Deadline { session, end: Instant::now() + limit }
+    }
+
+    /// Each blocking call of libssh2 may take what is left.
+    fn arm(&self) -> std::io::Result<()> {
+        let left = self.end.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(std::io::Error::new(std::io::ErrorKind::TimedOut, "it took too long"));
+        }
+        self.session.set_timeout(millis(left));
+        Ok(())
+    }
+
+    fn exec(&self, command: &str, stdin: &[u8]) -> std::io::Result<(i32, Output)> {
+        self.arm()?;
+        let mut channel = self.session.channel_session()?;
+        channel.exec(command)?;
+        for chunk in stdin.chunks(1 << 16) {
+            self.arm()?;
+            channel.write_all(chunk)?;
+        }
+        self.arm()?;
+        channel.send_eof()?;
+        // What our commands write to stderr fits into the channel's window, so reading one after the other is safe.
+        let output = Output { stdout: self.read_all(&mut channel)?, stderr: self.read_all(&mut channel.stderr())? };
+        self.arm()?;
+        channel.wait_close()?;
+        Ok((channel.exit_status()?, output))
+    }
+
+    fn read_all(&self, from: &mut impl Read) -> std::io::Result<Vec<u8>> {
+        let mut all = Vec::new();
+        let mut buffer = vec![0; 1 << 15];
+        loop {
+            self.arm()?;
+            match from.read(&mut buffer)? {
+                0 => return Ok(all),
+                n => all.extend_from_slice(&buffer[..n]),
+            }
+        }
+    }
+}
+
+fn failed(command: &str, status: i32, stderr: &[u8]) -> Error {
+    let said = String::from_utf8_lossy(&stderr[stderr.len().saturating_sub(STDERR_END)..]);
+    let said = said.trim();
+    let told = if said.is_empty() { String::new() } else { format!(": {said}") };
+    Error::guest(format!("`{}` ended with status {status} in the guest{told}", shown(command)))
+}
+
+/// Enough of a command to know it again.
+fn shown(command: &str) -> String {
+    let line = command.lines().next().unwrap_or_default();
+    if line.chars().count() > 120 { line.chars().take(117).collect::<String>() + "..." } else { line.to_owned() }
+}
+
+/// As one word of a shell.
+fn quote(word: &str) -> String {
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+fn millis(duration: Duration) -> u32 {
+    u32::try_from(duration.as_millis()).unwrap_or(u32::MAX).max(1)
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    tokio::task::spawn_blocking(work).await.host(|| "talking to the guest was interrupted".into())?
+}

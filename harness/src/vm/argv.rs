@@ -1,0 +1,202 @@
+//! The QEMU command line, from small pure functions. Each says why its words are there.
+
+use super::spec::{Accel, MachineSpec, RootDisk, Shape};
+use std::ffi::OsString;
+use std::os::fd::RawFd;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::Path;
+use tunelab_protocol::{EVENT_PORT, PLAN_PORT};
+
+/// The guest's day zero. Fixed: a run shall not depend on the day it is made.
+const EPOCH: &str = "2026-01-01T00:00:00";
+
+/// What a run owns of its machine: files and inherited file descriptors.
+#[derive(Debug, Clone)]
+pub struct Wiring<'a> {
+    /// Written by QEMU: ttyS0.
+    pub console: &'a Path,
+    /// Written by QEMU: the record.
+    pub events: &'a Path,
+    /// Our ends are sockets whose other ends QEMU inherits: no path, no length limit, nothing left on disk.
+    pub qmp: RawFd,
+    pub plan: RawFd,
+    pub start: Start,
+}
+
+/// How the guest comes to life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    Boot,
+    /// From a state file that is handed over by QMP (`migrate-incoming`), and then stopped.
+    Restore,
+}
+
+/// All of it, without the program's name.
+pub fn command_line(spec: &MachineSpec, wiring: &Wiring) -> Vec<OsString> {
+    [
+        nothing_by_default(),
+        accelerator(&spec.shape),
+        machine(&spec.shape),
+        kernel(spec, wiring.start),
+        root_disk(&spec.root),
+        network(wiring.start),
+        console(wiring.console),
+        ports(wiring),
+        qmp(wiring.qmp),
+        end_of_life(),
+        start(wiring.start),
+        sandbox(),
+    ]
+    .concat()
+}
+
+/// Only what is asked for: no devices, windows or configuration files of the host.
+fn nothing_by_default() -> Vec<OsString> {
+    words(["-nodefaults", "-no-user-config", "-display", "none"])
+}
+
+/// Who runs the guest and by which clock. `sleep=off` lets an idle guest leap; `clock=vm` ties its calendar to it.
+fn accelerator(shape: &Shape) -> Vec<OsString> {
+    match shape.accel {
+        Accel::VirtualClock { shift } => words([
+            "-accel".into(),
+            "tcg,thread=single".into(),
+            "-icount".into(),
+            format!("shift={shift},sleep=off"),
+            "-rtc".into(),
+            format!("base={EPOCH},clock=vm"),
+            "-seed".into(),
+            shape.seed.to_string(),
+        ]),
+        Accel::WallTcg => words(["-accel", "tcg", "-rtc", "base=utc"]),
+        Accel::WallKvm => words(["-accel", "kvm", "-rtc", "base=utc"]),
+    }
+}
+
+/// q35 without what costs exits or start-up time; under icount it idles far cheaper than `microvm`.
+///
+/// TCG's `max` is the same CPU on every host, and has RDRAND, which `-seed` makes repeatable; five-level page tables
+/// only make every TLB miss dearer.
+fn machine(shape: &Shape) -> Vec<OsString> {
+    let cpu = if shape.accel == Accel::WallKvm { "host" } else { "max,la57=off" };
+    words([
+        "-machine".into(),
+        "q35,usb=off,smbus=off,sata=off,vmport=off".into(),
+        "-cpu".into(),
+        cpu.into(),
+        "-smp".into(),
+        shape.cpus.to_string(),
+        "-m".into(),
+        format!("{}M", shape.memory_mb),
+    ])
+}
+
+/// Direct kernel boot. A restore has the initrd's contents in its memory already; the kernel's option ROM is part of
+/// the machine and must be there again.
+fn kernel(spec: &MachineSpec, start: Start) -> Vec<OsString> {
+    let mut argv = vec!["-kernel".into(), spec.kernel.clone().into()];
+    if start == Start::Boot {
+        argv.extend(["-initrd".into(), spec.initrd.clone().into()]);
+        argv.extend(["-append".into(), kernel_command_line(spec).into()]);
+    }
+    argv
+}
+
+/// What pays on every kernel: no calibration against a clock that leaps, no watchdogs that wake an idle guest, a panic
+/// that ends QEMU at once.
+pub fn kernel_command_line(spec: &MachineSpec) -> String {
+    let mut line =
+        vec!["console=ttyS0", "quiet", "panic=-1", "oops=panic", "mitigations=off", "nowatchdog", "net.ifnames=0"];
+    if spec.shape.accel.is_virtual() {
+        line.extend(["tsc=reliable", "no_timer_check", "tunelab.spin"]);
+    }
+    line.extend(spec.cmdline.iter().map(String::as_str));
+    line.join(" ")
+}
+
+/// The root disk as `/dev/vda`. `ioeventfd=off` here and below: the queue is served in the vCPU's own exit, not by the
+/// main loop whenever the host gets round to it.
+fn root_disk(root: &RootDisk) -> Vec<OsString> {
+    let node = match root {
+        RootDisk::ReadOnly(path) => serde_json::json!({
+            "node-name": "root", "driver": "raw", "read-only": true,
+            "file": { "driver": "file", "filename": path, "read-only": true },
+        }),
+        RootDisk::Overlay(path) => serde_json::json!({
+            "node-name": "root", "driver": "qcow2",
+            "file": { "driver": "file", "filename": path },
+        }),
+    };
+    words(["-blockdev".into(), node.to_string(), "-device".into(), "virtio-blk-pci,drive=root,ioeventfd=off".into()])
+}
+
+/// User-mode network that leads nowhere (`restrict`); while deploying, one port for SSH, which QEMU picks (port 0), so
+/// that two machines cannot race for one.
+fn network(start: Start) -> Vec<OsString> {
+    let forward = match start {
+        Start::Boot => ",hostfwd=tcp:127.0.0.1:0-:22",
+        Start::Restore => "",
+    };
+    words([
+        "-netdev".into(),
+        format!("user,id=net,restrict=on,ipv6=off{forward}"),
+        "-device".into(),
+        "virtio-net-pci,netdev=net,ioeventfd=off,romfile=".to_string(),
+    ])
+}
+
+/// ttyS0 into a file. An ISA serial port is synchronous by nature: writing to it takes no host time that shows.
+fn console(path: &Path) -> Vec<OsString> {
+    vec!["-chardev".into(), chardev_file("console", path), "-device".into(), "isa-serial,chardev=console".into()]
+}
+
+/// The plan in, the events out. QEMU writes the record itself: a slow harness cannot hold the guest up.
+fn ports(wiring: &Wiring) -> Vec<OsString> {
+    vec![
+        "-device".into(),
+        "virtio-serial-pci,id=ports,max_ports=4,ioeventfd=off".into(),
+        "-chardev".into(),
+        format!("socket,id=plan,fd={}", wiring.plan).into(),
+        "-device".into(),
+        format!("virtserialport,bus=ports.0,nr=1,chardev=plan,name={PLAN_PORT}").into(),
+        "-chardev".into(),
+        chardev_file("events", wiring.events),
+        "-device".into(),
+        format!("virtserialport,bus=ports.0,nr=2,chardev=events,name={EVENT_PORT}").into(),
+    ]
+}
+
+fn qmp(fd: RawFd) -> Vec<OsString> {
+    words(["-chardev".into(), format!("socket,id=qmp,fd={fd}"), "-mon".into(), "chardev=qmp,mode=control".into()])
+}
+
+/// A guest that reboots (after a panic: at once, by `panic=-1`) ends QEMU, which is what is waited for.
+fn end_of_life() -> Vec<OsString> {
+    words(["-no-reboot"])
+}
+
+/// A restored machine waits: for its state, then for the plan.
+fn start(start: Start) -> Vec<OsString> {
+    match start {
+        Start::Boot => vec![],
+        Start::Restore => words(["-S", "-incoming", "defer"]),
+    }
+}
+
+/// QEMU needs to start nothing and to become nobody: a guest that breaks out finds little.
+fn sandbox() -> Vec<OsString> {
+    words(["-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"])
+}
+
+/// QEMU splits these options at commas; a doubled comma is one of the path's own.
+fn chardev_file(id: &str, path: &Path) -> OsString {
+    let mut option = format!("file,id={id},path=").into_bytes();
+    for byte in path.as_os_str().as_bytes() {
+        option.extend(std::iter::repeat_n(*byte, if *byte == b',' { 2 } else { 1 }));
+    }
+    OsString::from_vec(option)
+}
+
+fn words<S: Into<OsString>>(words: impl IntoIterator<Item = S>) -> Vec<OsString> {
+    words.into_iter().map(Into::into).collect()
+}

@@ -1,0 +1,63 @@
+//! The ways a machine can die, each its own case, and what a stranger is told about it.
+
+use super::console;
+use crate::error::Error;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
+use std::time::Duration;
+
+/// Lines of the console that go into a message.
+const LAST_LINES: usize = 12;
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Death {
+    #[error("the guest's kernel panicked: {0}")]
+    Panic(String),
+    #[error("the guest's kernel broke: {0}")]
+    Oops(String),
+    #[error("the guest powered itself off")]
+    PoweredOff,
+    #[error("the guest rebooted, which none of ours does")]
+    Rebooted,
+    #[error("the guest hangs: the vCPU runs with interrupts off at rip={rip:#x}")]
+    Deaf { rip: u64 },
+    #[error("the guest has said nothing for {0:?}")]
+    Silent(Duration),
+    #[error("QEMU stopped the guest by itself (`{0}`)")]
+    Stopped(String),
+    #[error("QEMU was killed by signal {0}")]
+    Killed(i32),
+    #[error("QEMU exited with status {0}")]
+    Exited(i32),
+    #[error("no room left in `{}` ({free_mb} MB free): QEMU cannot write what the guest says", dir.display())]
+    NoRoom { dir: PathBuf, free_mb: u64 },
+}
+
+impl Death {
+    pub fn of_process(status: ExitStatus) -> Self {
+        match (status.signal(), status.code()) {
+            (Some(signal), _) => Death::Killed(signal),
+            (None, code) => Death::Exited(code.unwrap_or(-1)),
+        }
+    }
+
+    /// What a person needs: the death, QEMU's and the guest's last words, and where to read on.
+    pub fn into_error(self, console: &Path, qemu_log: &Path) -> Error {
+        let mut message = self.to_string();
+        if matches!(self, Death::Killed(_) | Death::Exited(_) | Death::Stopped(_)) {
+            quote(&mut message, "QEMU's last words", &console::tail(qemu_log, LAST_LINES));
+        }
+        quote(&mut message, "the console's last lines", &console::tail(console, LAST_LINES));
+        match self {
+            Death::NoRoom { .. } => Error::host(message).hint("free some space, or point `TUNELAB_CACHE` elsewhere"),
+            _ => Error::guest(message).hint(format!("console log at `{}`", console.display())),
+        }
+    }
+}
+
+fn quote(message: &mut String, title: &str, lines: &[String]) {
+    if !lines.is_empty() {
+        message.push_str(&format!("\n{title}:\n  {}", lines.join("\n  ")));
+    }
+}

@@ -1,0 +1,271 @@
+//! One machine, from its first instruction or from a saved state to its proven end.
+
+use super::argv::{self, Start, Wiring};
+use super::death::Death;
+use super::process::Process;
+use super::qmp::Qmp;
+use super::spec::{MachineSpec, Shape};
+use super::state::{Draft, RestoreError, SavedState};
+use super::watch::{Expected, Watched, watch};
+use crate::error::{Context, Error, Result};
+use std::fs::File;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::process::Command;
+
+/// Saving and loading a gigabyte takes seconds on a slow disk.
+const STATE: Duration = Duration::from_secs(120);
+/// How long a failed conversation waits for the watcher to say that the machine died of something.
+const AFTERTHOUGHT: Duration = Duration::from_millis(500);
+
+/// A machine with its files: `console.log`, `events.jsonl` and `qemu.log` in the folder it was given.
+///
+/// [`Machine::shutdown`] is the way out; dropping it kills QEMU without proof.
+pub struct Machine {
+    dir: PathBuf,
+    shape: Shape,
+    qmp: Arc<Qmp>,
+    plan: UnixStream,
+    ssh_port: Option<u16>,
+    expected: Arc<Expected>,
+    death: tokio::sync::watch::Receiver<Option<Death>>,
+    watcher: tokio::task::JoinHandle<()>,
+    process: Process,
+}
+
+impl Machine {
+    /// Starts the guest. Returns as soon as it runs, long before it can be talked to.
+    pub async fn boot(spec: &MachineSpec, dir: &Path) -> Result<Self> {
+        let mut machine = Self::launch(spec, dir, Start::Boot).await?;
+        machine.expected.run(true);
+        let network = machine.qmp.human("info usernet").await;
+        let port = machine.or_death(network).await?;
+        machine.ssh_port = Some(forwarded_port(&port).ok_or_else(|| {
+            Error::host("QEMU forwards no port to the guest's SSH").hint("is its user-mode network (slirp) built in?")
+        })?);
+        Ok(machine)
+    }
+
+    /// Brings a saved machine back, stopped: hand over what it waits for, then [`Machine::cont`].
+    pub async fn restore(spec: &MachineSpec, saved: &SavedState, dir: &Path) -> Result<Self, RestoreError> {
+        if saved.manifest.shape != spec.shape {
+            return Err(saved.refused("it was saved by a machine of another shape"));
+        }
+        // Reading it for the checksum and QEMU's start-up share the time.
+        let (state, machine) = tokio::join!(
+            tokio::task::spawn_blocking({
+                let saved = saved.clone();
+                move || saved.verify()
+            }),
+            Self::launch(spec, dir, Start::Restore)
+        );
+        let machine = machine?;
+        let loaded = match state.map_err(|e| Error::host("checking a state was interrupted").cause(e))? {
+            Ok(state) => machine.load(saved, state).await,
+            Err(damaged) => Err(damaged),
+        };
+        match loaded {
+            Ok(()) => Ok(machine),
+            Err(e) => {
+                machine.shutdown().await?;
+                Err(e)
+            }
+        }
+    }
+
+    async fn load(&self, saved: &SavedState, state: File) -> Result<(), RestoreError> {
+        if self.qmp.version() != saved.manifest.qemu {
+            let (then, now) = (&saved.manifest.qemu, self.qmp.version());
+            return Err(saved.refused(&format!("QEMU {then} wrote it, this is {now}")));
+        }
+        let load = async {
+            self.qmp.give("state", state.as_fd()).await?;
+            self.qmp.migrate_incoming("state").await?;
+            self.qmp.migrated(STATE).await
+        };
+        match load.await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(why)) => Err(saved.refused(&why)),
+            // This QEMU exits when a state does not load, and says why on its stderr.
+            Err(e) => match self.died_within(AFTERTHOUGHT).await {
+                Some(Death::Exited(_)) => Err(saved.refused(&super::console::tail(&self.qemu_log(), 3).join("; "))),
+                _ => Err(e.into()),
+            },
+        }
+    }
+
+    async fn launch(spec: &MachineSpec, dir: &Path, start: Start) -> Result<Self> {
+        let files = |e| format!("failed to prepare a machine in `{}`: {e}", dir.display());
+        let (qmp_here, qmp_there) = UnixStream::pair().host(|| files("a socket"))?;
+        let (plan, plan_there) = UnixStream::pair().host(|| files("a socket"))?;
+        let (console, events) = (dir.join("console.log"), dir.join("events.jsonl"));
+        let log = File::create(dir.join("qemu.log")).host(|| files("`qemu.log`"))?;
+        let wiring = Wiring {
+            console: &console,
+            events: &events,
+            qmp: qmp_there.as_raw_fd(),
+            plan: plan_there.as_raw_fd(),
+            start,
+        };
+        let mut command = Command::new(&spec.qemu);
+        command.args(argv::command_line(spec, &wiring)).stdin(Stdio::null());
+        command.stdout(log.try_clone().host(|| files("`qemu.log`"))?).stderr(log);
+        let inherited: Vec<OwnedFd> = vec![qmp_there.into(), plan_there.into()];
+        let process = Process::spawn(command, inherited).await?;
+        let (qmp, qmp_events) = match Qmp::connect(qmp_here).await {
+            Ok(connected) => connected,
+            Err(e) => return Err(Self::stillborn(process, e, dir).await),
+        };
+        let (qmp, expected) = (Arc::new(qmp), Arc::new(Expected::default()));
+        let (tell, death) = tokio::sync::watch::channel(None);
+        let watched =
+            Watched { qmp: qmp.clone(), exit: process.exit(), qmp_events, console, events, expected: expected.clone() };
+        let watcher = tokio::spawn(async move {
+            let died = watch(watched).await;
+            tell.send_replace(Some(died));
+        });
+        let (dir, shape) = (dir.to_owned(), spec.shape.clone());
+        Ok(Machine { dir, shape, qmp, plan, ssh_port: None, expected, death, watcher, process })
+    }
+
+    /// QEMU that ends before it is a machine found something wrong with this host or its command line.
+    async fn stillborn(process: Process, error: Error, dir: &Path) -> Error {
+        let log = dir.join("qemu.log");
+        let _ = process.end().await;
+        let words = super::console::tail(&log, 5);
+        if words.is_empty() {
+            return error.hint(format!("QEMU's own output is in `{}`", log.display()));
+        }
+        Error::host(format!("QEMU did not start: {}", words.join("\n  "))).cause(error)
+    }
+
+    /// Port on 127.0.0.1 that leads to the guest's port 22; a restored machine has none.
+    pub fn ssh_port(&self) -> Option<u16> {
+        self.ssh_port
+    }
+
+    /// The record that QEMU writes: lines of the event port, and nothing of what was before a restore.
+    pub fn events(&self) -> PathBuf {
+        self.dir.join("events.jsonl")
+    }
+
+    pub fn console(&self) -> PathBuf {
+        self.dir.join("console.log")
+    }
+
+    fn qemu_log(&self) -> PathBuf {
+        self.dir.join("qemu.log")
+    }
+
+    /// Our end of the plan port. What is written here waits in QEMU until the guest reads it.
+    pub fn plan_port(&self) -> &UnixStream {
+        &self.plan
+    }
+
+    /// As QEMU gives it, with the distribution's own part.
+    pub fn qemu_version(&self) -> &str {
+        self.qmp.version()
+    }
+
+    /// One question and its answer: QEMU's main loop has been round, all that was pending is done.
+    pub async fn round_trip(&self) -> Result<()> {
+        let status = self.qmp.status().await;
+        self.or_death(status).await.map(drop)
+    }
+
+    pub async fn stop(&self) -> Result<()> {
+        self.expected.run(false);
+        let stopped = self.qmp.stop().await;
+        self.or_death(stopped).await
+    }
+
+    pub async fn cont(&self) -> Result<()> {
+        let continued = self.qmp.cont().await;
+        self.or_death(continued).await?;
+        self.expected.run(true);
+        Ok(())
+    }
+
+    /// From now on a running guest that writes nothing for so long, in wall time, is taken for dead.
+    pub fn limit_silence(&self, limit: Option<Duration>) {
+        self.expected.limit_silence(limit);
+    }
+
+    /// Stops the guest for good and keeps its state in `dir`.
+    pub async fn save(self, dir: &Path) -> Result<SavedState> {
+        self.stop().await?;
+        let draft = Draft::begin(dir)?;
+        let moved = async {
+            self.qmp.give("state", draft.file().as_fd()).await?;
+            self.qmp.migrate("state").await?;
+            self.qmp.migrated(STATE).await
+        };
+        let moved = moved.await;
+        if let Err(why) = self.or_death(moved).await? {
+            return Err(unsaved(dir, &why));
+        }
+        let (version, shape) = (self.qmp.version().to_owned(), self.shape.clone());
+        self.shutdown().await?;
+        tokio::task::spawn_blocking(move || draft.finish(version, shape))
+            .await
+            .host(|| "saving a machine was interrupted".into())?
+    }
+
+    /// Ends only if the machine dies, and says how.
+    pub async fn watch(&self) -> Error {
+        self.died().await.into_error(&self.console(), &self.qemu_log())
+    }
+
+    /// Does something with the guest for as long as it lives. A death explains more than the failure it causes.
+    pub async fn while_alive<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        tokio::select! {
+            biased;
+            died = self.watch() => Err(died),
+            done = work => self.or_death(done).await,
+        }
+    }
+
+    async fn or_death<T>(&self, result: Result<T>) -> Result<T> {
+        let Err(error) = result else { return result };
+        match self.died_within(AFTERTHOUGHT).await {
+            Some(death) => Err(death.into_error(&self.console(), &self.qemu_log())),
+            None => Err(error),
+        }
+    }
+
+    async fn died(&self) -> Death {
+        match self.death.clone().wait_for(Option::is_some).await {
+            Ok(death) => death.clone().expect("waited for"),
+            // Only `shutdown` ends the watcher early, and it takes the machine away.
+            Err(_) => std::future::pending().await,
+        }
+    }
+
+    async fn died_within(&self, limit: Duration) -> Option<Death> {
+        tokio::time::timeout(limit, self.died()).await.ok()
+    }
+
+    /// Kills QEMU and proves that nothing of it survived.
+    pub async fn shutdown(self) -> Result<()> {
+        self.watcher.abort();
+        self.process.end().await
+    }
+}
+
+/// A state that could not be written, most often for want of room.
+fn unsaved(dir: &Path, why: &str) -> Error {
+    let free_mb = super::free_space(dir).map_or_else(|| "?".into(), |free| (free >> 20).to_string());
+    Error::host(format!("failed to save the machine in `{}` ({free_mb} MB free): {why}", dir.display()))
+        .hint("a saved machine takes 100 to 300 MB; free some space, or point `TUNELAB_CACHE` elsewhere")
+}
+
+/// The host's port in the answer of `info usernet`, in the line of the forwarding rule.
+fn forwarded_port(usernet: &str) -> Option<u16> {
+    let line = usernet.lines().find(|line| line.contains("TCP[HOST_FORWARD]"))?;
+    // `TCP[HOST_FORWARD]   3       127.0.0.1 38627       10.0.2.15    22     0     0`
+    line.split_whitespace().nth(3)?.parse().ok()
+}

@@ -1,0 +1,134 @@
+//! The QEMU process: guarded at birth, proven dead at the end.
+
+use crate::error::{Context, Error, Result};
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::process::ExitStatus;
+use std::sync::{LazyLock, mpsc};
+use std::time::Duration;
+use tokio::process::{Child, Command};
+use tokio::runtime::Handle;
+use tokio::sync::{oneshot, watch};
+use tokio::task::JoinHandle;
+
+/// How long a killed process may take to be gone.
+const DEATH: Duration = Duration::from_secs(5);
+
+/// A running QEMU. Dropping it kills; [`Process::end`] is the normal way out and proves that nothing survived.
+#[derive(Debug)]
+pub struct Process {
+    /// The process and, being its leader, its process group.
+    pid: Pid,
+    exit: watch::Receiver<Option<ExitStatus>>,
+    /// Owns the child; aborting it drops the child, which kills.
+    reaper: JoinHandle<()>,
+}
+
+impl Process {
+    /// Starts `command` with `inherited` open in it, under their own numbers. They are closed here once it runs.
+    pub async fn spawn(mut command: Command, inherited: Vec<OwnedFd>) -> Result<Self> {
+        let program = command.as_std().get_program().display().to_string();
+        guard(&mut command, inherited.iter().map(AsRawFd::as_raw_fd).collect());
+        let (reply, child) = oneshot::channel();
+        let job = Job { command, inherited, runtime: Handle::current(), reply };
+        SPAWNER.send(job).expect("the spawner lives as long as the process");
+        let child = child.await.expect("the spawner always answers").host(|| format!("failed to start `{program}`"))?;
+        Ok(Self::adopt(child))
+    }
+
+    fn adopt(mut child: Child) -> Self {
+        let pid = Pid::from_raw(child.id().expect("not yet waited for").cast_signed());
+        let (tell, exit) = watch::channel(None);
+        let reaper = tokio::spawn(async move {
+            if let Ok(status) = child.wait().await {
+                tell.send_replace(Some(status));
+            }
+        });
+        Process { pid, exit, reaper }
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.pid.as_raw().cast_unsigned()
+    }
+
+    /// A handle that tells how it ended, and may outlive it.
+    pub fn exit(&self) -> watch::Receiver<Option<ExitStatus>> {
+        self.exit.clone()
+    }
+
+    /// Kills and waits. There is nothing to flush: disks are read-only, and what QEMU wrote is in the kernel's hands.
+    pub async fn end(mut self) -> Result<()> {
+        self.kill();
+        tokio::time::timeout(DEATH, self.exit.wait_for(Option::is_some))
+            .await
+            .host(|| format!("QEMU (process {}) did not die within {DEATH:?} of SIGKILL", self.pid))?
+            .host(|| format!("lost track of QEMU (process {})", self.pid))?;
+        match killpg(self.pid, None) {
+            Err(nix::Error::ESRCH) => Ok(()),
+            _ => Err(Error::host(format!("something of QEMU's process group {} survived it", self.pid))),
+        }
+    }
+
+    fn kill(&self) {
+        // Once reaped, the number may be somebody else's.
+        if self.exit.borrow().is_none() {
+            let _ = killpg(self.pid, Signal::SIGKILL);
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+        self.reaper.abort();
+    }
+}
+
+/// The kernel kills the child when its parent *thread* ends, by whatever cause: hence one thread that never ends.
+static SPAWNER: LazyLock<mpsc::Sender<Job>> = LazyLock::new(|| {
+    let (send, jobs) = mpsc::channel::<Job>();
+    std::thread::Builder::new()
+        .name("vm-spawner".into())
+        .spawn(move || {
+            for mut job in jobs {
+                // tokio reaps the child, so it must be born inside its runtime.
+                let _runtime = job.runtime.enter();
+                let child = job.command.spawn();
+                drop(job.inherited);
+                // Nobody there any more: the child is dropped here, and so killed.
+                let _ = job.reply.send(child);
+            }
+        })
+        .expect("a thread can be started");
+    send
+});
+
+struct Job {
+    command: Command,
+    inherited: Vec<OwnedFd>,
+    runtime: Handle,
+    reply: oneshot::Sender<std::io::Result<Child>>,
+}
+
+/// Own process group, killed with us even if we are killed, and only the named descriptors inherited.
+fn guard(command: &mut Command, inherit: Vec<RawFd>) {
+    let parent = std::process::id();
+    command.kill_on_drop(true).process_group(0);
+    // SAFETY: between fork and exec only async-signal-safe calls are made: prctl, getppid and fcntl.
+    unsafe {
+        command.pre_exec(move || {
+            nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?;
+            // Killed before the line above took effect: nobody would ever tell us.
+            if nix::unistd::getppid().as_raw().cast_unsigned() != parent {
+                return Err(nix::Error::ESRCH.into());
+            }
+            for fd in &inherit {
+                // SAFETY: the descriptors are open in the parent until the child has started.
+                let fd = std::os::fd::BorrowedFd::borrow_raw(*fd);
+                nix::fcntl::fcntl(fd, nix::fcntl::FcntlArg::F_SETFD(nix::fcntl::FdFlag::empty()))?;
+            }
+            Ok(())
+        });
+    }
+}

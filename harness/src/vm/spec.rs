@@ -1,0 +1,58 @@
+//! What a machine is made of: everything that decides its QEMU command line and is not this run's own.
+
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// A machine, typed; [`super::argv`] turns it into a command line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MachineSpec {
+    /// The QEMU binary, by name or by path.
+    pub qemu: PathBuf,
+    pub shape: Shape,
+    /// A bzImage, booted directly.
+    pub kernel: PathBuf,
+    /// One cpio archive or several in a row. Not looked at when a saved state is restored.
+    pub initrd: PathBuf,
+    /// Words of the scenario or the image, after our own ([`super::argv::kernel_command_line`]).
+    pub cmdline: Vec<String>,
+    pub root: RootDisk,
+}
+
+/// What a saved state depends on, beside the kernel, the disk and the QEMU version: a state restores only into this.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shape {
+    pub accel: Accel,
+    pub memory_mb: u32,
+    /// Under the virtual clock there is one: `-icount` runs vCPUs in turns, and one is what is measured.
+    pub cpus: u32,
+    /// Seeds what QEMU hands the guest as random (RDRAND).
+    pub seed: u64,
+}
+
+/// Who executes the guest, and whose time it sees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Accel {
+    /// TCG counting instructions, `2^shift` nanoseconds each; an idle guest leaps to its next timer.
+    VirtualClock { shift: u8 },
+    /// TCG in real time.
+    WallTcg,
+    /// KVM in real time. Only after a guest has really run under it on this host.
+    WallKvm,
+}
+
+impl Accel {
+    pub fn is_virtual(self) -> bool {
+        matches!(self, Accel::VirtualClock { .. })
+    }
+}
+
+/// Where `/dev/vda` comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RootDisk {
+    /// A raw image nobody writes to: the agent mounts it read-only, so there is no overlay to create, to keep beside a
+    /// saved state or to sweep, and any number of machines share the file.
+    ReadOnly(PathBuf),
+    /// A qcow2 file of this run whose backing file is the image, for distributions that insist on a writable root.
+    Overlay(PathBuf),
+}

@@ -1,0 +1,146 @@
+//! A saved machine on disk: QEMU's state file, and beside it what it is and how to know it is whole.
+
+use super::spec::Shape;
+use crate::error::{Context, Error, Result};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::fs::File;
+use std::io::{Read, Seek};
+use std::path::{Path, PathBuf};
+
+/// QEMU's stream.
+const STATE: &str = "state.bin";
+/// [`Manifest`], written last: without it there is no state.
+const MANIFEST: &str = "state.json";
+
+/// A folder with a state in it.
+#[derive(Debug, Clone)]
+pub struct SavedState {
+    dir: PathBuf,
+    pub manifest: Manifest,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// A state is understood by the QEMU that wrote it.
+    pub qemu: String,
+    pub shape: Shape,
+    pub size_bytes: u64,
+    pub sha256: String,
+}
+
+/// Why there is no machine after a restore.
+#[derive(Debug)]
+pub enum RestoreError {
+    /// The state is missing, damaged or another QEMU's: build it anew, and say this line.
+    Unusable(String),
+    /// Something else, which building it anew would not mend.
+    Failed(Error),
+}
+
+impl From<Error> for RestoreError {
+    fn from(error: Error) -> Self {
+        RestoreError::Failed(error)
+    }
+}
+
+impl From<RestoreError> for Error {
+    fn from(error: RestoreError) -> Self {
+        match error {
+            RestoreError::Unusable(why) => Error::host(why),
+            RestoreError::Failed(error) => error,
+        }
+    }
+}
+
+impl SavedState {
+    /// Finds the state in `dir`. Only the manifest is read; [`SavedState::verify`] reads the rest.
+    pub fn open(dir: &Path) -> Result<Self, RestoreError> {
+        let path = dir.join(MANIFEST);
+        let unusable = |why: &dyn std::fmt::Display| {
+            RestoreError::Unusable(format!("the saved machine in `{}` cannot be used: {why}", dir.display()))
+        };
+        let text = std::fs::read(&path).map_err(|e| unusable(&format!("`{MANIFEST}`: {e}")))?;
+        let manifest = serde_json::from_slice(&text).map_err(|e| unusable(&format!("`{MANIFEST}`: {e}")))?;
+        Ok(SavedState { dir: dir.to_owned(), manifest })
+    }
+
+    /// The state file, whole: size and checksum are those of the manifest. Positioned at its start.
+    pub fn verify(&self) -> Result<File, RestoreError> {
+        let path = self.dir.join(STATE);
+        let unusable = |why: String| RestoreError::Unusable(format!("the saved machine `{}` {why}", path.display()));
+        let mut file = File::open(&path).map_err(|e| unusable(format!("cannot be read: {e}")))?;
+        let size = file.metadata().map_err(|e| unusable(format!("cannot be read: {e}")))?.len();
+        let Manifest { size_bytes, sha256, .. } = &self.manifest;
+        if size != *size_bytes {
+            return Err(unusable(format!("is damaged: {size} bytes instead of {size_bytes}")));
+        }
+        if checksum(&mut file).map_err(|e| unusable(format!("cannot be read: {e}")))? != *sha256 {
+            return Err(unusable("is damaged: its checksum is another".into()));
+        }
+        Ok(file)
+    }
+
+    /// The error for a state that is whole and still cannot be loaded.
+    pub fn refused(&self, why: &str) -> RestoreError {
+        RestoreError::Unusable(format!("QEMU cannot load the saved machine in `{}`: {why}", self.dir.display()))
+    }
+}
+
+/// A state being written. Until [`Draft::finish`] its folder holds nothing that looks like one.
+#[derive(Debug)]
+pub struct Draft {
+    dir: PathBuf,
+    file: tempfile::NamedTempFile,
+}
+
+impl Draft {
+    pub fn begin(dir: &Path) -> Result<Self> {
+        std::fs::create_dir_all(dir).host(|| format!("failed to create `{}`", dir.display()))?;
+        let file = tempfile::Builder::new()
+            .prefix(".state-")
+            .tempfile_in(dir)
+            .host(|| format!("failed to create a file in `{}`", dir.display()))?;
+        // A crash between the two renames of `finish` must not leave an old manifest beside a new state.
+        match std::fs::remove_file(dir.join(MANIFEST)) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                return Err(Error::host(format!("failed to replace the state in `{}`", dir.display())).cause(e));
+            }
+            _ => Ok(Draft { dir: dir.to_owned(), file }),
+        }
+    }
+
+    pub fn file(&self) -> &File {
+        self.file.as_file()
+    }
+
+    /// Names the file and describes it. No fsync: after a crash of the host the checksum tells, and it is built anew.
+    pub fn finish(mut self, qemu: String, shape: Shape) -> Result<SavedState> {
+        let failed = || format!("failed to keep the machine's state in `{}`", self.dir.display());
+        let size_bytes = self.file.as_file().metadata().host(failed)?.len();
+        let sha256 = checksum(self.file.as_file_mut()).host(failed)?;
+        let manifest = Manifest { qemu, shape, size_bytes, sha256 };
+        self.file.persist(self.dir.join(STATE)).host(failed)?;
+        let text = serde_json::to_vec_pretty(&manifest).host(failed)?;
+        let mut described = tempfile::NamedTempFile::new_in(&self.dir).host(failed)?;
+        std::io::Write::write_all(&mut described, &text).host(failed)?;
+        described.persist(self.dir.join(MANIFEST)).host(failed)?;
+        Ok(SavedState { dir: self.dir, manifest })
+    }
+}
+
+/// SHA-256 of the whole file in hex; the file is left at its start.
+fn checksum(file: &mut File) -> std::io::Result<String> {
+    let mut hash = Sha256::new();
+    let mut buffer = vec![0; 1 << 18];
+    file.rewind()?;
+    loop {
+        match file.read(&mut buffer)? {
+            0 => break,
+            n => hash.update(&buffer[..n]),
+        }
+    }
+    file.rewind()?;
+    Ok(hex::encode(hash.finalize()))
+}

@@ -1,0 +1,213 @@
+//! The one place that looks whether a machine still lives: process, monitor, console, record, vCPU and disk.
+
+use super::console::{Cry, Listener};
+use super::death::Death;
+use super::qmp::Qmp;
+use super::registers::{self, Cpu};
+use qapi::qmp;
+use std::path::PathBuf;
+use std::process::ExitStatus;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+use tokio::sync::{mpsc, watch};
+
+/// Between two looks at the files.
+const LOOK: Duration = Duration::from_millis(50);
+/// After so long without a byte the vCPU itself is looked at.
+const SUSPICION: Duration = Duration::from_millis(1500);
+/// Between two looks at the vCPU, and how many must agree: 2.5 s with interrupts off is no driver's critical section.
+const LOOK_AT_CPU: Duration = Duration::from_millis(250);
+const LOOKS_AT_CPU: usize = 11;
+/// How long the last words of a dying kernel may take to be written.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+/// Less than this, and QEMU's writes fail any moment.
+const ROOM: u64 = 1 << 20;
+
+/// What the watcher looks at.
+pub struct Watched {
+    pub qmp: Arc<Qmp>,
+    pub exit: watch::Receiver<Option<ExitStatus>>,
+    pub qmp_events: mpsc::UnboundedReceiver<qmp::Event>,
+    pub console: PathBuf,
+    pub events: PathBuf,
+    pub expected: Arc<Expected>,
+}
+
+/// What the machine's owner has asked for, so that it is not taken for a death.
+#[derive(Debug, Default)]
+pub struct Expected {
+    running: AtomicBool,
+    /// Milliseconds of wall time without a byte of the guest; 0 is no limit.
+    silence_ms: AtomicU64,
+}
+
+impl Expected {
+    pub fn run(&self, running: bool) {
+        self.running.store(running, Ordering::SeqCst);
+    }
+
+    pub fn limit_silence(&self, limit: Option<Duration>) {
+        let ms = limit.map_or(0, |l| u64::try_from(l.as_millis()).unwrap_or(u64::MAX));
+        self.silence_ms.store(ms, Ordering::SeqCst);
+    }
+
+    fn running(&self) -> bool {
+        self.running.load(Ordering::SeqCst)
+    }
+
+    fn silence(&self) -> Option<Duration> {
+        match self.silence_ms.load(Ordering::SeqCst) {
+            0 => None,
+            ms => Some(Duration::from_millis(ms)),
+        }
+    }
+}
+
+/// Watches until the machine dies.
+pub async fn watch(watched: Watched) -> Death {
+    let Watched { qmp, mut exit, mut qmp_events, console, events, expected } = watched;
+    let sight = Mutex::new(Listener::default());
+    let listen = || sight.lock().expect("no panics here").listen(&console);
+    let reason = Mutex::new(None);
+    let death = tokio::select! {
+        status = ended(&mut exit) => Death::of_process(status),
+        death = monitor(&qmp, &mut qmp_events, &expected, &reason) => death,
+        death = vital_signs(&qmp, &events, &expected, &sight, &console) => death,
+    };
+    // What the guest said last explains how QEMU ended: a panic reboots, a reboot ends QEMU with status 0.
+    if !matches!(death, Death::Panic(_) | Death::Oops(_))
+        && let Some(cry) = listen()
+    {
+        return cry.into();
+    }
+    if matches!(death, Death::Panic(_) | Death::Oops(_)) {
+        last_words(&mut exit, &console).await;
+    }
+    match (death, *reason.lock().expect("no panics here")) {
+        (Death::Exited(0), Some(qmp::ShutdownCause::guest_shutdown)) => Death::PoweredOff,
+        (Death::Exited(0), Some(qmp::ShutdownCause::guest_reset)) => Death::Rebooted,
+        (death, _) => death,
+    }
+}
+
+async fn ended(exit: &mut watch::Receiver<Option<ExitStatus>>) -> ExitStatus {
+    let status = exit.wait_for(Option::is_some).await.ok().and_then(|status| *status);
+    match status {
+        Some(status) => status,
+        // The process guard is gone, and with it whoever would ask.
+        None => std::future::pending().await,
+    }
+}
+
+/// Follows QEMU's events; ends only if QEMU stops a guest that should run.
+async fn monitor(
+    qmp: &Qmp,
+    events: &mut mpsc::UnboundedReceiver<qmp::Event>,
+    expected: &Expected,
+    reason: &Mutex<Option<qmp::ShutdownCause>>,
+) -> Death {
+    while let Some(event) = events.recv().await {
+        match event {
+            qmp::Event::SHUTDOWN { data, .. } => *reason.lock().expect("no panics here") = Some(data.reason),
+            qmp::Event::STOP { .. } if expected.running() => {
+                if let Ok(status) = qmp.status().await
+                    && !status.running
+                    && expected.running()
+                {
+                    return Death::Stopped(format!("{:?}", status.status));
+                }
+            }
+            _ => {}
+        }
+    }
+    // The monitor hangs up when QEMU ends: its exit status says more.
+    std::future::pending().await
+}
+
+/// Looks at what the guest writes, and when it writes nothing, at why.
+async fn vital_signs(
+    qmp: &Qmp,
+    events: &std::path::Path,
+    expected: &Expected,
+    sight: &Mutex<Listener>,
+    console: &std::path::Path,
+) -> Death {
+    let mut written = 0;
+    let mut since = Instant::now();
+    let mut looks: Vec<Vec<Cpu>> = Vec::new();
+    let mut looked = Instant::now();
+    loop {
+        tokio::time::sleep(LOOK).await;
+        let (cry, heard) = {
+            let mut listener = sight.lock().expect("no panics here");
+            (listener.listen(console), listener.seen())
+        };
+        if let Some(cry) = cry {
+            return cry.into();
+        }
+        let now_written = heard + events.metadata().map_or(0, |m| m.len());
+        if now_written != written || !expected.running() {
+            (written, since) = (now_written, Instant::now());
+            looks.clear();
+            continue;
+        }
+        let silent = since.elapsed();
+        if silent < SUSPICION || looked.elapsed() < LOOK_AT_CPU {
+            continue;
+        }
+        looked = Instant::now();
+        // First of all: a full disk looks like a hang from the outside.
+        if let Some(death) = no_room(events) {
+            return death;
+        }
+        if let Ok(text) = qmp.human("info registers -a").await {
+            looks.push(registers::parse(&text));
+            looks.drain(..looks.len().saturating_sub(LOOKS_AT_CPU));
+        }
+        if looks.len() == LOOKS_AT_CPU
+            && let Some(rip) = registers::stuck(&looks)
+        {
+            return Death::Deaf { rip };
+        }
+        if let Some(limit) = expected.silence()
+            && silent > limit
+        {
+            return Death::Silent(limit);
+        }
+    }
+}
+
+fn no_room(events: &std::path::Path) -> Option<Death> {
+    let dir = events.parent()?;
+    let free = super::free_space(dir)?;
+    (free < ROOM).then(|| Death::NoRoom { dir: dir.to_owned(), free_mb: free >> 20 })
+}
+
+/// Lets a dying kernel finish its sentence: until QEMU ends (`panic=-1`) or nothing more comes.
+async fn last_words(exit: &mut watch::Receiver<Option<ExitStatus>>, console: &std::path::Path) {
+    let quiet = async {
+        let mut length = None;
+        loop {
+            let now = console.metadata().ok().map(|m| m.len());
+            if length == Some(now) {
+                return;
+            }
+            length = Some(now);
+            tokio::time::sleep(2 * LOOK).await;
+        }
+    };
+    let _ = tokio::time::timeout(LAST_WORDS, async {
+        tokio::select! { _ = ended(exit) => (), () = quiet => () }
+    })
+    .await;
+}
+
+impl From<Cry> for Death {
+    fn from(cry: Cry) -> Self {
+        match cry {
+            Cry::Panic(why) => Death::Panic(why),
+            Cry::Oops(line) => Death::Oops(line),
+        }
+    }
+}
