@@ -1,8 +1,8 @@
 //! What host and guest agree on: the [`Plan`] that goes in, the [`Event`]s that come out, where
 //! files lie in the guest, and the version of all of it.
 //!
-//! A plan is one line of JSON on the virtio-serial port [`PLAN_PORT`]; events are one JSON object a
-//! line on [`EVENT_PORT`]. Nothing else crosses between "continue" and "done".
+//! A plan is JSON in the file [`PLAN_FILE`] of QEMU's firmware configuration; events are one JSON object a
+//! line on the virtio-serial port [`EVENT_PORT`]. Nothing else crosses between "continue" and "done".
 
 mod event;
 mod plan;
@@ -15,8 +15,10 @@ pub use subnet::Subnet;
 /// Raised whenever a plan or an event changes its meaning; the agent refuses a plan of another one.
 pub const VERSION: u32 = 1;
 
-/// Name of the virtio-serial port on which the agent reads its plan.
-pub const PLAN_PORT: &str = "tunelab.plan";
+/// Name of the file in QEMU's firmware configuration (fw_cfg) in which the agent finds its plan.
+pub const PLAN_FILE: &str = "opt/tunelab.plan";
+/// What stands there until there is one.
+pub const NO_PLAN: &str = "-";
 /// Name of the virtio-serial port on which the agent writes its events.
 pub const EVENT_PORT: &str = "tunelab.events";
 

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::os::fd::RawFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
-use tunelab_protocol::{EVENT_PORT, PLAN_PORT};
+use tunelab_protocol::{EVENT_PORT, NO_PLAN, PLAN_FILE};
 
 /// The guest's day zero. Fixed: a run shall not depend on the day it is made.
 const EPOCH: &str = "2026-01-01T00:00:00";
@@ -17,31 +17,33 @@ pub struct Wiring<'a> {
     pub console: &'a Path,
     /// Written by QEMU: the record.
     pub events: &'a Path,
-    /// Our ends are sockets whose other ends QEMU inherits: no path, no length limit, nothing left on disk.
+    /// The other end of a socket of ours, inherited: no path, no length limit, nothing left on disk.
     pub qmp: RawFd,
-    pub plan: RawFd,
-    pub start: Start,
+    pub start: Start<'a>,
 }
 
 /// How the guest comes to life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Start {
+pub enum Start<'a> {
     Boot,
-    /// From a state file that is handed over by QMP (`migrate-incoming`), and then stopped.
-    Restore,
+    /// From a state file that is handed over by QMP (`migrate-incoming`), and then stopped; with the plan in this file.
+    Restore {
+        plan: &'a Path,
+    },
 }
 
 /// All of it, without the program's name.
 pub fn command_line(spec: &MachineSpec, wiring: &Wiring) -> Vec<OsString> {
     [
         nothing_by_default(),
-        accelerator(&spec.shape),
+        accelerator(spec),
         machine(&spec.shape),
         kernel(spec, wiring.start),
         root_disk(&spec.root),
         network(wiring.start),
         console(wiring.console),
-        ports(wiring),
+        ports(wiring.events),
+        plan(wiring.start),
         qmp(wiring.qmp),
         end_of_life(),
         start(wiring.start),
@@ -56,8 +58,8 @@ fn nothing_by_default() -> Vec<OsString> {
 }
 
 /// Who runs the guest and by which clock. `sleep=off` lets an idle guest leap; `clock=vm` ties its calendar to it.
-fn accelerator(shape: &Shape) -> Vec<OsString> {
-    match shape.accel {
+fn accelerator(spec: &MachineSpec) -> Vec<OsString> {
+    match spec.shape.accel {
         Accel::VirtualClock { shift } => words([
             "-accel".into(),
             "tcg,thread=single".into(),
@@ -66,7 +68,7 @@ fn accelerator(shape: &Shape) -> Vec<OsString> {
             "-rtc".into(),
             format!("base={EPOCH},clock=vm"),
             "-seed".into(),
-            shape.seed.to_string(),
+            spec.seed.to_string(),
         ]),
         Accel::WallTcg => words(["-accel", "tcg", "-rtc", "base=utc"]),
         Accel::WallKvm => words(["-accel", "kvm", "-rtc", "base=utc"]),
@@ -131,39 +133,55 @@ fn root_disk(root: &RootDisk) -> Vec<OsString> {
 }
 
 /// User-mode network that leads nowhere (`restrict`); while deploying, one port for SSH, which QEMU picks (port 0), so
-/// that two machines cannot race for one.
+/// that two machines cannot race for one. After a restore QEMU would have the guest announce itself, by interrupts at
+/// the host's pace: `guest_announce=off`.
 fn network(start: Start) -> Vec<OsString> {
     let forward = match start {
         Start::Boot => ",hostfwd=tcp:127.0.0.1:0-:22",
-        Start::Restore => "",
+        Start::Restore { .. } => "",
     };
     words([
         "-netdev".into(),
         format!("user,id=net,restrict=on,ipv6=off{forward}"),
         "-device".into(),
-        "virtio-net-pci,netdev=net,ioeventfd=off,romfile=".to_string(),
+        "virtio-net-pci,netdev=net,ioeventfd=off,guest_announce=off,romfile=".to_string(),
     ])
 }
 
 /// ttyS0 into a file. An ISA serial port is synchronous by nature: writing to it takes no host time that shows.
 fn console(path: &Path) -> Vec<OsString> {
-    vec!["-chardev".into(), chardev_file("console", path), "-device".into(), "isa-serial,chardev=console".into()]
+    vec![
+        "-chardev".into(),
+        file_option("file,id=console,path=", path),
+        "-device".into(),
+        "isa-serial,chardev=console".into(),
+    ]
 }
 
-/// The plan in, the events out. QEMU writes the record itself: a slow harness cannot hold the guest up.
-fn ports(wiring: &Wiring) -> Vec<OsString> {
+/// The events out. QEMU writes the record itself: a slow harness cannot hold the guest up.
+fn ports(events: &Path) -> Vec<OsString> {
     vec![
         "-device".into(),
-        "virtio-serial-pci,id=ports,max_ports=4,ioeventfd=off".into(),
+        "virtio-serial-pci,id=ports,max_ports=2,ioeventfd=off".into(),
         "-chardev".into(),
-        format!("socket,id=plan,fd={}", wiring.plan).into(),
+        file_option("file,id=events,path=", events),
         "-device".into(),
-        format!("virtserialport,bus=ports.0,nr=1,chardev=plan,name={PLAN_PORT}").into(),
-        "-chardev".into(),
-        chardev_file("events", wiring.events),
-        "-device".into(),
-        format!("virtserialport,bus=ports.0,nr=2,chardev=events,name={EVENT_PORT}").into(),
+        format!("virtserialport,bus=ports.0,nr=1,chardev=events,name={EVENT_PORT}").into(),
     ]
+}
+
+/// The plan in, as a file of QEMU's firmware configuration, which the parked agent looks at again and again.
+///
+/// Not a virtio-serial port: QEMU detaches those from their sockets while the guest is stopped (7.2,
+/// `virtconsole_enable_backend`), so that the plan would come in after `cont`, by the main loop, in pieces of 4096
+/// bytes, racing the guest. Reading this device is one I/O instruction of the guest's own: no interrupt, no host.
+fn plan(start: Start) -> Vec<OsString> {
+    let file = format!("name={PLAN_FILE},");
+    let option = match start {
+        Start::Boot => (file + "string=" + NO_PLAN).into(),
+        Start::Restore { plan } => file_option(&(file + "file="), plan),
+    };
+    vec!["-fw_cfg".into(), option]
 }
 
 fn qmp(fd: RawFd) -> Vec<OsString> {
@@ -179,7 +197,7 @@ fn end_of_life() -> Vec<OsString> {
 fn start(start: Start) -> Vec<OsString> {
     match start {
         Start::Boot => vec![],
-        Start::Restore => words(["-S", "-incoming", "defer"]),
+        Start::Restore { .. } => words(["-S", "-incoming", "defer"]),
     }
 }
 
@@ -189,8 +207,8 @@ fn sandbox() -> Vec<OsString> {
 }
 
 /// QEMU splits these options at commas; a doubled comma is one of the path's own.
-fn chardev_file(id: &str, path: &Path) -> OsString {
-    let mut option = format!("file,id={id},path=").into_bytes();
+fn file_option(option: &str, path: &Path) -> OsString {
+    let mut option = option.as_bytes().to_vec();
     for byte in path.as_os_str().as_bytes() {
         option.extend(std::iter::repeat_n(*byte, if *byte == b',' { 2 } else { 1 }));
     }

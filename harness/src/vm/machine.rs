@@ -9,7 +9,7 @@ use super::state::{Draft, RestoreError, SavedState};
 use super::watch::{Expected, Watched, watch};
 use crate::error::{Context, Error, Result};
 use std::fs::File;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -29,7 +29,6 @@ pub struct Machine {
     dir: PathBuf,
     shape: Shape,
     qmp: Arc<Qmp>,
-    plan: UnixStream,
     ssh_port: Option<u16>,
     expected: Arc<Expected>,
     death: tokio::sync::watch::Receiver<Option<Death>>,
@@ -50,18 +49,26 @@ impl Machine {
         Ok(machine)
     }
 
-    /// Brings a saved machine back, stopped: hand over what it waits for, then [`Machine::cont`].
-    pub async fn restore(spec: &MachineSpec, saved: &SavedState, dir: &Path) -> Result<Self, RestoreError> {
+    /// Brings a saved machine back, stopped, with `plan` where its parked agent looks for one: [`Machine::cont`], and
+    /// it executes it. The plan is also `plan.json` in `dir`.
+    pub async fn restore(
+        spec: &MachineSpec,
+        saved: &SavedState,
+        plan: &[u8],
+        dir: &Path,
+    ) -> Result<Self, RestoreError> {
         if saved.manifest.shape != spec.shape {
             return Err(saved.refused("it was saved by a machine of another shape"));
         }
+        let plan_file = dir.join("plan.json");
+        std::fs::write(&plan_file, plan).host(|| format!("failed to write `{}`", plan_file.display()))?;
         // Reading it for the checksum and QEMU's start-up share the time.
         let (state, machine) = tokio::join!(
             tokio::task::spawn_blocking({
                 let saved = saved.clone();
                 move || saved.verify()
             }),
-            Self::launch(spec, dir, Start::Restore)
+            Self::launch(spec, dir, Start::Restore { plan: &plan_file })
         );
         let machine = machine?;
         let loaded = match state.map_err(|e| Error::host("checking a state was interrupted").cause(e))? {
@@ -98,24 +105,16 @@ impl Machine {
         }
     }
 
-    async fn launch(spec: &MachineSpec, dir: &Path, start: Start) -> Result<Self> {
+    async fn launch(spec: &MachineSpec, dir: &Path, start: Start<'_>) -> Result<Self> {
         let files = |e| format!("failed to prepare a machine in `{}`: {e}", dir.display());
         let (qmp_here, qmp_there) = UnixStream::pair().host(|| files("a socket"))?;
-        let (plan, plan_there) = UnixStream::pair().host(|| files("a socket"))?;
         let (console, events) = (dir.join("console.log"), dir.join("events.jsonl"));
         let log = File::create(dir.join("qemu.log")).host(|| files("`qemu.log`"))?;
-        let wiring = Wiring {
-            console: &console,
-            events: &events,
-            qmp: qmp_there.as_raw_fd(),
-            plan: plan_there.as_raw_fd(),
-            start,
-        };
+        let wiring = Wiring { console: &console, events: &events, qmp: qmp_there.as_raw_fd(), start };
         let mut command = Command::new(&spec.qemu);
         command.args(argv::command_line(spec, &wiring)).stdin(Stdio::null());
         command.stdout(log.try_clone().host(|| files("`qemu.log`"))?).stderr(log);
-        let inherited: Vec<OwnedFd> = vec![qmp_there.into(), plan_there.into()];
-        let process = Process::spawn(command, inherited).await?;
+        let process = Process::spawn(command, vec![qmp_there.into()]).await?;
         let (qmp, qmp_events) = match Qmp::connect(qmp_here).await {
             Ok(connected) => connected,
             Err(e) => return Err(Self::stillborn(process, e, dir).await),
@@ -129,7 +128,7 @@ impl Machine {
             tell.send_replace(Some(died));
         });
         let (dir, shape) = (dir.to_owned(), spec.shape.clone());
-        Ok(Machine { dir, shape, qmp, plan, ssh_port: None, expected, death, watcher, process })
+        Ok(Machine { dir, shape, qmp, ssh_port: None, expected, death, watcher, process })
     }
 
     /// QEMU that ends before it is a machine found something wrong with this host or its command line.
@@ -161,20 +160,9 @@ impl Machine {
         self.dir.join("qemu.log")
     }
 
-    /// Our end of the plan port. What is written here waits in QEMU until the guest reads it.
-    pub fn plan_port(&self) -> &UnixStream {
-        &self.plan
-    }
-
     /// As QEMU gives it, with the distribution's own part.
     pub fn qemu_version(&self) -> &str {
         self.qmp.version()
-    }
-
-    /// One question and its answer: QEMU's main loop has been round, all that was pending is done.
-    pub async fn round_trip(&self) -> Result<()> {
-        let status = self.qmp.status().await;
-        self.or_death(status).await.map(drop)
     }
 
     pub async fn stop(&self) -> Result<()> {

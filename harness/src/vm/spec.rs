@@ -9,6 +9,8 @@ pub struct MachineSpec {
     /// The QEMU binary, by name or by path.
     pub qemu: PathBuf,
     pub shape: Shape,
+    /// Seeds what QEMU hands the guest as random (RDRAND), from the boot or the restore on.
+    pub seed: u64,
     /// A bzImage, booted directly.
     pub kernel: PathBuf,
     /// One cpio archive or several in a row. Not looked at when a saved state is restored.
@@ -25,8 +27,6 @@ pub struct Shape {
     pub memory_mb: u32,
     /// Under the virtual clock there is one: `-icount` runs vCPUs in turns, and one is what is measured.
     pub cpus: u32,
-    /// Seeds what QEMU hands the guest as random (RDRAND).
-    pub seed: u64,
 }
 
 /// Who executes the guest, and whose time it sees.
