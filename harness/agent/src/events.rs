@@ -4,7 +4,6 @@ use anyhow::{Context, Result};
 use std::cell::{Cell, RefCell};
 use std::fs::File;
 use std::io::Write;
-use std::os::fd::AsRawFd;
 use std::rc::Rc;
 use tunelab_protocol::{Event, Stamped};
 
@@ -64,11 +63,4 @@ pub fn open_port(name: &str) -> Result<File> {
         }
     }
     anyhow::bail!("no virtio-serial port is named `{name}`")
-}
-
-/// Makes reads of a descriptor return at once.
-pub fn set_nonblocking(fd: &impl AsRawFd) -> Result<()> {
-    // SAFETY: a plain fcntl on a descriptor that the caller owns.
-    let failed = unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_SETFL, libc::O_NONBLOCK) } < 0;
-    if failed { Err(std::io::Error::last_os_error()).context("fcntl") } else { Ok(()) }
 }

@@ -21,6 +21,8 @@ pub mod net;
 
 /// Writes events, stamped.
 pub mod events;
+/// Descriptors that tokio has no type for.
+pub mod fd;
 /// Keeps the vCPU busy while the host talks to the guest.
 pub mod spin;
 /// Runs the guest's own programs.

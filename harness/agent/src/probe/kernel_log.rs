@@ -1,18 +1,16 @@
 //! The kernel's log, line by line, as it is written. From /proc/kmsg: /dev/kmsg came with Linux 3.5.
 
-use crate::events::{Events, set_nonblocking};
+use crate::events::Events;
+use crate::fd;
 use anyhow::{Context, Result};
 use std::fs::File;
 use std::io::Read;
-use tokio::io::unix::AsyncFd;
 use tunelab_protocol::Event;
 
 /// Follows until the run ends; what was written before is not of this run.
 pub fn follow(events: &Events) -> Result<()> {
-    let mut file = File::open("/proc/kmsg").context("failed to open /proc/kmsg")?;
-    set_nonblocking(&file)?;
-    drain(&mut file, &mut Vec::new());
-    let log = AsyncFd::register(file)?;
+    let log = fd::watch(File::open("/proc/kmsg").context("failed to open /proc/kmsg")?)?;
+    drain(&mut log.get_ref(), &mut Vec::new());
     let events = events.clone();
     tokio::task::spawn_local(async move {
         let mut pending = Vec::new();

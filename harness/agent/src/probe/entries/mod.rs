@@ -8,6 +8,7 @@ mod table;
 mod wire;
 
 use crate::events::Events;
+use crate::fd;
 use anyhow::{Context, Result};
 use netlink_sys::Socket;
 use std::cell::RefCell;
@@ -34,9 +35,7 @@ impl EntryWatch {
         let subnets = populations.iter().map(|p| (p.name.clone(), p.subnet)).collect();
         let watch = Rc::new(Watch {
             table: RefCell::new(Table::new(subnets)),
-            news: AsyncFd::register(
-                wire::open_news().context("this kernel tells nothing of conntrack (ctnetlink events)")?,
-            )?,
+            news: fd::watch(wire::open_news().context("this kernel tells nothing of conntrack (ctnetlink events)")?)?,
             ask: wire::open()?,
             events: events.clone(),
         });

@@ -48,7 +48,6 @@ pub fn open() -> Result<Socket> {
 pub fn open_news() -> Result<Socket> {
     let socket = open()?;
     setsockopt(&socket, RcvBufForce, &BUFFER)?;
-    socket.set_non_blocking(true)?;
     GROUPS.into_iter().try_for_each(|group| socket.add_membership(group))?;
     Ok(socket)
 }
