@@ -11,5 +11,5 @@ pub fn watch<T: AsRawFd>(owner: T) -> Result<AsyncFd<T>> {
         return Err(std::io::Error::last_os_error()).context("fcntl");
     }
     // SAFETY: `owner` owns the descriptor, and the AsyncFd owns it.
-    unsafe { AsyncFd::register(owner) }.context("epoll does not take this descriptor")
+    unsafe { AsyncFd::register(owner) }.map_err(std::io::Error::from).context("epoll does not take this descriptor")
 }
