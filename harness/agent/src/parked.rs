@@ -12,6 +12,7 @@ use anyhow::{Context, Result};
 use nix::unistd::{ForkResult, dup2_stderr, dup2_stdin, dup2_stdout, fork, setsid};
 use std::fs::File;
 use std::io::{BufRead, BufReader};
+use std::time::Duration;
 use tunelab_protocol::{EVENT_PORT, Event, PLAN_PORT, Plan, VERSION};
 
 /// Where sshd notes its pid, whoever starts it.
@@ -47,8 +48,7 @@ fn park(events: &Events, port: File) -> Result<()> {
     quiet::quiet()?;
     let kernel = nix::sys::utsname::uname()?.release().to_string_lossy().into_owned();
     events.emit(Event::Parked { version: VERSION, kernel });
-    let mut line = String::new();
-    BufReader::new(port).read_line(&mut line).context("failed to read the plan port")?;
+    let line = read_plan(port)?;
     events.start();
     spin::stop()?;
     let plan: Plan = serde_json::from_str(&line).with_context(|| {
@@ -56,4 +56,16 @@ fn park(events: &Events, port: File) -> Result<()> {
     })?;
     anyhow::ensure!(plan.version == VERSION, "the plan is of version {}, this agent of {VERSION}", plan.version);
     run::execute(plan, events)
+}
+
+/// Blocks until the host has handed over a line. A port that nobody holds open yet reads as ended.
+fn read_plan(port: File) -> Result<String> {
+    let mut port = BufReader::new(port);
+    let mut line = String::new();
+    while !line.ends_with('\n') {
+        if port.read_line(&mut line).context("failed to read the plan port")? == 0 {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+    Ok(line)
 }
