@@ -1,1 +1,3 @@
-//! To come.
+//! Tests that need no virtual machine.
+
+mod scenario;
