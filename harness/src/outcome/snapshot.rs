@@ -19,6 +19,8 @@ pub struct Document {
     pub image: String,
     pub variants: Vec<(String, Table)>,
     pub claims: Vec<Judged>,
+    /// All of the scenario's variants ran: what else is stored is of variants that are no more.
+    pub whole: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -153,16 +155,17 @@ impl Document {
     /// This run's outcomes in place of the stored ones, with stored numbers where they are near enough. Variants and
     /// claims that did not run stay as they are stored.
     fn merged(&self, stored: &Table) -> Result<String> {
+        let kept = |key| stored.get(key).filter(|_| !self.whole);
         let mut whole = Table::new();
         whole.insert("scenario".into(), self.scenario.clone().into());
         whole.insert("image".into(), self.image.clone().into());
         let claims = self.claims.iter().map(|c| (c.id.clone(), c.verdict.word().into())).collect();
-        whole.insert("claims".into(), merge(stored.get("claims"), claims));
+        whole.insert("claims".into(), merge(kept("claims"), claims));
         let variants = self.variants.iter().map(|(name, outcome)| {
             let old = stored.get("variant").and_then(|v| v.get(name));
             (name.clone(), settle(old, Value::Table(outcome.clone())))
         });
-        whole.insert("variant".into(), merge(stored.get("variant"), variants.collect()));
+        whole.insert("variant".into(), merge(kept("variant"), variants.collect()));
         toml::to_string_pretty(&whole).map_err(|e| Error::host("failed to write an outcome as TOML").cause(e))
     }
 }

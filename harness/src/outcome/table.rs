@@ -22,10 +22,10 @@ pub struct Table {
     pub count_most: Num,
     /// Rounds of traffic in which the table refused at least one entry.
     pub full_rounds: Num,
-    /// Hours from the start to the first refused entry; absent if there was none.
+    /// Hours from the start to the last look before the first refused entry; absent if there was none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first_full_h: Option<Num>,
-    /// Hours from the start to the last refused entry.
+    /// Hours from the start to the last look before the last refused entry.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_full_h: Option<Num>,
     /// Packets dropped because they would have needed an entry.
@@ -52,11 +52,10 @@ impl Table {
         let samples: Vec<(u64, &BTreeMap<String, u64>)> = samples(record).collect();
         let read = |name: &str| samples.iter().filter_map(|(_, s)| s.get(name).copied()).collect::<Vec<u64>>();
         let counts = read("conntrack.count");
-        let full: Vec<(u64, u64)> = record.events.iter().filter_map(table_full).collect();
+        let full = refusals(record);
         let hours = |at: &(u64, u64)| Num::near(at.0.saturating_sub(start) / HOUR_US, FULL);
         let rounds: BTreeSet<(usize, u64)> =
             full.iter().filter_map(|(at, _)| round_at(plan, at.saturating_sub(start))).collect();
-        let early = read("conntrack.early_drop");
         Some(Table {
             limit: Num::exact(*read("conntrack.max").last()?),
             count_per_day: per_day(&samples, start, record.lasted().as_micros() as u64),
@@ -65,7 +64,7 @@ impl Table {
             first_full_h: full.first().map(hours),
             last_full_h: full.last().map(hours),
             drops: Num::exact_if_zero(full.iter().map(|(_, drops)| drops).sum(), DROPS),
-            early_drops: Num::exact_if_zero(early.last().unwrap_or(&0) - early.first().unwrap_or(&0), EARLY),
+            early_drops: Num::exact_if_zero(*read("conntrack.early_drop").last().unwrap_or(&0), EARLY),
         })
     }
 
@@ -89,11 +88,19 @@ fn samples(record: &Record) -> impl Iterator<Item = (u64, &BTreeMap<String, u64>
     })
 }
 
-fn table_full(stamped: &tunelab_protocol::Stamped) -> Option<(u64, u64)> {
-    match stamped.event {
-        Event::TableFull { drops } => Some((stamped.at_us, drops)),
-        _ => None,
+/// Refused entries by the look before they were found: they fell after that, and in its round.
+fn refusals(record: &Record) -> Vec<(u64, u64)> {
+    let (mut before, mut last, mut found) = (record.start_us(), record.start_us(), Vec::new());
+    for stamped in &record.events {
+        match stamped.event {
+            Event::Sample { ref values } if values.contains_key("conntrack.count") => {
+                (before, last) = (last, stamped.at_us);
+            }
+            Event::TableFull { drops } => found.push((before, drops)),
+            _ => {}
+        }
     }
+    found
 }
 
 /// The last reading at the end of each whole day. A probe due at a round's start is read before its traffic, at most
