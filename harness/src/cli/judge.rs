@@ -6,7 +6,7 @@ use crate::{
     outcome::{
         Outcome,
         claims::{self, Outcomes},
-        snapshot::{self, Document},
+        snapshot::{self, Document, Mode},
     },
     plan::RunSpec,
     report::{Compared, Ran, Told, Verdict},
@@ -19,7 +19,7 @@ pub fn judge(
     repository: &Path,
     scenarios: &[Scenario],
     runs: Vec<(RunSpec, Result<RunResult>)>,
-    accept: bool,
+    mode: Mode,
 ) -> Result<Vec<Verdict>> {
     let mut groups: Vec<Vec<(RunSpec, Result<RunResult>)>> = Vec::new();
     for run in runs {
@@ -29,7 +29,7 @@ pub fn judge(
         }
     }
     let scenario = |name: &str| scenarios.iter().find(|s| s.name == name).expect("runs come from these scenarios");
-    groups.into_iter().map(|group| one(repository, scenario(&group[0].0.run.scenario), group, accept)).collect()
+    groups.into_iter().map(|group| one(repository, scenario(&group[0].0.run.scenario), group, mode)).collect()
 }
 
 /// One snapshot's worth of runs.
@@ -42,7 +42,7 @@ fn one(
     repository: &Path,
     scenario: &Scenario,
     group: Vec<(RunSpec, Result<RunResult>)>,
-    accept: bool,
+    mode: Mode,
 ) -> Result<Verdict> {
     let name = group[0].0.run.clone();
     let runs: Vec<Told> = group.into_iter().map(|(spec, result)| told(scenario, spec, result)).collect();
@@ -60,7 +60,7 @@ fn one(
         whole: scenario.variants.iter().all(|v| outcomes.contains_key(&v.name)),
     };
     Ok(Verdict {
-        comparison: compare(repository, &document, &runs, accept)?,
+        comparison: compare(repository, &document, &runs, mode)?,
         scenario: name.scenario.clone(),
         image: name.image.clone(),
         repeat: name.repeat,
@@ -78,7 +78,7 @@ fn told(scenario: &Scenario, spec: RunSpec, result: Result<RunResult>) -> Told {
     Told { result: result.map(ran), run: spec.run }
 }
 
-fn compare(repository: &Path, document: &Document, runs: &[Told], accept: bool) -> Result<Compared> {
+fn compare(repository: &Path, document: &Document, runs: &[Told], mode: Mode) -> Result<Compared> {
     let clocks: Vec<Clock> = runs.iter().filter_map(|t| Some(t.result.as_ref().ok()?.result.clock)).collect();
     if clocks.is_empty() {
         return Ok(Compared::Not("no run came to its end"));
@@ -86,7 +86,5 @@ fn compare(repository: &Path, document: &Document, runs: &[Told], accept: bool) 
     if clocks.contains(&Clock::Wall) {
         return Ok(Compared::Not("the wall clock repeats nothing exactly, snapshots are of the virtual one"));
     }
-    let compared =
-        if accept { snapshot::accept(repository, document)? } else { snapshot::compare(repository, document)? };
-    Ok(Compared::With(compared))
+    Ok(Compared::With(snapshot::compare(repository, document, mode)?))
 }

@@ -91,9 +91,9 @@ fn fail(error: &Error) -> ExitCode {
 }
 
 /// The word must be one of what there is; the nearest is suggested.
-fn known(kind: &str, word: &str, known: &[&str]) -> Result<()> {
+fn known(word: &str, known: &[&str], otherwise: impl FnOnce() -> String) -> Result<()> {
     if known.contains(&word) {
         return Ok(());
     }
-    Err(Error::input(format!("there is no {kind} `{word}`")).hint(crate::scenario::suggestion(word, known)))
+    Err(Error::input(otherwise()).hint(crate::scenario::suggestion(word, known)))
 }

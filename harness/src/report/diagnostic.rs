@@ -7,7 +7,7 @@ use std::fmt;
 /// Colours and frames on a terminal, ASCII without colour elsewhere.
 pub fn render(error: &Error, terminal: bool) -> String {
     let theme = if terminal { GraphicalTheme::unicode() } else { theme_plain() };
-    let handler = GraphicalReportHandler::new_themed(theme).with_links(false).with_width(120).with_context_lines(0);
+    let handler = GraphicalReportHandler::new_themed(theme).with_links(false).with_width(120).with_context_lines(1);
     let mut out = format!("error: {}\n", error.message());
     let mut cause = std::error::Error::source(error);
     while let Some(why) = cause {

@@ -1,7 +1,7 @@
 //! One JSON document per run, a line each: for scripts.
 
 use super::{Compared, Ran, Told, Verdict};
-use crate::{lab::Clock, outcome::Num};
+use crate::{error::Error, lab::Clock, outcome::Num};
 use serde_json::{Map, Value, json};
 
 /// All runs of all verdicts, in order.
@@ -20,12 +20,27 @@ fn document(verdict: &Verdict, told: &Told) -> Value {
     });
     let more = match &told.result {
         Ok(ran) => of_run(ran, &verdict.comparison),
-        Err(error) => json!({ "error": { "message": format!("{error:?}"), "exit": error.exit() as u8 } }),
+        Err(error) => of_failure(error, &verdict.comparison),
     };
     if let (Value::Object(document), Value::Object(more)) = (&mut document, more) {
         document.extend(more);
     }
     document
+}
+
+/// The same keys as a run's, so that a script finds what it looks for.
+fn of_failure(error: &Error, compared: &Compared) -> Value {
+    json!({
+        "kernel": null,
+        "clock": null,
+        "virtual_seconds": null,
+        "wall_seconds": null,
+        "outcome": null,
+        "claims": [],
+        "snapshot": compared.word(),
+        "fingerprint": null,
+        "error": { "message": format!("{error:?}"), "exit": error.exit() as u8 },
+    })
 }
 
 fn of_run(ran: &Ran, compared: &Compared) -> Value {

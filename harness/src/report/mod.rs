@@ -16,7 +16,7 @@ pub use progress::Progress;
 
 use crate::{
     error::Error,
-    lab::RunResult,
+    lab::{Clock, RunResult},
     outcome::{
         Outcome,
         claims::{Finding, Judged},
@@ -24,7 +24,10 @@ use crate::{
     },
     story::{RunName, Story},
 };
-use std::sync::Arc;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 use tokio::sync::mpsc::UnboundedReceiver;
 
 /// The runs of one scenario on one image, judged.
@@ -71,6 +74,31 @@ impl Compared {
     pub fn as_expected(&self) -> bool {
         !matches!(self, Compared::With(comparison) if !comparison.as_expected())
     }
+}
+
+/// Runs of `--repeat` that should have written the same bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sameness {
+    /// `scenario/variant on image`.
+    pub run: String,
+    pub runs: usize,
+    /// Different ones; one is as it should be.
+    pub fingerprints: usize,
+}
+
+/// Of all runs under the virtual clock that were repeated.
+pub fn sameness(verdicts: &[Verdict]) -> Vec<Sameness> {
+    let mut found: BTreeMap<String, (usize, BTreeSet<&str>)> = BTreeMap::new();
+    for result in verdicts.iter().flat_map(|v| &v.runs).filter_map(|told| Some(&told.result.as_ref().ok()?.result)) {
+        if result.clock == Clock::Virtual {
+            let name = RunName { repeat: 1, ..(*result.run).clone() }.to_string();
+            let (runs, fingerprints) = found.entry(name).or_default();
+            *runs += 1;
+            fingerprints.insert(&result.record.fingerprint);
+        }
+    }
+    let repeated = found.into_iter().filter(|(_, (runs, _))| *runs > 1);
+    repeated.map(|(run, (runs, prints))| Sameness { run, runs, fingerprints: prints.len() }).collect()
 }
 
 /// How progress is shown on standard error.

@@ -1,6 +1,6 @@
 //! The end of a run for people: a short table, the claims, what the snapshot said, where the records are.
 
-use super::{Compared, Ran, Verdict, diagnostic, json::clock, lines::seconds};
+use super::{Compared, Ran, Sameness, Verdict, diagnostic, json::clock, lines::seconds};
 use crate::{
     outcome::{Num, Table, snapshot::Comparison},
     scenario::units,
@@ -12,7 +12,7 @@ use std::time::Duration;
 pub fn render(verdict: &Verdict, terminal: bool) -> String {
     let mut out = heading(verdict);
     if verdict.runs.iter().any(|told| told.result.is_ok()) {
-        out += &format!("{}\n", table(verdict));
+        out += &format!("{}\n", table(verdict).trim_fmt());
     }
     for told in &verdict.runs {
         if let Err(error) = &told.result {
@@ -20,7 +20,8 @@ pub fn render(verdict: &Verdict, terminal: bool) -> String {
         }
     }
     out += &claims(verdict);
-    out += &snapshot(&verdict.comparison, terminal);
+    let whole = verdict.runs.iter().all(|told| told.result.is_ok());
+    out += &snapshot(&verdict.comparison, whole, terminal);
     out + &records(verdict)
 }
 
@@ -49,7 +50,7 @@ fn facts(ran: &Ran) -> RunFacts<'_> {
 
 fn table(verdict: &Verdict) -> comfy_table::Table {
     let mut table = comfy_table::Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Disabled);
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     table.set_header(["variant", "lasted", "table at most", "first full", "served", "refused", "leaks", "wall"]);
     for told in &verdict.runs {
         match &told.result {
@@ -92,14 +93,15 @@ fn claims(verdict: &Verdict) -> String {
     format!("\nclaims\n{}", verdict.claims.iter().map(line).collect::<String>())
 }
 
-fn snapshot(compared: &Compared, terminal: bool) -> String {
+fn snapshot(compared: &Compared, whole: bool, terminal: bool) -> String {
     let review = |pending: &Option<std::path::PathBuf>| match pending {
         Some(_) => "hint: `cargo insta review` shows and takes it, `--accept` takes it at once\n",
         None => "hint: run it outside of CI, look at what differs, and take it with `--accept`\n",
     };
     let body = match compared {
         Compared::Not(why) => format!("not compared: {why}\n"),
-        Compared::With(Comparison::Matches) => "matches\n".into(),
+        Compared::With(Comparison::Matches) if whole => "matches\n".into(),
+        Compared::With(Comparison::Matches) => "matches, as far as it ran\n".into(),
         Compared::With(Comparison::Accepted) => "accepted\n".into(),
         Compared::With(Comparison::New { pending }) => format!("there is none yet\n{}", review(pending)),
         Compared::With(Comparison::Differs { diff, pending }) => {
@@ -125,4 +127,16 @@ fn records(verdict: &Verdict) -> String {
     let ran = verdict.runs.iter().filter_map(|told| told.result.as_ref().ok());
     let lines: String = ran.map(|r| format!("  {}\n", r.result.path.display())).collect();
     if lines.is_empty() { lines } else { format!("records\n{lines}") }
+}
+
+/// What `--repeat` shows: one fingerprint per variant, or how many.
+pub fn render_sameness(all: &[Sameness]) -> String {
+    let line = |s: &Sameness| match s.fingerprints {
+        1 => format!("  {}: one in {} runs\n", s.run, s.runs),
+        n => format!("  {}: {n} different ones in {} runs\n", s.run, s.runs),
+    };
+    if all.is_empty() {
+        return String::new();
+    }
+    format!("\nfingerprints\n{}", all.iter().map(line).collect::<String>())
 }

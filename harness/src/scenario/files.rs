@@ -30,7 +30,7 @@ impl<'a> Files<'a> {
                 let path = self.folder.join(name.get_ref());
                 let found = Problems::of(path.display().to_string(), text);
                 check(&found);
-                self.problems.adopt(found);
+                self.problems.adopt(name.span(), found);
             }
             Err((message, hint)) => self.problems.report_with_hint(name.span(), message, "named here", hint),
         }

@@ -9,7 +9,8 @@ use std::{cell::RefCell, ops::Range};
 pub struct Problems {
     name: String,
     text: String,
-    found: RefCell<Vec<Error>>,
+    /// With the place in this file that each belongs to.
+    found: RefCell<Vec<(usize, Error)>>,
 }
 
 impl Problems {
@@ -28,7 +29,7 @@ impl Problems {
 
     /// `message` says what is wrong, `label` what stands under the marker.
     pub fn report(&self, span: Range<usize>, message: impl Into<String>, label: impl Into<String>) {
-        self.add(self.error(span, message, label));
+        self.add(span.start, self.error(span, message, label));
     }
 
     pub fn report_with_hint(
@@ -38,7 +39,7 @@ impl Problems {
         label: impl Into<String>,
         hint: impl Into<String>,
     ) {
-        self.add(self.error(span, message, label).hint(hint));
+        self.add(span.start, self.error(span, message, label).hint(hint));
     }
 
     /// A word that is none of `known`; the nearest of them is suggested.
@@ -46,9 +47,16 @@ impl Problems {
         self.report_with_hint(span, message, "not known", suggestion(word, known));
     }
 
-    /// Problems of a file that this one names.
-    pub fn adopt(&self, other: Problems) {
-        self.found.borrow_mut().extend(other.found.into_inner());
+    /// Problems of a file that this one names, at `span`.
+    pub fn adopt(&self, span: Range<usize>, other: Problems) {
+        other.sorted().into_iter().for_each(|error| self.add(span.start, error));
+    }
+
+    /// In the order of the file.
+    fn sorted(self) -> Vec<Error> {
+        let mut found = self.found.into_inner();
+        found.sort_by_key(|(place, _)| *place);
+        found.into_iter().map(|(_, error)| error).collect()
     }
 
     fn error(&self, span: Range<usize>, message: impl Into<String>, label: impl Into<String>) -> Error {
@@ -56,8 +64,8 @@ impl Problems {
         Error::input(message).at(self.source(), vec![label])
     }
 
-    fn add(&self, error: Error) {
-        self.found.borrow_mut().push(error);
+    fn add(&self, place: usize, error: Error) {
+        self.found.borrow_mut().push((place, error));
     }
 
     /// A marker needs a character to stand under, also at the end of the file.
@@ -69,11 +77,12 @@ impl Problems {
 
     /// Everything found, as one error; in the order of the file.
     pub fn into_result(self) -> Result<(), Error> {
-        let found = self.found.into_inner();
+        let name = self.name.clone();
+        let found = self.sorted();
         match found.len() {
             0 => Ok(()),
-            1 => Err(Error::input(format!("`{}` has a problem", self.name)).related(found)),
-            n => Err(Error::input(format!("`{}` has {n} problems", self.name)).related(found)),
+            1 => Err(Error::input(format!("`{name}` has a problem")).related(found)),
+            n => Err(Error::input(format!("`{name}` has {n} problems")).related(found)),
         }
     }
 }
@@ -82,7 +91,7 @@ impl Problems {
 pub fn suggestion(word: &str, known: &[&str]) -> String {
     match nearest(word, known) {
         Some(near) => format!("did you mean `{near}`?"),
-        None if known.is_empty() => "nothing can stand here".into(),
+        None if known.is_empty() => "there are none".into(),
         None => format!("known here: {}", known.iter().map(|k| format!("`{k}`")).collect::<Vec<_>>().join(", ")),
     }
 }

@@ -1,3 +1,8 @@
 //! Tests that need no virtual machine.
 
+mod cli;
+mod made;
+mod outcome;
+mod plan;
+mod report;
 mod scenario;
