@@ -6,6 +6,7 @@ use super::{
     units::{Bytes, Micros, Ppm},
     values::OneOrMany,
 };
+use std::net::Ipv4Addr;
 use toml::{Spanned, de::DeValue};
 use tunelab_protocol::{Duplicate, Http, Leave, Link, Population, Subnet, Upstream, Visit};
 
@@ -25,7 +26,7 @@ pub fn upstreams(root: &Section<'_>) -> Vec<Upstream> {
 }
 
 /// `[clients.x]`: a subnet of visitors that all behave alike.
-pub fn populations(root: &Section<'_>, upstreams: &[Upstream]) -> Vec<Population> {
+pub fn populations(root: &Section<'_>, server: Ipv4Addr, upstreams: &[Upstream]) -> Vec<Population> {
     let mut found: Vec<Population> = Vec::new();
     let groups = root.named("clients");
     if groups.is_empty() {
@@ -42,14 +43,24 @@ pub fn populations(root: &Section<'_>, upstreams: &[Upstream]) -> Vec<Population
             let message = format!("`{}` overlaps `{}` of `clients.{}`", subnet.get_ref(), other.subnet, other.name);
             section.problems.report(subnet.span(), message, "each way of leaving has a subnet of its own");
         }
+        if let Some((whose, address)) = inhabitant(subnet.get_ref(), server, upstreams) {
+            let message = format!("`{}` contains `{address}`, the address of {whose}", subnet.get_ref());
+            section.problems.report(subnet.span(), message, "visitors' addresses are theirs alone");
+        }
         let (target, port) = target;
         found.push(Population { name: name.into_inner(), subnet: subnet.into_inner(), target, port, link, visit });
     }
     found
 }
 
+/// Who else lives in a subnet.
+fn inhabitant(subnet: &Subnet, server: Ipv4Addr, upstreams: &[Upstream]) -> Option<(String, Ipv4Addr)> {
+    let others = upstreams.iter().map(|u| (format!("upstream `{}`", u.name), u.address));
+    std::iter::once(("the server".to_owned(), server)).chain(others).find(|(_, address)| subnet.contains(*address))
+}
+
 /// The server itself, or the upstream by name.
-fn target(section: &Section<'_>, upstreams: &[Upstream]) -> (Option<std::net::Ipv4Addr>, u16) {
+fn target(section: &Section<'_>, upstreams: &[Upstream]) -> (Option<Ipv4Addr>, u16) {
     let port = section.get("port");
     let Some(name) = section.get::<Spanned<String>>("upstream") else { return (None, port.unwrap_or(80)) };
     match upstreams.iter().find(|u| &u.name == name.get_ref()) {

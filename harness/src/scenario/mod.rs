@@ -19,7 +19,7 @@ pub use catalogue::Catalogue;
 pub use model::*;
 pub use problems::{nearest, suggestion};
 
-use crate::error::{Context, Result};
+use crate::error::{Context, Error, Result};
 use files::Files;
 use problems::Problems;
 use section::Section;
@@ -32,6 +32,9 @@ pub const FILE: &str = "scenario.toml";
 /// Reads and checks `folder/scenario.toml` and every file it names.
 pub fn load(folder: &Path) -> Result<Scenario> {
     let path = folder.join(FILE);
+    let Some(name) = folder.file_name().and_then(|name| name.to_str()) else {
+        return Err(Error::input(format!("`{}` is no folder that could name a scenario", folder.display())));
+    };
     let text = std::fs::read_to_string(&path).host(|| format!("failed to read `{}`", path.display()))?;
     let problems = Problems::of(path.display().to_string(), text.clone());
     let (table, errors) = DeTable::parse_recoverable(&text);
@@ -43,7 +46,7 @@ pub fn load(folder: &Path) -> Result<Scenario> {
         );
     }
     // What follows a syntax error would only confuse.
-    let scenario = if errors.is_empty() { read(folder, &Section::root(&table, &problems)) } else { None };
+    let scenario = if errors.is_empty() { read(name, folder, &Section::root(&table, &problems)) } else { None };
     problems.into_result()?;
     Ok(scenario.expect("a file without problems is whole"))
 }
@@ -52,7 +55,7 @@ fn one_line(message: &str) -> String {
     message.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-fn read(folder: &Path, root: &Section<'_>) -> Option<Scenario> {
+fn read(name: &str, folder: &Path, root: &Section<'_>) -> Option<Scenario> {
     let files = Files::of(folder, root.problems);
     let summary = root.need("summary", r#""what happens, in a sentence""#);
     let article = root.get("article");
@@ -60,7 +63,7 @@ fn read(folder: &Path, root: &Section<'_>) -> Option<Scenario> {
     let base = common(root, &files);
     let variants = variants(root, &base, &files);
     let upstreams = clients::upstreams(root);
-    let populations = clients::populations(root, &upstreams);
+    let populations = clients::populations(root, base.server.address, &upstreams);
     let phases = phases::phases(root, &populations);
     let (probes, asked) = phases::probes(root);
     let claims = claims::claims(root, &variants.iter().map(|v| v.name.as_str()).collect::<Vec<_>>());
@@ -69,7 +72,7 @@ fn read(folder: &Path, root: &Section<'_>) -> Option<Scenario> {
     reported_sysctls.extend(asked);
     reported_sysctls.extend(variants.iter().flat_map(|v| v.server.sysctls.iter().map(|s| s.name.clone())));
     Some(Scenario {
-        name: folder.file_name()?.to_str()?.to_owned(),
+        name: name.to_owned(),
         folder: folder.to_owned(),
         summary: summary?,
         article,

@@ -8,9 +8,9 @@ use tunelab::{
     lab::{Clock, RunResult},
     outcome::{Record, snapshot::Mode},
     plan::RunSpec,
-    report::{self, Lines, Verdict},
+    report::{self, Lines, Style, Verdict},
     scenario::Scenario,
-    story::{RunName, Story},
+    story::{RunName, Story, Teller},
 };
 
 fn name(variant: &str) -> RunName {
@@ -42,8 +42,8 @@ fn verdicts(mode: Mode, lost: bool) -> Vec<Verdict> {
     cli::judge(home.path(), std::slice::from_ref(&scenario), runs(lost), mode).unwrap()
 }
 
-#[test]
-fn plain_lines_once_a_day() {
+/// An image is built, and a run goes through its three days.
+fn story() -> Vec<Story> {
     let run = Arc::new(name("default"));
     let mut story = vec![
         Story::Notice("KVM cannot run a guest here; using TCG".into()),
@@ -58,6 +58,21 @@ fn plain_lines_once_a_day() {
     story.push(Story::RunStarted { run: run.clone(), total_virtual: Duration::from_secs(259_200) });
     story.extend(Made::default().events().into_iter().map(|event| Story::RunEvent { run: run.clone(), event }));
     story.push(Story::RunEnded { run, wall: Duration::from_millis(6_250), error: None });
+    story
+}
+
+/// The templates of the bars are only looked at when a bar is made.
+#[tokio::test]
+async fn bars_can_be_drawn() {
+    let (teller, listener) = Teller::new();
+    story().into_iter().for_each(|piece| teller.tell(piece));
+    drop(teller);
+    report::follow(listener, Style::Bars).await;
+}
+
+#[test]
+fn plain_lines_once_a_day() {
+    let story = story();
     let mut lines = Lines::default();
     let said: Vec<String> = story.iter().flat_map(|piece| lines.hear(piece)).collect();
     insta::assert_snapshot!(said.join("\n"));

@@ -60,6 +60,14 @@ leave = "server-closes"
 subnet = "10.3.4.0/24"
 leave = "stay"
 
+[upstream.inside]
+address = "10.9.0.7"
+
+[clients.e]
+subnet = "10.9.0.0/16"
+upstream = "inside"
+leave = "vanish"
+
 [[phase]]
 name = "burst"
 every = "1 s"
@@ -120,4 +128,21 @@ fn variants_add_to_what_is_common() {
     assert_eq!((default.machine.memory_bytes, tuned.machine.memory_bytes), (1 << 30, 2 << 30));
     assert_ne!(default.server.backends[0].listen, tuned.server.backends[0].listen);
     assert!(scenario.reported_sysctls.contains("net.core.somaxconn"), "what one variant sets, all report");
+}
+
+/// The example of `scenarios/README.md` says all there is, and is right.
+#[test]
+fn the_documented_example_is_right() {
+    let readme = std::fs::read_to_string(made::repository().join("scenarios/README.md")).unwrap();
+    let example = readme.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+    let files = [
+        ("nginx.conf", "events {}\n"),
+        ("rules.v4", "*filter\nCOMMIT\n"),
+        ("limits.conf", "* soft nofile 1024\n"),
+        ("base.conf", ""),
+        ("tuned.conf", ""),
+    ];
+    let (_home, folder) = made::scenario("example", example, &files);
+    let scenario = load(&folder).unwrap_or_else(|e| panic!("{e:?}"));
+    claims::check(&scenario).unwrap_or_else(|e| panic!("{e:?}"));
 }
