@@ -1,1 +1,29 @@
+//! Runs inside the guest, on Linux 3.2 and later. In reading order; imports go down only.
 
+/// PID 1 of our initrd: modules, root disk, network, sshd.
+pub mod init;
+/// Waits for a plan with everything warm and quiet, then executes it.
+pub mod parked;
+/// Executes a plan: the server's set-up, the phases, the end.
+pub mod run;
+
+/// Looks at the kernel again and again.
+pub mod probe;
+/// Processes and tasks that answer: backends behind nginx, upstreams behind the forwarding server.
+pub mod serve;
+/// Rules, sysctls, limits, modules.
+pub mod tune;
+/// What visitors do and how they leave.
+pub mod visit;
+
+/// Namespaces, links, routes, by rtnetlink.
+pub mod net;
+
+/// Writes events, stamped.
+pub mod events;
+/// Descriptors that tokio has no type for.
+pub mod fd;
+/// Keeps the vCPU busy while the host talks to the guest.
+pub mod spin;
+/// Runs the guest's own programs.
+pub mod tool;

@@ -1,1 +1,20 @@
-fn main() {}
+//! The agent's one binary: PID 1 of our initrd, and by its first argument everything else.
+
+use tunelab_agent::{init, parked, serve, spin};
+
+fn main() {
+    if std::process::id() == 1 {
+        init::main();
+    }
+    let mut args = std::env::args().skip(1);
+    let outcome = match (args.next().as_deref(), args.next()) {
+        (Some("park"), None) => parked::main(),
+        (Some("spin"), None) => spin::main(),
+        (Some("backend"), Some(config)) => serve::backend::main(&config),
+        _ => Err(anyhow::anyhow!("usage: tunelab-agent park | spin | backend JSON; or as PID 1 of tunelab's initrd")),
+    };
+    if let Err(e) = outcome {
+        eprintln!("tunelab-agent: {e:#}");
+        std::process::exit(1);
+    }
+}

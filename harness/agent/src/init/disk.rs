@@ -1,0 +1,73 @@
+//! File systems: the kernel's own, the root disk, and tmpfs where something must be writable.
+
+use anyhow::{Context, Result};
+use nix::mount::{MsFlags, mount};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+const ROOT_DISK: &str = "/dev/vda";
+const NEW_ROOT: &str = "/root-disk";
+
+/// Written to during a run, or by those who look around in `tunelab shell`.
+const WRITABLE: [&str; 5] = ["/run", "/tmp", "/var/log", "/var/lib/nginx", "/var/tmp"];
+
+pub fn mount_kernel_filesystems() -> Result<()> {
+    for (kind, on) in [("proc", "/proc"), ("sysfs", "/sys"), ("devtmpfs", "/dev")] {
+        std::fs::create_dir_all(on)?;
+        // devtmpfs may be there already (CONFIG_DEVTMPFS_MOUNT does not reach an initramfs, but a distribution may).
+        match mount(Some(kind), on, Some(kind), MsFlags::empty(), None::<&str>) {
+            Ok(()) | Err(nix::Error::EBUSY) => {}
+            Err(e) => return Err(e).with_context(|| format!("failed to mount {kind} on {on}")),
+        }
+    }
+    Ok(())
+}
+
+pub fn switch_root() -> Result<()> {
+    wait_for(Path::new(ROOT_DISK))?;
+    std::fs::create_dir_all(NEW_ROOT)?;
+    mount(Some(ROOT_DISK), NEW_ROOT, Some("ext4"), MsFlags::MS_RDONLY | MsFlags::MS_NOATIME, None::<&str>)
+        .with_context(|| format!("failed to mount the root disk {ROOT_DISK}"))?;
+    for on in ["proc", "sys", "dev"] {
+        let (from, to) = (format!("/{on}"), format!("{NEW_ROOT}/{on}"));
+        mount(Some(from.as_str()), to.as_str(), None::<&str>, MsFlags::MS_MOVE, None::<&str>)
+            .with_context(|| format!("failed to move {from} to the root disk"))?;
+    }
+    std::env::set_current_dir(NEW_ROOT)?;
+    mount(Some("."), "/", None::<&str>, MsFlags::MS_MOVE, None::<&str>).context("failed to make the root disk /")?;
+    nix::unistd::chroot(".").context("chroot")?;
+    std::env::set_current_dir("/")?;
+    Ok(())
+}
+
+/// A disk shows up when its driver has probed it, which may be after its module is loaded.
+fn wait_for(node: &Path) -> Result<()> {
+    let since = Instant::now();
+    while !node.exists() {
+        anyhow::ensure!(since.elapsed() < Duration::from_secs(10), "{} did not appear within 10 s", node.display());
+        std::thread::yield_now();
+    }
+    Ok(())
+}
+
+pub fn mount_writable() -> Result<()> {
+    for on in WRITABLE.into_iter().filter(|on| Path::new(on).is_dir()) {
+        tmpfs(on)?;
+    }
+    for on in ["/dev/pts", "/dev/shm"] {
+        std::fs::create_dir_all(on)?;
+    }
+    mount(Some("devpts"), "/dev/pts", Some("devpts"), MsFlags::empty(), Some("mode=0620,ptmxmode=0666"))
+        .context("failed to mount /dev/pts")?;
+    tmpfs("/dev/shm")?;
+    for dir in ["/run/sshd", "/run/lock", "/var/log/nginx", tunelab_protocol::guest::FILES] {
+        std::fs::create_dir_all(dir).with_context(|| format!("failed to create {dir}"))?;
+    }
+    Ok(())
+}
+
+fn tmpfs(on: &str) -> Result<()> {
+    let mode = if on.ends_with("tmp") || on.ends_with("shm") { "mode=1777" } else { "mode=0755" };
+    mount(Some("tmpfs"), on, Some("tmpfs"), MsFlags::MS_NOSUID, Some(mode))
+        .with_context(|| format!("failed to mount a tmpfs on {on}"))
+}

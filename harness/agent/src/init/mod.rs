@@ -1,0 +1,100 @@
+//! PID 1 of our initrd: modules, root disk, network, sshd; then reaps what dies.
+//!
+//! The initrd holds `/init` (this binary), `/modules/NNN-name.ko` in load order and `/etc/tunelab` with the SSH keys of
+//! this machine. The root disk is mounted read-only; everything that must be writable is tmpfs, so that nothing is
+//! written back to a disk, at the host's pace, in the middle of a run.
+
+mod disk;
+mod sshd;
+
+use anyhow::{Context, Result};
+use nix::sys::wait::{WaitStatus, waitpid};
+use nix::unistd::Pid;
+use std::ffi::CString;
+use std::path::PathBuf;
+
+/// A word on the kernel command line: keep the vCPU busy from the start.
+const SPIN: &str = "tunelab.spin";
+
+pub fn main() -> ! {
+    if let Err(e) = bring_up() {
+        println!("tunelab-agent: cannot bring this guest up: {e:#}");
+        // PID 1 ending is a panic, and a panic is what the host looks for.
+        std::process::exit(1);
+    }
+    reap()
+}
+
+fn bring_up() -> Result<()> {
+    disk::mount_kernel_filesystems()?;
+    load_modules()?;
+    let keys = sshd::Keys::read()?;
+    disk::switch_root()?;
+    disk::mount_writable()?;
+    nix::unistd::sethostname("tunelab").context("sethostname")?;
+    if std::fs::read_to_string("/proc/cmdline")?.split_whitespace().any(|word| word == SPIN) {
+        crate::spin::start()?;
+    }
+    bring_up_network()?;
+    sshd::start(&keys)?;
+    println!("tunelab-agent: up");
+    Ok(())
+}
+
+/// Loads what the host put into the initrd, in the order of the file names.
+fn load_modules() -> Result<()> {
+    let Ok(entries) = std::fs::read_dir("/modules") else { return Ok(()) };
+    let mut modules: Vec<PathBuf> = entries.filter_map(|e| Some(e.ok()?.path())).collect();
+    modules.sort();
+    for module in modules {
+        let image = std::fs::read(&module)?;
+        match nix::kmod::init_module(&image, &CString::default()) {
+            Ok(()) | Err(nix::Error::EEXIST) => {}
+            Err(e) => println!("tunelab-agent: module {} does not load: {e}", module.display()),
+        }
+    }
+    // The root disk and the ports are there now.
+    std::fs::remove_dir_all("/modules").context("failed to free the initrd's modules")
+}
+
+/// QEMU's user network: the guest is 10.0.2.15, the host 10.0.2.2 on the same link; no route leads further.
+fn bring_up_network() -> Result<()> {
+    let mut route = crate::net::Rtnl::open()?;
+    route.up("lo")?;
+    let Some(nic) = first_nic()? else {
+        println!("tunelab-agent: no network card");
+        return Ok(());
+    };
+    route.add_address(&nic, "10.0.2.15".parse()?, 24)?;
+    route.up(&nic)
+}
+
+/// Named `eth0`, `enp0s3` or otherwise: whatever stands on a bus.
+fn first_nic() -> Result<Option<String>> {
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir("/sys/class/net")? {
+        let entry = entry?;
+        if entry.path().join("device").exists() {
+            names.push(entry.file_name().to_string_lossy().into_owned());
+        }
+    }
+    names.sort();
+    Ok(names.into_iter().next())
+}
+
+/// The name of the network card, for whoever takes its link down.
+pub fn nic() -> Option<String> {
+    first_nic().ok().flatten()
+}
+
+fn reap() -> ! {
+    loop {
+        match waitpid(Pid::from_raw(-1), None) {
+            Ok(WaitStatus::Exited(..) | WaitStatus::Signaled(..)) => {}
+            Err(nix::Error::ECHILD) => {
+                nix::unistd::pause();
+            }
+            _ => {}
+        }
+    }
+}

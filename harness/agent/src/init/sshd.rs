@@ -1,0 +1,56 @@
+//! The guest's own sshd, with this machine's keys and nothing of the distribution's configuration.
+
+use anyhow::{Context, Result};
+use std::fs;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+const IN_INITRD: &str = "/etc/tunelab";
+const HOME: &str = "/run/tunelab/ssh";
+const HOST_KEY: &str = "ssh_host_ecdsa_key";
+const AUTHORIZED: &str = "authorized_keys";
+
+/// What the host put into the initrd; read before the initrd is left behind.
+pub struct Keys {
+    host_key: Vec<u8>,
+    authorized: Vec<u8>,
+}
+
+impl Keys {
+    pub fn read() -> Result<Self> {
+        let read = |name: &str| {
+            let path = Path::new(IN_INITRD).join(name);
+            fs::read(&path).with_context(|| format!("the initrd holds no {}", path.display()))
+        };
+        Ok(Keys { host_key: read(HOST_KEY)?, authorized: read(AUTHORIZED)? })
+    }
+}
+
+pub fn start(keys: &Keys) -> Result<()> {
+    fs::create_dir_all(HOME)?;
+    fs::set_permissions(HOME, fs::Permissions::from_mode(0o700))?;
+    write_private(HOST_KEY, &keys.host_key)?;
+    write_private(AUTHORIZED, &keys.authorized)?;
+    // In the foreground, so that it is our child and its death is seen; `-e` says on the console what goes wrong.
+    Command::new("/usr/sbin/sshd")
+        .args(["-D", "-e", "-f", "/dev/null", "-h"])
+        .arg(format!("{HOME}/{HOST_KEY}"))
+        .args(["-o", &format!("AuthorizedKeysFile={HOME}/{AUTHORIZED}")])
+        .args(["-o", &format!("PidFile={}", crate::parked::SSHD_PID)])
+        .args(["-o", "PermitRootLogin=yes", "-o", "PasswordAuthentication=no", "-o", "UsePAM=no"])
+        .args(["-o", "UseDNS=no", "-o", "StrictModes=no", "-o", "Subsystem=sftp internal-sftp"])
+        .args(["-o", "LoginGraceTime=0", "-o", "MaxStartups=100"])
+        .env("PATH", crate::tool::PATH)
+        .stdin(Stdio::null())
+        .spawn()
+        .context("failed to start sshd")?;
+    Ok(())
+}
+
+fn write_private(name: &str, bytes: &[u8]) -> Result<()> {
+    use std::io::Write;
+    let path = Path::new(HOME).join(name);
+    let mut file = fs::File::options().write(true).create(true).truncate(true).mode(0o600).open(&path)?;
+    file.write_all(bytes).with_context(|| format!("failed to write {}", path.display()))
+}

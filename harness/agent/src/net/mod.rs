@@ -1,0 +1,13 @@
+//! Namespaces, links and routes, by rtnetlink, without any tool of the guest.
+//!
+//! A current iproute2's `ip netns add` binds the current namespace on Linux 3.5, and `ip netns exec` then changes the
+//! server's own settings (measured); hence unshare(2), setns(2) and netlink.
+
+mod namespace;
+mod netem;
+mod rtnl;
+mod site;
+
+pub use namespace::Namespace;
+pub use rtnl::{Rtnl, index};
+pub use site::{NIC as SITE_NIC, Site};

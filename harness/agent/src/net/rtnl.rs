@@ -1,0 +1,146 @@
+//! rtnetlink: one request, one acknowledgement.
+
+use anyhow::{Context, Result, anyhow, bail};
+use netlink_packet_core::{NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload};
+use netlink_packet_route::address::{AddressAttribute, AddressMessage, AddressScope};
+use netlink_packet_route::link::{InfoData, InfoKind, InfoVeth, LinkAttribute, LinkFlags, LinkInfo, LinkMessage};
+use netlink_packet_route::route::{
+    RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteScope, RouteType,
+};
+use netlink_packet_route::tc::TcMessage;
+use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
+use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
+use std::net::{IpAddr, Ipv4Addr};
+use std::os::fd::AsRawFd;
+use tunelab_protocol::Subnet;
+
+/// `RT_TABLE_LOCAL`: what is ours.
+const TABLE_LOCAL: u8 = 255;
+
+/// Speaks for the namespace it was opened in.
+pub struct Rtnl {
+    socket: Socket,
+    sequence: u32,
+}
+
+impl Rtnl {
+    pub fn open() -> Result<Self> {
+        let mut socket = Socket::new(NETLINK_ROUTE).context("failed to open a netlink socket")?;
+        socket.bind_auto()?;
+        socket.connect(&SocketAddr::new(0, 0))?;
+        Ok(Rtnl { socket, sequence: 0 })
+    }
+
+    pub fn up(&mut self, name: &str) -> Result<()> {
+        self.set_flags(name, LinkFlags::Up)
+    }
+
+    pub fn down(&mut self, name: &str) -> Result<()> {
+        self.set_flags(name, LinkFlags::empty())
+    }
+
+    fn set_flags(&mut self, name: &str, flags: LinkFlags) -> Result<()> {
+        let mut link = LinkMessage::default();
+        link.header.index = index(name)?;
+        link.header.flags = flags;
+        link.header.change_mask = LinkFlags::Up;
+        // RTM_NEWLINK changes an existing link; RTM_SETLINK came later.
+        self.request(RouteNetlinkMessage::NewLink(link), 0).with_context(|| format!("failed to set the link of {name}"))
+    }
+
+    /// A pair: `name` here, `peer` in the other namespace.
+    pub fn add_veth(&mut self, name: &str, peer: &str, there: &impl AsRawFd) -> Result<()> {
+        let mut other = LinkMessage::default();
+        other.attributes = vec![LinkAttribute::IfName(peer.into()), LinkAttribute::NetNsFd(there.as_raw_fd())];
+        let mut link = LinkMessage::default();
+        link.attributes = vec![
+            LinkAttribute::IfName(name.into()),
+            LinkAttribute::LinkInfo(vec![
+                LinkInfo::Kind(InfoKind::Veth),
+                LinkInfo::Data(InfoData::Veth(InfoVeth::Peer(other))),
+            ]),
+        ];
+        self.request(RouteNetlinkMessage::NewLink(link), NLM_F_CREATE | NLM_F_EXCL)
+            .with_context(|| format!("failed to make the veth pair {name}/{peer}"))
+    }
+
+    pub fn add_address(&mut self, nic: &str, address: Ipv4Addr, prefix: u8) -> Result<()> {
+        let mut message = AddressMessage::default();
+        message.header.family = AddressFamily::Inet;
+        message.header.prefix_len = prefix;
+        message.header.index = index(nic)?;
+        message.header.scope = AddressScope::Universe;
+        message.attributes =
+            vec![AddressAttribute::Local(IpAddr::V4(address)), AddressAttribute::Address(IpAddr::V4(address))];
+        self.request(RouteNetlinkMessage::NewAddress(message), NLM_F_CREATE | NLM_F_EXCL)
+            .with_context(|| format!("failed to give {nic} the address {address}/{prefix}"))
+    }
+
+    /// Everything in `subnet` (or, with `None`, everything) lies behind `gateway`.
+    pub fn add_route(&mut self, subnet: Option<Subnet>, gateway: Ipv4Addr) -> Result<()> {
+        let (destination, prefix) = subnet.map_or((None, 0), |s| (Some(s.address()), s.prefix()));
+        let mut route = route(RouteType::Unicast, RouteHeader::RT_TABLE_MAIN, RouteScope::Universe, prefix);
+        route.attributes.extend(destination.map(|d| RouteAttribute::Destination(RouteAddress::Inet(d))));
+        route.attributes.push(RouteAttribute::Gateway(RouteAddress::Inet(gateway)));
+        self.add(route).with_context(|| format!("failed to route through {gateway}"))
+    }
+
+    /// Every address of the subnet is ours (AnyIP): `ip route add local SUBNET dev lo`.
+    pub fn add_local(&mut self, subnet: Subnet) -> Result<()> {
+        let mut route = route(RouteType::Local, TABLE_LOCAL, RouteScope::Host, subnet.prefix());
+        route.attributes.push(RouteAttribute::Destination(RouteAddress::Inet(subnet.address())));
+        route.attributes.push(RouteAttribute::Oif(index("lo")?));
+        self.add(route).with_context(|| format!("failed to take all of {subnet} for our own"))
+    }
+
+    /// One address of an AnyIP subnet is ours no longer: what comes for it is dropped in silence, and nothing can be
+    /// sent from it (the kernel refuses a source that is not local).
+    pub fn black_hole(&mut self, address: Ipv4Addr) -> Result<()> {
+        let mut route = route(RouteType::BlackHole, TABLE_LOCAL, RouteScope::Universe, 32);
+        route.attributes.push(RouteAttribute::Destination(RouteAddress::Inet(address)));
+        self.add(route).with_context(|| format!("failed to make {address} vanish"))
+    }
+
+    pub fn add_qdisc(&mut self, qdisc: TcMessage) -> Result<()> {
+        self.request(RouteNetlinkMessage::NewQueueDiscipline(qdisc), NLM_F_CREATE | NLM_F_EXCL)
+    }
+
+    fn add(&mut self, route: RouteMessage) -> Result<()> {
+        self.request(RouteNetlinkMessage::NewRoute(route), NLM_F_CREATE | NLM_F_EXCL)
+    }
+
+    fn request(&mut self, payload: RouteNetlinkMessage, flags: u16) -> Result<()> {
+        let mut message = NetlinkMessage::from(payload);
+        self.sequence += 1;
+        message.header.flags = NLM_F_REQUEST | NLM_F_ACK | flags;
+        message.header.sequence_number = self.sequence;
+        message.finalize();
+        let mut bytes = vec![0; message.buffer_len()];
+        message.serialize(&mut bytes);
+        self.socket.send(&bytes, 0)?;
+        let (answer, _) = self.socket.recv_from_full()?;
+        match NetlinkMessage::<RouteNetlinkMessage>::deserialize(&answer).map_err(|e| anyhow!("{e}"))?.payload {
+            NetlinkPayload::Error(e) => match e.code {
+                None => Ok(()),
+                Some(_) => Err(e.to_io().into()),
+            },
+            other => bail!("the kernel answered {other:?}"),
+        }
+    }
+}
+
+fn route(kind: RouteType, table: u8, scope: RouteScope, prefix: u8) -> RouteMessage {
+    let mut route = RouteMessage::default();
+    route.header.address_family = AddressFamily::Inet;
+    route.header.table = table;
+    route.header.protocol = RouteProtocol::Static;
+    route.header.scope = scope;
+    route.header.kind = kind;
+    route.header.destination_prefix_length = prefix;
+    route
+}
+
+/// Interface index of a name in the current namespace.
+pub fn index(name: &str) -> Result<u32> {
+    nix::net::if_::if_nametoindex(name).with_context(|| format!("no interface `{name}` here"))
+}

@@ -1,0 +1,59 @@
+//! A place on the other side of the server: a namespace joined to it by a veth pair, with addresses of its own.
+
+use super::{Namespace, Rtnl, netem};
+use anyhow::{Context, Result};
+use std::cell::RefCell;
+use std::net::Ipv4Addr;
+use tunelab_protocol::{Link, Subnet};
+
+/// The site's end of the pair, as the site sees it.
+pub const NIC: &str = "eth0";
+
+pub struct Site {
+    pub namespace: Namespace,
+    rtnl: RefCell<Rtnl>,
+}
+
+impl Site {
+    /// The `number`th site, whose addresses are all of `subnet`, behind a route (on-link peers would fill the
+    /// neighbour table, which all namespaces share).
+    pub fn build(number: u8, subnet: Subnet, link: Link) -> Result<Self> {
+        let namespace = Namespace::create()?;
+        let here = format!("site{number}");
+        let [ours, theirs] = [1, 2].map(|end| Ipv4Addr::new(10, 255, number, end));
+        let mut server = Rtnl::open()?;
+        server.add_veth(&here, NIC, namespace.file())?;
+        server.add_address(&here, ours, 30)?;
+        server.up(&here)?;
+        let rtnl = namespace.enter(|| {
+            silence_ipv6().context("failed to turn IPv6 off in a site")?;
+            let mut rtnl = Rtnl::open()?;
+            rtnl.up("lo")?;
+            rtnl.add_address(NIC, theirs, 30)?;
+            rtnl.up(NIC)?;
+            rtnl.add_local(subnet)?;
+            rtnl.add_route(None, ours)?;
+            netem::apply(&mut rtnl, NIC, link)?;
+            Ok(rtnl)
+        })?;
+        server.add_route(Some(subnet), theirs)?;
+        netem::apply(&mut server, &here, link)?;
+        Ok(Site { namespace, rtnl: RefCell::new(rtnl) })
+    }
+
+    /// From now on this address neither hears nor speaks.
+    pub fn depart(&self, address: Ipv4Addr) -> Result<()> {
+        self.rtnl.borrow_mut().black_hole(address)
+    }
+}
+
+/// Nobody speaks IPv6 there; router solicitations would only wake the machine.
+fn silence_ipv6() -> Result<()> {
+    for scope in ["all", "default"] {
+        let path = format!("/proc/sys/net/ipv6/conf/{scope}/disable_ipv6");
+        if std::path::Path::new(&path).exists() {
+            std::fs::write(path, "1")?;
+        }
+    }
+    Ok(())
+}

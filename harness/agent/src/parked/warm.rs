@@ -1,0 +1,102 @@
+//! Reads what the run will need while the disk may still be waited for.
+//!
+//! Under the virtual clock, time leaps while the guest waits for a disk whose pace is the host's: up to 21 virtual
+//! seconds a wait were seen. So nothing cold may be left; the run reports how much it read all the same.
+
+use crate::tool::{self, PATH, first_of};
+use anyhow::Result;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Programs that a plan starts.
+const PROGRAMS: [&[&str]; 3] = [&["nginx"], &["iptables-legacy-restore", "iptables-restore"], &["modprobe"]];
+
+/// Modules that a plan may need and that keep no state of their own until it does.
+const MODULES: [&str; 3] = ["veth", "sch_netem", "af_packet"];
+
+/// Folders read whole (below /lib/modules/RELEASE/kernel: conntrack and its matches; iptables' extensions).
+const MODULE_FOLDERS: [&str; 4] = ["net/netfilter", "net/ipv4/netfilter", "net/ipv6/netfilter", "lib"];
+const FOLDERS: [&str; 4] = ["/usr/lib/x86_64-linux-gnu/xtables", "/lib/xtables", "/etc/modprobe.d", "/lib/modprobe.d"];
+
+/// What the C library and nginx look at when they start.
+const FILES: [&str; 9] = [
+    "/etc/passwd",
+    "/etc/group",
+    "/etc/nsswitch.conf",
+    "/etc/ld.so.cache",
+    "/etc/localtime",
+    "/etc/protocols",
+    "/etc/services",
+    "/etc/nginx/mime.types",
+    "/etc/ssl/openssl.cnf",
+];
+
+pub fn warm() -> Result<()> {
+    for module in MODULES {
+        // Built in, or of a kernel that lacks it: whoever needs it will say so.
+        let _ = tool::modprobe(module, "");
+    }
+    let release = nix::sys::utsname::uname()?.release().to_string_lossy().into_owned();
+    let modules = Path::new("/lib/modules").join(release);
+    let mut files: BTreeSet<PathBuf> = FILES.iter().map(PathBuf::from).collect();
+    files.extend(inside(&modules));
+    for folder in MODULE_FOLDERS {
+        files.extend(below(&modules.join("kernel").join(folder)));
+    }
+    for folder in FOLDERS {
+        files.extend(inside(Path::new(folder)));
+    }
+    for names in PROGRAMS {
+        if let Some(name) = first_of(names) {
+            files.extend(with_libraries(name));
+        }
+    }
+    for file in files {
+        // Missing ones are missing in the run as well; looking them up warmed that.
+        let _ = std::fs::read(file);
+    }
+    rehearse();
+    Ok(())
+}
+
+/// A program and the shared libraries that it is linked to, as its own loader says.
+fn with_libraries(name: &str) -> Vec<PathBuf> {
+    let Some(program) = PATH.split(':').map(|dir| Path::new(dir).join(name)).find(|p| p.exists()) else {
+        return Vec::new();
+    };
+    let said = Command::new(&program).env("LD_TRACE_LOADED_OBJECTS", "1").output();
+    let said = said.map(|o| String::from_utf8_lossy(&o.stdout).into_owned()).unwrap_or_default();
+    let libraries = said.split_whitespace().filter(|w| w.starts_with('/')).map(PathBuf::from);
+    libraries.chain([program.clone()]).collect()
+}
+
+/// Starts each once: what is looked up by name, in which folders, is best found by doing it.
+fn rehearse() {
+    for (program, args) in
+        [("modprobe", &["-n", "-q", "nf_conntrack"][..]), ("iptables-legacy-restore", &["--version"])]
+    {
+        let _ = tool::run(program, args);
+    }
+    for config in inside(Path::new(tunelab_protocol::guest::FILES)) {
+        let is_nginx = std::fs::read_to_string(&config).is_ok_and(|text| text.contains("http {"));
+        if is_nginx {
+            let _ = tool::run("nginx", &["-t", "-c", &config.to_string_lossy()]);
+        }
+    }
+}
+
+fn inside(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten();
+    entries.filter_map(|e| Some(e.ok()?.path())).filter(|p| p.is_file()).collect()
+}
+
+fn below(folder: &Path) -> Vec<PathBuf> {
+    let folders: Vec<PathBuf> = std::fs::read_dir(folder)
+        .into_iter()
+        .flatten()
+        .filter_map(|e| Some(e.ok()?.path()))
+        .filter(|p| p.is_dir())
+        .collect();
+    inside(folder).into_iter().chain(folders.iter().flat_map(|f| below(f))).collect()
+}

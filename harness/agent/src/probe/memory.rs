@@ -1,0 +1,31 @@
+//! What is left and what the kernel's slabs take, in bytes, from /proc/meminfo.
+
+use super::Values;
+use anyhow::{Context, Result};
+
+/// MemAvailable came with Linux 3.14; before it there is MemFree.
+const ROWS: [(&str, &str); 3] =
+    [("MemAvailable", "memory.available_bytes"), ("MemFree", "memory.free_bytes"), ("Slab", "memory.slab_bytes")];
+
+pub fn read() -> Result<Values> {
+    let text = std::fs::read_to_string("/proc/meminfo").context("no /proc/meminfo")?;
+    Ok(parse(&text))
+}
+
+fn parse(text: &str) -> Values {
+    let rows = text.lines().filter_map(|line| line.split_once(':'));
+    rows.filter_map(|(row, rest)| {
+        let (_, name) = ROWS.iter().find(|(known, _)| *known == row)?;
+        let kib: u64 = rest.split_whitespace().next()?.parse().ok()?;
+        Some((name.to_string(), kib * 1024))
+    })
+    .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn in_bytes() {
+        assert_eq!(super::parse("MemFree:   2 kB\nOther: 1 kB\n")["memory.free_bytes"], 2048);
+    }
+}

@@ -1,0 +1,33 @@
+//! The counters of /proc/net/netstat and /proc/net/snmp, by the kernel's names: `TcpExt.ListenOverflows`.
+
+use super::Values;
+use anyhow::{Context, Result};
+
+pub fn read() -> Result<Values> {
+    let mut values = Values::new();
+    for path in ["/proc/net/netstat", "/proc/net/snmp"] {
+        let text = std::fs::read_to_string(path).with_context(|| format!("no {path}"))?;
+        values.extend(parse(&text));
+    }
+    Ok(values)
+}
+
+/// Pairs of lines, names and numbers, each beginning with the group's name. What never moved is left out.
+fn parse(text: &str) -> Values {
+    let lines: Vec<&str> = text.lines().collect();
+    let pairs = lines.chunks_exact(2).flat_map(|pair| {
+        let group = pair[0].split(':').next().unwrap_or_default();
+        let (names, numbers) = (pair[0].split_whitespace().skip(1), pair[1].split_whitespace().skip(1));
+        names.zip(numbers).map(move |(name, number)| (format!("{group}.{name}"), number))
+    });
+    pairs.filter_map(|(name, number)| Some((name, number.parse().ok().filter(|&n: &u64| n > 0)?))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn zeros_and_minus_ones_are_left_out() {
+        let values = super::parse("Tcp: MaxConn ActiveOpens OutRsts\nTcp: -1 7 0\n");
+        assert_eq!(values.into_iter().collect::<Vec<_>>(), [("Tcp.ActiveOpens".to_string(), 7)]);
+    }
+}

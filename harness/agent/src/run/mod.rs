@@ -1,0 +1,95 @@
+//! Executes a plan: the server's set-up, the phases, the end.
+
+mod schedule;
+mod server;
+mod traffic;
+
+use crate::events::Events;
+use crate::net::Site;
+use crate::probe::{self, EntryWatch, Sampler};
+use crate::serve::upstream;
+use crate::tune;
+use anyhow::{Context, Result};
+use schedule::{Due, Schedule};
+use server::Services;
+use std::rc::Rc;
+use std::time::Duration;
+use tokio::task::LocalSet;
+use tokio::time::Instant;
+use traffic::Crowd;
+use tunelab_protocol::{Event, Link, Plan, ProbeKind, Subnet};
+
+pub fn execute(plan: Plan, events: &Events) -> Result<()> {
+    tune::raise_own()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    LocalSet::new().block_on(&runtime, go(plan, events))
+}
+
+async fn go(plan: Plan, events: &Events) -> Result<()> {
+    events.emit(Event::Started { scenario: plan.scenario.clone(), variant: plan.variant.clone() });
+    let services = Services::start(&plan.server, events)?;
+    let crowds = build_crowds(&plan)?;
+    build_upstreams(&plan)?;
+    let watch = start_watches(&plan, &crowds, events)?;
+    let mut samplers: Vec<Option<Sampler>> = plan.probes.iter().map(|p| Sampler::of(p.kind)).collect();
+    events.emit(Event::Ready);
+
+    let origin = Instant::now();
+    let mut rounds = traffic::Rounds::new(plan.seed, events.clone());
+    let mut schedule = Schedule::new(&plan);
+    while let Some((at_us, due)) = schedule.next() {
+        tokio::time::sleep_until(origin + Duration::from_micros(at_us)).await;
+        match due {
+            Due::Probe(number) => sample(&mut samplers[number], events)?,
+            Due::Phase(phase) => events.emit(Event::Phase { name: plan.phases[phase].name.clone() }),
+            Due::Round { phase, round } => rounds.start(&plan.phases[phase], round, &crowds)?,
+            Due::End => break,
+        }
+    }
+    rounds.finish().await;
+    samplers.iter_mut().try_for_each(|sampler| sample(sampler, events))?;
+    if let Some(watch) = watch {
+        watch.finish()?;
+    }
+    services.check_alive()?;
+    events.emit(Event::Done);
+    Ok(())
+}
+
+fn sample(sampler: &mut Option<Sampler>, events: &Events) -> Result<()> {
+    sampler.as_mut().map_or(Ok(()), |s| s.sample(events))
+}
+
+/// Each population in a site of its own.
+fn build_crowds(plan: &Plan) -> Result<Vec<Crowd>> {
+    let numbered = plan.populations.iter().zip(1..);
+    numbered
+        .map(|(population, number)| {
+            let site = Site::build(number, population.subnet, population.link)
+                .with_context(|| format!("failed to build the network of `{}`", population.name))?;
+            Ok(Crowd::new(population.clone(), site, plan.server.address))
+        })
+        .collect()
+}
+
+/// Sites behind those of the populations; their tasks keep them.
+fn build_upstreams(plan: &Plan) -> Result<()> {
+    let first = plan.populations.len() as u8 + 1;
+    for (upstream, number) in plan.upstreams.iter().zip(first..) {
+        // The smallest network around its one address.
+        let network = u32::from(upstream.address) & !3;
+        let subnet: Subnet = format!("{}/30", std::net::Ipv4Addr::from(network)).parse().map_err(anyhow::Error::msg)?;
+        let site = Site::build(number, subnet, Link::default())?;
+        upstream::start(&site, upstream)?;
+    }
+    Ok(())
+}
+
+fn start_watches(plan: &Plan, crowds: &[Crowd], events: &Events) -> Result<Option<EntryWatch>> {
+    let has = |kind| plan.probes.iter().any(|p| p.kind == kind);
+    if has(ProbeKind::KernelLog) {
+        probe::follow_kernel_log(events)?;
+    }
+    let populations: Vec<_> = crowds.iter().map(|c| Rc::clone(&c.population)).collect();
+    has(ProbeKind::ConntrackEntries).then(|| EntryWatch::start(&populations, events)).transpose()
+}

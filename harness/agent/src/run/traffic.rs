@@ -1,0 +1,103 @@
+//! Rounds of visitors.
+
+use crate::events::Events;
+use crate::net::Site;
+use crate::visit::Visitor;
+use anyhow::{Context, Result};
+use fastrand::Rng;
+use std::cell::Cell;
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::rc::Rc;
+use std::time::Duration;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until};
+use tunelab_protocol::{Event, Phase, Population, Traffic, Visits};
+
+/// A population at its site, handing out its addresses.
+pub struct Crowd {
+    pub population: Rc<Population>,
+    site: Rc<Site>,
+    target: SocketAddrV4,
+    next: Cell<u32>,
+}
+
+impl Crowd {
+    pub fn new(population: Population, site: Site, server: Ipv4Addr) -> Self {
+        let target = SocketAddrV4::new(population.target.unwrap_or(server), population.port);
+        Crowd { population: Rc::new(population), site: Rc::new(site), target, next: Cell::new(0) }
+    }
+
+    fn visitor(&self) -> Visitor {
+        let number = self.next.replace(self.next.get() + 1);
+        let source = self.population.subnet.host(number);
+        Visitor { population: self.population.clone(), site: self.site.clone(), source, target: self.target }
+    }
+}
+
+/// All rounds that were started; a visitor may outlast its round.
+pub struct Rounds {
+    rng: Rng,
+    events: Events,
+    running: JoinSet<()>,
+}
+
+impl Rounds {
+    pub fn new(seed: u64, events: Events) -> Self {
+        Rounds { rng: Rng::with_seed(seed), events, running: JoinSet::new() }
+    }
+
+    pub fn start(&mut self, phase: &Phase, round: u32, crowds: &[Crowd]) -> Result<()> {
+        let start = Instant::now();
+        for traffic in &phase.traffic {
+            let crowd = crowds.iter().find(|c| c.population.name == traffic.population);
+            let crowd = crowd.with_context(|| format!("no population `{}`", traffic.population))?;
+            let arrivals = self.arrivals(traffic, crowd, start);
+            let (events, phase, population) = (self.events.clone(), phase.name.clone(), traffic.population.clone());
+            let concurrency = traffic.concurrency;
+            self.running.spawn_local(async move {
+                let visits = receive(arrivals, concurrency).await;
+                events.emit(Event::Round { phase, round, population, visits });
+            });
+        }
+        Ok(())
+    }
+
+    /// Each a little early or late, so that two seeds are two crowds.
+    fn arrivals(&mut self, traffic: &Traffic, crowd: &Crowd, start: Instant) -> Vec<(Instant, Visitor)> {
+        let one = |number: u32| {
+            let jitter = self.rng.u64(..=traffic.spacing_us / 2);
+            let after = traffic.after_us + u64::from(number) * traffic.spacing_us + jitter;
+            (start + Duration::from_micros(after), crowd.visitor())
+        };
+        (0..traffic.visitors).map(one).collect()
+    }
+
+    /// Until the last visitor of the last round is gone.
+    pub async fn finish(mut self) {
+        while self.running.join_next().await.is_some() {}
+    }
+}
+
+async fn receive(arrivals: Vec<(Instant, Visitor)>, concurrency: u32) -> Visits {
+    let places = std::sync::Arc::new(Semaphore::new(if concurrency == 0 {
+        Semaphore::MAX_PERMITS
+    } else {
+        concurrency as usize
+    }));
+    let mut visitors = JoinSet::new();
+    for (at, visitor) in arrivals {
+        sleep_until(at).await;
+        let place = places.clone().acquire_owned().await.expect("never closed");
+        visitors.spawn_local(async move {
+            let fare = visitor.visit().await;
+            drop(place);
+            fare
+        });
+    }
+    let mut visits = Visits::default();
+    while let Some(fare) = visitors.join_next().await {
+        fare.expect("visitors do not panic").count(&mut visits);
+    }
+    visits
+}

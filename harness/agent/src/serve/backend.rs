@@ -1,0 +1,83 @@
+//! The application behind nginx: a process of its own, as in production, with its own open files.
+
+use super::http;
+use anyhow::{Context, Result};
+use socket2::{Domain, SockAddr, Socket, Type};
+use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, UnixListener};
+use tunelab_protocol::{Backend, Listen};
+
+/// What it says on its standard output once it listens.
+pub const READY: &str = "ready";
+
+pub fn main(config: &str) -> Result<()> {
+    let backend: Backend = serde_json::from_str(config).context("the backend's configuration is no JSON of ours")?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    tokio::task::LocalSet::new().block_on(&runtime, serve(backend))
+}
+
+async fn serve(backend: Backend) -> Result<()> {
+    let backend: &'static Backend = Box::leak(Box::new(backend));
+    match &backend.listen {
+        Listen::Unix(path) => {
+            let _ = std::fs::remove_file(path);
+            let socket = listen(Domain::UNIX, &SockAddr::unix(path)?, backend)?;
+            // nginx's workers are another user.
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o666))?;
+            let listener = UnixListener::from_std(socket.into())?;
+            println!("{READY}");
+            loop {
+                let (stream, _) = listener.accept().await?;
+                tokio::task::spawn_local(converse(stream, backend));
+                pause(backend).await;
+            }
+        }
+        Listen::Tcp(address) => {
+            let socket = listen(Domain::IPV4, &SockAddr::from(*address), backend)?;
+            let listener = TcpListener::from_std(socket.into())?;
+            println!("{READY}");
+            loop {
+                let (stream, _) = listener.accept().await?;
+                tokio::task::spawn_local(converse(stream, backend));
+                pause(backend).await;
+            }
+        }
+    }
+}
+
+fn listen(domain: Domain, address: &SockAddr, backend: &Backend) -> Result<Socket> {
+    let socket = Socket::new(domain, Type::STREAM, None)?;
+    if domain == Domain::IPV4 {
+        socket.set_reuse_address(true)?;
+    }
+    socket.bind(address).with_context(|| format!("backend {} cannot bind {:?}", backend.name, backend.listen))?;
+    socket.listen(backend.backlog as i32)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket)
+}
+
+/// A backend that is slow to accept.
+async fn pause(backend: &Backend) {
+    if backend.accept_every_us > 0 {
+        tokio::time::sleep(Duration::from_micros(backend.accept_every_us)).await;
+    }
+}
+
+async fn converse(mut stream: impl AsyncRead + AsyncWrite + Unpin, backend: &Backend) {
+    while let Ok(Some(path)) = http::read_path(&mut stream).await {
+        if backend.hold_path.as_ref().is_some_and(|held| path.starts_with(held.as_str())) {
+            // A long poll: only the other side can end it.
+            let _ = http::read_path(&mut stream).await;
+            return;
+        }
+        if backend.answer_after_us > 0 {
+            tokio::time::sleep(Duration::from_micros(backend.answer_after_us)).await;
+        }
+        let answered = http::answer(&mut stream, backend.keep_alive, backend.body_bytes).await;
+        if answered.is_err() || !backend.keep_alive {
+            return;
+        }
+    }
+}

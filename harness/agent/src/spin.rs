@@ -1,0 +1,41 @@
+//! Keeps the vCPU busy while the host talks to the guest.
+//!
+//! Under `-icount sleep=off` an idle guest leaps to its next timer: while the host blinks, hours pass and sshd's grace
+//! time is over. With nothing idle, virtual time follows the instruction count and SSH works as usual.
+
+use anyhow::{Context, Result};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use std::path::Path;
+use std::process::{Child, Command};
+use tunelab_protocol::guest;
+
+/// Starts it as a process of its own, so that whoever parks the machine can end it.
+pub fn start() -> Result<Child> {
+    let child = Command::new("/proc/self/exe").arg("spin").spawn().context("failed to start the spinner")?;
+    std::fs::write(guest::SPINNER_PID, child.id().to_string()).context("failed to note the spinner's pid")?;
+    Ok(child)
+}
+
+/// Ends it; that none runs is fine (wall clock).
+pub fn stop() -> Result<()> {
+    let Ok(pid) = std::fs::read_to_string(guest::SPINNER_PID) else { return Ok(()) };
+    let pid: i32 = pid.trim().parse().context("the spinner's pid file holds no pid")?;
+    kill(Pid::from_raw(pid), Signal::SIGKILL).context("failed to end the spinner")?;
+    // Dead, not merely told to die: its last time slice must not fall into the run.
+    while Path::new(&format!("/proc/{pid}/exe")).read_link().is_ok() {
+        std::thread::yield_now();
+    }
+    std::fs::remove_file(guest::SPINNER_PID).context("failed to remove the spinner's pid file")
+}
+
+pub fn main() -> Result<()> {
+    let lowest = libc::sched_param { sched_priority: 0 };
+    // SAFETY: a plain system call on ourselves with a valid pointer.
+    if unsafe { libc::sched_setscheduler(0, libc::SCHED_IDLE, &lowest) } != 0 {
+        return Err(std::io::Error::last_os_error()).context("sched_setscheduler");
+    }
+    loop {
+        std::hint::spin_loop();
+    }
+}

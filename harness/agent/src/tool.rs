@@ -1,0 +1,40 @@
+//! Runs the guest's own programs.
+
+use anyhow::{Context, Result, bail};
+use std::process::{Command, Stdio};
+
+/// Where distributions since precise keep them; PID 1 has no PATH of its own.
+pub const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// Runs to the end; the error carries the command, its status and the end of what it said.
+pub fn run(program: &str, args: &[&str]) -> Result<String> {
+    let mut command = Command::new(program);
+    command.args(args);
+    run_command(&mut command)
+}
+
+pub fn run_command(command: &mut Command) -> Result<String> {
+    let output = command
+        .env("PATH", PATH)
+        .stdin(Stdio::null())
+        .output()
+        .with_context(|| format!("failed to start `{}`", command.get_program().display()))?;
+    if !output.status.success() {
+        let said = [&output.stderr[..], &output.stdout[..]].concat();
+        let said = String::from_utf8_lossy(&said);
+        let tail: Vec<&str> = said.lines().rev().take(5).collect();
+        bail!("`{command:?}` ended with {}: {}", output.status, tail.into_iter().rev().collect::<Vec<_>>().join("; "));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// The first of these programs that this guest has.
+pub fn first_of<'a>(names: &[&'a str]) -> Option<&'a str> {
+    names.iter().copied().find(|name| PATH.split(':').any(|dir| std::path::Path::new(dir).join(name).exists()))
+}
+
+/// Loads a kernel module as modprobe does; one that is built in is fine.
+pub fn modprobe(name: &str, parameters: &str) -> Result<()> {
+    let args: Vec<&str> = ["-q", name].into_iter().chain(parameters.split_whitespace()).collect();
+    run("modprobe", &args).map(drop)
+}

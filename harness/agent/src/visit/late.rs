@@ -1,0 +1,176 @@
+//! The network delivers a second copy of an old packet: the very frame, captured on its way out and sent again.
+
+use crate::net::Site;
+use anyhow::{Context, Result};
+use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+use std::io::Read;
+use std::mem;
+use std::net::Ipv4Addr;
+use std::os::fd::AsRawFd;
+use tunelab_protocol::Duplicate;
+
+const ETHERNET: usize = 14;
+const ETH_P_ALL: u16 = libc::ETH_P_ALL as u16;
+
+/// Collects what leaves the site from one address.
+pub struct Capture {
+    socket: Socket,
+}
+
+impl Capture {
+    pub fn start(site: &Site, source: Ipv4Addr) -> Result<Self> {
+        site.namespace.enter(|| {
+            // Protocol 0 hears nothing until it is bound, so that nothing slips past the filter.
+            let socket = Socket::new(Domain::PACKET, Type::RAW, Some(Protocol::from(0))).context("AF_PACKET")?;
+            attach_filter(&socket, source)?;
+            socket.bind(&link_address(crate::net::index(crate::net::SITE_NIC)?)?)?;
+            socket.set_nonblocking(true)?;
+            Ok(Capture { socket })
+        })
+    }
+
+    /// Sends the chosen packet once more.
+    pub fn replay(mut self, of: Duplicate) -> Result<()> {
+        let mut frame = self.find(of).with_context(|| format!("no {of:?} was seen to send again"))?;
+        complete_checksum(&mut frame);
+        self.socket.send(&frame).context("failed to send the duplicate")?;
+        Ok(())
+    }
+
+    fn find(&mut self, of: Duplicate) -> Option<Vec<u8>> {
+        let mut buffer = [0; 2048];
+        while let Ok(length) = self.socket.read(&mut buffer) {
+            let frame = &buffer[..length];
+            let wanted = match (of, Segment::of(frame)) {
+                (Duplicate::Ack, Some(segment)) => segment.is_pure_ack(),
+                (Duplicate::Request, Some(segment)) => segment.payload > 0,
+                (_, None) => false,
+            };
+            if wanted {
+                return Some(frame.to_vec());
+            }
+        }
+        None
+    }
+}
+
+/// Where things are in a frame.
+struct Segment {
+    tcp: usize,
+    end: usize,
+    flags: u8,
+    payload: usize,
+}
+
+impl Segment {
+    fn of(frame: &[u8]) -> Option<Self> {
+        let ip = frame.get(ETHERNET..)?;
+        let (header, total) =
+            (usize::from(*ip.first()? & 15) * 4, usize::from(u16::from_be_bytes([*ip.get(2)?, *ip.get(3)?])));
+        if ip[0] >> 4 != 4 || *ip.get(9)? != libc::IPPROTO_TCP as u8 {
+            return None;
+        }
+        let tcp = ETHERNET + header;
+        let end = (ETHERNET + total).min(frame.len());
+        let offset = usize::from(*frame.get(tcp + 12)? >> 4) * 4;
+        Some(Segment { tcp, end, flags: *frame.get(tcp + 13)?, payload: end.checked_sub(tcp + offset)? })
+    }
+
+    /// ACK and nothing else, without data.
+    fn is_pure_ack(&self) -> bool {
+        self.flags == 0x10 && self.payload == 0
+    }
+}
+
+/// A captured packet of our own kernel has its checksum left to the (virtual) card; we are that card now.
+fn complete_checksum(frame: &mut [u8]) {
+    let Some(Segment { tcp, end, .. }) = Segment::of(frame) else { return };
+    frame[tcp + 16..tcp + 18].fill(0);
+    let addresses = &frame[ETHERNET + 12..ETHERNET + 20];
+    let pseudo = [0, libc::IPPROTO_TCP as u8, ((end - tcp) >> 8) as u8, (end - tcp) as u8];
+    let sum = [addresses, &pseudo, &frame[tcp..end]].into_iter().map(sum_words).sum();
+    frame[tcp + 16..tcp + 18].copy_from_slice(&fold(sum).to_be_bytes());
+}
+
+fn sum_words(bytes: &[u8]) -> u32 {
+    bytes.chunks(2).map(|pair| u32::from(pair[0]) << 8 | u32::from(*pair.get(1).unwrap_or(&0))).sum()
+}
+
+fn fold(mut sum: u32) -> u16 {
+    while sum > 0xffff {
+        sum = (sum & 0xffff) + (sum >> 16);
+    }
+    !(sum as u16)
+}
+
+/// Classic BPF: IPv4 from this source, whole; nothing else.
+fn attach_filter(socket: &Socket, source: Ipv4Addr) -> Result<()> {
+    let step = |code: u32, jt, jf, k| libc::sock_filter { code: code as u16, jt, jf, k };
+    let (load_half, load_word) =
+        (libc::BPF_LD | libc::BPF_H | libc::BPF_ABS, libc::BPF_LD | libc::BPF_W | libc::BPF_ABS);
+    let (equal, give) = (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, libc::BPF_RET | libc::BPF_K);
+    let mut program = [
+        step(load_half, 0, 0, 12),
+        step(equal, 0, 3, libc::ETH_P_IP as u32),
+        step(load_word, 0, 0, (ETHERNET + 12) as u32),
+        step(equal, 0, 1, source.into()),
+        step(give, 0, 0, u32::MAX),
+        step(give, 0, 0, 0),
+    ];
+    let filter = libc::sock_fprog { len: program.len() as u16, filter: program.as_mut_ptr() };
+    // SAFETY: the kernel copies the program, which outlives the call.
+    let failed = unsafe {
+        let (pointer, size) = ((&raw const filter).cast(), mem::size_of_val(&filter) as u32);
+        libc::setsockopt(socket.as_raw_fd(), libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, pointer, size)
+    };
+    if failed != 0 { Err(std::io::Error::last_os_error()).context("SO_ATTACH_FILTER") } else { Ok(()) }
+}
+
+/// All protocols of one interface: outgoing packets are shown only to those who ask for all.
+fn link_address(index: u32) -> Result<SockAddr> {
+    // SAFETY: the storage is larger than sockaddr_ll and zeroed; its length is set to what was written.
+    let (_, address) = unsafe {
+        SockAddr::try_init(|storage, length| {
+            let link = &mut *storage.cast::<libc::sockaddr_ll>();
+            link.sll_family = libc::AF_PACKET as u16;
+            link.sll_protocol = ETH_P_ALL.to_be();
+            link.sll_ifindex = index as i32;
+            *length = mem::size_of::<libc::sockaddr_ll>() as u32;
+            Ok(())
+        })
+    }?;
+    Ok(address)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A pure ACK as tcpdump shows one: 10.5.0.1:40000 > 10.0.0.1:80, without options.
+    fn ack() -> Vec<u8> {
+        let mut frame = vec![0; ETHERNET];
+        frame[12] = 8;
+        frame.extend([0x45, 0, 0, 40, 0, 1, 0x40, 0, 64, 6, 0, 0, 10, 5, 0, 1, 10, 0, 0, 1]);
+        frame.extend([0x9c, 0x40, 0, 80, 0, 0, 0, 1, 0, 0, 0, 2, 0x50, 0x10, 0xff, 0xff, 0xaa, 0xaa, 0, 0]);
+        frame
+    }
+
+    #[test]
+    fn finds_a_pure_ack() {
+        assert!(Segment::of(&ack()).unwrap().is_pure_ack());
+        let mut fin = ack();
+        fin[ETHERNET + 20 + 13] = 0x11;
+        assert!(!Segment::of(&fin).unwrap().is_pure_ack());
+        assert!(Segment::of(&[0; 20]).is_none());
+    }
+
+    #[test]
+    fn completed_checksum_verifies() {
+        let mut frame = ack();
+        complete_checksum(&mut frame);
+        let tcp = ETHERNET + 20;
+        let pseudo = [0, 6, 0, 20];
+        let sum = [&frame[ETHERNET + 12..tcp], &pseudo, &frame[tcp..]].into_iter().map(sum_words).sum();
+        assert_eq!(fold(sum), 0);
+    }
+}

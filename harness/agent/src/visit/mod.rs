@@ -1,0 +1,81 @@
+//! One visitor: connects from an address of its own, asks, and leaves in its population's way.
+
+mod client;
+mod fare;
+mod late;
+
+pub use fare::Fare;
+
+use crate::net::Site;
+use client::Client;
+use late::Capture;
+use std::mem;
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::rc::Rc;
+use std::time::Duration;
+use tokio::time::sleep;
+use tunelab_protocol::{Leave, Population};
+
+/// Longer than the longest delayed ACK (200 ms, `TCP_DELACK_MAX`): whoever vanishes has acknowledged all it got.
+const SETTLE: Duration = Duration::from_millis(300);
+
+/// Everything a visitor needs to know.
+pub struct Visitor {
+    pub population: Rc<Population>,
+    pub site: Rc<Site>,
+    pub source: Ipv4Addr,
+    pub target: SocketAddrV4,
+}
+
+impl Visitor {
+    pub async fn visit(self) -> Fare {
+        self.go().await.unwrap_or_else(|unhappy| unhappy)
+    }
+
+    async fn go(&self) -> Result<Fare, Fare> {
+        let visit = &self.population.visit;
+        let capture = match visit.leave {
+            Leave::LateDuplicate { .. } => Some(Capture::start(&self.site, self.source).map_err(|_| Fare::LocalError)?),
+            _ => None,
+        };
+        let mut client = Client::connect(self).await?;
+        let (last, earlier) = visit.paths.split_last().expect("a visit has a path");
+        for path in earlier {
+            client.ask(visit, path).await?;
+            sleep(Duration::from_micros(visit.pause_us)).await;
+        }
+        match visit.leave {
+            Leave::Vanish { after_request: true } => client.send(visit, last).await?,
+            _ => client.ask(visit, last).await?,
+        }
+        self.leave(client, capture).await
+    }
+
+    async fn leave(&self, mut client: Client, capture: Option<Capture>) -> Result<Fare, Fare> {
+        match self.population.visit.leave {
+            Leave::ClientCloses => drop(client),
+            Leave::ServerCloses => client.wait_for_close().await?,
+            Leave::Reset => client.reset()?,
+            Leave::Stay => mem::forget(client),
+            Leave::Vanish { .. } => {
+                sleep(SETTLE).await;
+                self.depart()?;
+                // Closing would only be noticed here; the socket stays as the vanished machine's would have.
+                mem::forget(client);
+            }
+            Leave::LateDuplicate { of, after_us } => {
+                client.wait_for_close().await?;
+                drop(client);
+                sleep(SETTLE).await;
+                self.depart()?;
+                sleep(Duration::from_micros(after_us)).await;
+                capture.expect("started above").replay(of).map_err(|_| Fare::LocalError)?;
+            }
+        }
+        Ok(Fare::Served)
+    }
+
+    fn depart(&self) -> Result<(), Fare> {
+        self.site.depart(self.source).map_err(|_| Fare::LocalError)
+    }
+}
