@@ -11,12 +11,15 @@ pub use judge::judge;
 
 use crate::{
     error::{Error, Exit, Result},
-    report::diagnostic,
+    outcome::snapshot,
+    report::{self, Style, diagnostic},
+    story::Teller,
 };
 use clap::{Parser, Subcommand};
 use std::{
     io::{IsTerminal, stderr},
     process::ExitCode,
+    time::Duration,
 };
 
 const AFTER: &str = "\
@@ -88,6 +91,25 @@ fn fail(error: &Error) -> ExitCode {
         eprint!("{}", diagnostic::render(error, stderr().is_terminal()));
     }
     ExitCode::from(error.exit() as u8)
+}
+
+/// Shows on standard error what `work` tells, while it works. For every command that may take long.
+async fn showing<T>(quiet: bool, work: impl AsyncFnOnce(&Teller) -> T) -> T {
+    let (teller, story) = Teller::new();
+    let reader = tokio::spawn(report::follow(story, style(quiet)));
+    let result = work(&teller).await;
+    drop(teller);
+    // The last of the story comes before what is printed next; a teller that somebody still holds must not hold us.
+    let _ = tokio::time::timeout(Duration::from_secs(1), reader).await;
+    result
+}
+
+fn style(quiet: bool) -> Style {
+    match stderr().is_terminal() && !snapshot::is_ci() {
+        _ if quiet => Style::Silent,
+        true => Style::Bars,
+        false => Style::Lines,
+    }
 }
 
 /// The word must be one of what there is; the nearest is suggested.

@@ -1,23 +1,19 @@
 //! `tunelab scenario`: what was typed -> runs -> the lab -> verdicts -> what is printed.
 
-use super::{Outcome, interrupt::Interrupt, judge, known, repo};
+use super::{Outcome, interrupt::Interrupt, judge, known, repo, showing};
 use crate::{
     cache::Cache,
     error::{Context, Error, Exit, Result},
     lab::{self, Clock, Request, RunResult},
-    outcome::{
-        claims,
-        snapshot::{self, Mode},
-    },
+    outcome::{claims, snapshot::Mode},
     plan::RunSpec,
-    report::{self, Style, Verdict},
+    report::{self, Verdict},
     scenario::{Catalogue, Scenario},
-    story::{RunName, Teller},
+    story::RunName,
 };
 use std::{
-    io::{IsTerminal, Write, stderr, stdout},
+    io::{IsTerminal, Write, stdout},
     path::{Path, PathBuf},
-    time::Duration,
 };
 
 /// Run scenarios: every variant, on a real kernel, compared with the stored snapshot
@@ -146,10 +142,21 @@ fn variants<'a>(
 /// The lab at work, its story shown, Ctrl-C heard.
 async fn execute(args: &Args, runs: Vec<RunSpec>) -> Result<Vec<Result<RunResult>>> {
     let cache = Cache::open()?;
-    let (teller, story) = Teller::new();
-    let reader = tokio::spawn(report::follow(story, style(args)));
     let mut interrupt = Interrupt::watch();
-    let request = Request {
+    let request = request(args, runs, &interrupt);
+    let results = showing(args.quiet, async |teller| {
+        tokio::select! {
+            results = lab::run_all(request, &cache, teller) => results,
+            // Dropping the lab's future kills what it holds.
+            () = interrupt.insisted() => Err(Error::interrupted()),
+        }
+    })
+    .await;
+    if interrupt.was_asked() { Err(Error::interrupted()) } else { results }
+}
+
+fn request(args: &Args, runs: Vec<RunSpec>, interrupt: &Interrupt) -> Request {
+    Request {
         runs,
         clock: match args.clock {
             ClockName::Virtual => Clock::Virtual,
@@ -160,26 +167,6 @@ async fn execute(args: &Args, runs: Vec<RunSpec>) -> Result<Vec<Result<RunResult
         install: !args.no_install,
         out: args.out.clone(),
         cancel: interrupt.asked(),
-    };
-    let results = tokio::select! {
-        results = lab::run_all(request, &cache, &teller) => results,
-        // Dropping the lab's future kills what it holds.
-        () = interrupt.insisted() => Err(Error::interrupted()),
-    };
-    drop(teller);
-    if interrupt.was_asked() {
-        return Err(Error::interrupted());
-    }
-    // The last of the story comes before the first of the verdict; a teller that somebody still holds must not hold us.
-    let _ = tokio::time::timeout(Duration::from_secs(1), reader).await;
-    results
-}
-
-fn style(args: &Args) -> Style {
-    match stderr().is_terminal() && !snapshot::is_ci() {
-        _ if args.quiet => Style::Silent,
-        true => Style::Bars,
-        false => Style::Lines,
     }
 }
 
