@@ -1,1 +1,8 @@
-//! To come.
+//! Tests that need no virtual machine.
+
+mod cli;
+mod made;
+mod outcome;
+mod plan;
+mod report;
+mod scenario;
