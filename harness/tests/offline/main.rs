@@ -1,1 +1,4 @@
-//! To come.
+//! Tests that start no virtual machine.
+
+mod host;
+mod image;

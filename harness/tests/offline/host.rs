@@ -1,0 +1,1 @@
+//! What the harness finds out about this host.
