@@ -1,7 +1,19 @@
 //! What this machine has, proven by running it; what is missing, and how to get it.
+//!
+//! ```text
+//! catalogue (one entry a need) ──proven──► Survey ──lacks──► install: at once, after asking, or a command to run
+//! ```
 
+pub mod catalogue;
+pub mod install;
+pub mod kvm;
 pub mod namespace;
 pub mod resources;
+mod survey;
+
+pub use catalogue::{BUILD, Need, RUN};
+pub use install::InstallPolicy;
+pub use survey::{Fix, Lack, Row, Survey, refusal, require, survey};
 
 use std::ffi::OsString;
 

@@ -5,6 +5,7 @@
 //! user (so that files written by "root" belong to the user, and a home folder closed to others is no
 //! obstacle) and 1 to 65535 are the ids that /etc/subuid and /etc/subgid grant.
 
+use super::survey::{Fix, Lack};
 use crate::error::{Context, Error, Result};
 use nix::unistd::{Gid, Pid, Uid};
 use std::{ffi::OsStr, process::Stdio};
@@ -53,7 +54,8 @@ async fn give_ids(child: &mut Child) -> Result<()> {
     };
     let mut ready = [0; 6];
     stdout.read_exact(&mut ready).await.map_err(|e| no_namespaces().cause(e))?;
-    let ids = Ids::of_this_user()?;
+    let ids = Ids::of_this_user()
+        .map_err(|lack| Error::host(lack.what).hint("run `tunelab doctor`, it knows the command"))?;
     let pid = Pid::from_raw(pid as i32);
     map("newuidmap", pid, Uid::current().as_raw(), ids.first_uid).await?;
     map("newgidmap", pid, Gid::current().as_raw(), ids.first_gid).await?;
@@ -81,7 +83,13 @@ fn no_namespaces() -> Error {
     )
 }
 
-/// The ids granted to this user.
+/// The ids granted to this user, or the command that grants them.
+pub fn granted_ids() -> Result<String, Lack> {
+    let ids = Ids::of_this_user()?;
+    Ok(format!("{IDS} ids from {}", ids.first_uid))
+}
+
+/// The first of [`IDS`] ids of each kind that this user may use besides his own.
 #[derive(Debug, PartialEq, Eq)]
 struct Ids {
     first_uid: u32,
@@ -89,18 +97,22 @@ struct Ids {
 }
 
 impl Ids {
-    fn of_this_user() -> Result<Self> {
+    fn of_this_user() -> Result<Self, Lack> {
         let uid = Uid::current();
         let user = nix::unistd::User::from_uid(uid).ok().flatten().map_or_else(|| uid.to_string(), |u| u.name);
-        let first = |file: &str| {
-            let text = std::fs::read_to_string(file).unwrap_or_default();
-            granted(&text, &user, uid.as_raw()).ok_or_else(|| {
-                Error::host(format!("`{file}` grants user `{user}` no {IDS} ids, which a root file system needs"))
-                    .hint(format!("as root: `usermod --add-subuids {0} --add-subgids {0} {user}`", free_range(&text)))
-            })
-        };
-        Ok(Ids { first_uid: first("/etc/subuid")?, first_gid: first("/etc/subgid")? })
+        let [uids, gids] = ["/etc/subuid", "/etc/subgid"].map(|file| std::fs::read_to_string(file).unwrap_or_default());
+        match (granted(&uids, &user, uid.as_raw()), granted(&gids, &user, uid.as_raw())) {
+            (Some(first_uid), Some(first_gid)) => Ok(Ids { first_uid, first_gid }),
+            _ => Err(Lack {
+                what: format!("`/etc/subuid` and `/etc/subgid` do not grant user `{user}` {IDS} ids"),
+                fix: Fix::Command(grant(&user, &free_range(&(uids + &gids)))),
+            }),
+        }
     }
+}
+
+fn grant(user: &str, range: &str) -> Vec<String> {
+    ["usermod", "--add-subuids", range, "--add-subgids", range, user].map(str::to_owned).into()
 }
 
 /// The first id of a range that is long enough, from lines `user:first:count`.

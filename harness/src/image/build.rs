@@ -101,7 +101,8 @@ fn finish(recipe: &Recipe, key: &str, room: &Path) -> Result<()> {
     let (release, packages) = (read("release")?.trim().to_owned(), manifest::packages(&read("packages.tsv")?));
     let archive = initrd::modules(&modules::closure(&at("modules"))?);
     std::fs::write(at(MODULES), archive).host(|| format!("failed to write `{}`", at(MODULES).display()))?;
-    ext4::forget_times(&at(ROOT)).host(|| format!("failed to edit `{}`", at(ROOT).display()))?;
+    ext4::forget_times(&at(ROOT), mmdebstrap::SOURCE_DATE_EPOCH)
+        .host(|| format!("failed to edit `{}`", at(ROOT).display()))?;
     for leftover in ["modules", "work"] {
         std::fs::remove_dir_all(at(leftover)).host(|| format!("failed to remove `{}`", at(leftover).display()))?;
     }

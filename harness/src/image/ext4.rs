@@ -10,10 +10,11 @@ use std::{
 const SUPERBLOCK_AT: u64 = 1024;
 const MAGIC: u16 = 0xef53;
 
-/// Sets every inode's ctime and creation time to its mtime, and the file system's own times to 0. Only for file
-/// systems without `metadata_csum` (inodes carry no checksum) and without `64bit`, as `pack.sh` makes them.
+/// Sets every inode's other times to its mtime, none of them later than `latest` (seconds since 1970), and the file
+/// system's own times to 0. Only for file systems without `metadata_csum` (inodes carry no checksum) and without
+/// `64bit`, as `pack.sh` makes them.
 /// Offsets: Documentation/filesystems/ext4 of Linux.
-pub fn forget_times(image: &Path) -> io::Result<()> {
+pub fn forget_times(image: &Path, latest: u32) -> io::Result<()> {
     let file = File::options().read(true).write(true).open(image)?;
     let mut sb = [0; 1024];
     file.read_exact_at(&mut sb, SUPERBLOCK_AT)?;
@@ -29,7 +30,7 @@ pub fn forget_times(image: &Path) -> io::Result<()> {
         let table_at = u64::from(u32_at(&descriptor, 8)) * block_bytes;
         let mut table = vec![0; per_group as usize * inode_bytes];
         file.read_exact_at(&mut table, table_at)?;
-        table.chunks_exact_mut(inode_bytes).for_each(forget_inode_times);
+        table.chunks_exact_mut(inode_bytes).for_each(|inode| forget_inode_times(inode, latest));
         file.write_all_at(&table, table_at)?;
     }
     // s_mtime, s_wtime, s_lastcheck, s_mkfs_time.
@@ -39,10 +40,10 @@ pub fn forget_times(image: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn forget_inode_times(inode: &mut [u8]) {
-    let mtime: [u8; 4] = inode[0x10..0x14].try_into().expect("four bytes");
-    // i_atime, i_ctime, i_crtime; then the sub-second parts of ctime, mtime, atime and crtime.
-    for at in [0x08, 0x0c, 0x90] {
+fn forget_inode_times(inode: &mut [u8], latest: u32) {
+    let mtime = u32_at(inode, 0x10).min(latest).to_le_bytes();
+    // i_atime, i_ctime, i_mtime, i_crtime; then the sub-second parts of ctime, mtime, atime and crtime.
+    for at in [0x08, 0x0c, 0x10, 0x90] {
         inode[at..at + 4].copy_from_slice(&mtime);
     }
     for at in [0x84, 0x88, 0x8c, 0x94] {

@@ -10,7 +10,7 @@ pub const VERSION: u32 = 1;
 pub const PACK: &str = include_str!("pack.sh");
 
 /// All times in an image are no later than this (2023-01-01), so that the day of the build is not in it.
-pub const SOURCE_DATE_EPOCH: &str = "1672531200";
+pub const SOURCE_DATE_EPOCH: u32 = 1_672_531_200;
 
 /// Given to dpkg once it exists in the root. As mmdebstrap's own `--dpkgopt` they would send each essential package
 /// through a filter in Python, 10 s in all. Kernel hooks are left out because our own initrd boots the kernel.
@@ -54,7 +54,7 @@ pub fn environment(room: &Path, uuid: &str, tmpfs: bool) -> Vec<(&'static str, S
     vec![
         ("LC_ALL", "C.UTF-8".into()),
         ("DEBIAN_FRONTEND", "noninteractive".into()),
-        ("SOURCE_DATE_EPOCH", SOURCE_DATE_EPOCH.into()),
+        ("SOURCE_DATE_EPOCH", SOURCE_DATE_EPOCH.to_string()),
         ("TMPDIR", room.join("work").display().to_string()),
         ("TUNELAB_TRIM", TRIM.into()),
         ("TUNELAB_PACK", PACK.into()),

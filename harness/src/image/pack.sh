@@ -32,6 +32,7 @@ rm -rf "$root"/boot/* "$root"/vmlinuz* "$root"/initrd.img* \
 : > "$root/etc/machine-id"
 : > "$root/etc/resolv.conf"
 echo tunelab > "$root/etc/hostname"
+chmod 644 "$root/etc/resolv.conf" "$root/etc/hostname"
 
 # Seen without what is mounted into it now: /proc, /sys and the device nodes.
 trap 'umount --recursive "$root/mnt"' EXIT
