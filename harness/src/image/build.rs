@@ -133,5 +133,36 @@ fn finish(recipe: &Recipe, key: &str, room: &Path) -> Result<()> {
 
 /// The file system's UUID and hash seed, from the key: the same image has the same.
 fn uuid(key: &str) -> String {
+    // Version 4, variant 8, as RFC 9562 wants them.
     format!("{}-{}-4{}-8{}-{}", &key[..8], &key[8..12], &key[13..16], &key[17..20], &key[20..32])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Exit;
+
+    fn recipe() -> Recipe {
+        let text = "summary = 's'\npackages = { suite = 'bookworm', install = ['kmod'] }";
+        Recipe::parse("small", "images/small.toml", text).unwrap()
+    }
+
+    #[test]
+    fn what_mmdebstrap_printed_becomes_a_reason() {
+        let hint = |output: &str| {
+            let error = failure(&recipe(), output, &[output.to_owned()], Path::new("log"));
+            assert_eq!(error.exit(), Exit::Host);
+            assert!(error.message().contains(output));
+            error.hint_text().unwrap().to_owned()
+        };
+        assert!(hint("dpkg: error: No space left on device").contains("full"));
+        assert!(hint("E: Unable to locate package ngnix").contains("images/small.toml"));
+        assert!(hint("W: Temporary failure resolving 'mirror'").contains("network"));
+        assert!(hint("something else").contains("`log`"));
+    }
+
+    #[test]
+    fn uuids_come_from_keys() {
+        assert_eq!(uuid(&"0123456789abcdef".repeat(4)), "01234567-89ab-4def-8123-456789abcdef");
+    }
 }

@@ -33,11 +33,22 @@ pub fn forget_times(image: &Path, latest: u32) -> io::Result<()> {
         table.chunks_exact_mut(inode_bytes).for_each(|inode| forget_inode_times(inode, latest));
         file.write_all_at(&table, table_at)?;
     }
-    // s_mtime, s_wtime, s_lastcheck, s_mkfs_time.
-    for at in [0x2c, 0x30, 0x40, 0x108] {
-        file.write_all_at(&[0; 4], SUPERBLOCK_AT + at)?;
+    forget_superblock_times(&file, SUPERBLOCK_AT)?;
+    let group_bytes = u64::from(u32_at(&sb, 0x20)) * block_bytes;
+    for at in (1..inodes.div_ceil(per_group)).map(|group| u64::from(group) * group_bytes) {
+        let mut copy = [0; 1024];
+        file.read_exact_at(&mut copy, at)?;
+        // Some groups begin with a copy of the superblock, told by magic and UUID.
+        if u16_at(&copy, 0x38) == MAGIC && copy[0x68..0x78] == sb[0x68..0x78] {
+            forget_superblock_times(&file, at)?;
+        }
     }
     Ok(())
+}
+
+/// s_mtime, s_wtime, s_lastcheck, s_mkfs_time.
+fn forget_superblock_times(file: &File, superblock_at: u64) -> io::Result<()> {
+    [0x2c, 0x30, 0x40, 0x108].into_iter().try_for_each(|at| file.write_all_at(&[0; 4], superblock_at + at))
 }
 
 fn forget_inode_times(inode: &mut [u8], latest: u32) {

@@ -12,7 +12,7 @@ use toml::{
 pub struct Problems<'a> {
     file: &'a str,
     text: &'a str,
-    found: RefCell<Vec<Error>>,
+    found: RefCell<Vec<(usize, Error)>>,
 }
 
 impl<'a> Problems<'a> {
@@ -25,16 +25,19 @@ impl<'a> Problems<'a> {
         let (line, column) = place(self.text, span.start);
         let source = NamedSource::new(self.file, self.text.to_owned()).with_language("TOML");
         let error = Error::input(format!("{}:{line}:{column}: {message}", self.file))
-            .at(source, vec![LabeledSpan::new_with_span(None, span)]);
-        self.found.borrow_mut().push(match hint {
+            .at(source, vec![LabeledSpan::new_with_span(None, span.clone())]);
+        let error = match hint {
             Some(hint) => error.hint(hint),
             None => error,
-        });
+        };
+        self.found.borrow_mut().push((span.start, error));
     }
 
-    /// One error for the whole file, or nothing.
+    /// One error for the whole file, its problems from top to bottom, or nothing.
     pub fn into_error(self) -> Option<Error> {
-        let found = self.found.into_inner();
+        let mut found = self.found.into_inner();
+        found.sort_by_key(|(start, _)| *start);
+        let found: Vec<_> = found.into_iter().map(|(_, error)| error).collect();
         let count = found.len();
         let problems = if count == 1 { "a problem" } else { "problems" };
         (count > 0).then(|| Error::input(format!("`{}` has {problems}", self.file)).related(found))
