@@ -5,7 +5,7 @@ use super::{
     survey::{Fix, Lack},
 };
 use nix::unistd::Uid;
-use std::{ffi::OsStr, path::Path, process::Stdio};
+use std::{ffi::OsStr, io::ErrorKind, path::Path, process::Stdio};
 use tokio::process::Command;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,7 +108,7 @@ impl Need {
         // Without arguments it prints its usage and fails: it starts, that is all that is asked here.
         for tool in ["newuidmap", "newgidmap"] {
             if let Err(e) = command(tool).output().await {
-                return Err(self.lack(format!("`{tool}` does not start: {e}")));
+                return Err(self.not_started(&e));
             }
         }
         namespace::granted_ids()
@@ -120,13 +120,18 @@ impl Need {
     }
 
     async fn output(self, args: &[&str]) -> Result<String, Lack> {
-        let out = command(self.name()).args(args).output().await.map_err(|e| match e.kind() {
-            std::io::ErrorKind::NotFound => self.lack("not found"),
-            _ => self.lack(format!("does not start: {e}")),
-        })?;
+        let out = command(self.name()).args(args).output().await.map_err(|e| self.not_started(&e))?;
         let text = [out.stdout, out.stderr].concat();
         let text = String::from_utf8_lossy(&text).into_owned();
         if out.status.success() { Ok(text) } else { Err(self.lack(format!("fails with `{}`", last_line(&text)))) }
+    }
+
+    fn not_started(self, error: &std::io::Error) -> Lack {
+        match error.kind() {
+            // A folder of `$PATH` that is closed to this user makes the one into the other.
+            ErrorKind::NotFound | ErrorKind::PermissionDenied => self.lack("not found"),
+            _ => self.lack(format!("does not start: {error}")),
+        }
     }
 
     fn lack(self, what: impl Into<String>) -> Lack {

@@ -47,7 +47,11 @@ impl Survey {
 pub async fn survey(needs: &[Need]) -> Survey {
     let mut rows = Vec::new();
     for need in needs.iter().copied().filter(|need| need.applies()) {
-        rows.push(Row { need, found: need.prove().await });
+        // Without ids a namespace is nobody's fault: one lack, one line.
+        let ids_lack = rows.iter().any(|row: &Row| row.need == Need::Ids && row.found.is_err());
+        if need != Need::Namespaces || !ids_lack {
+            rows.push(Row { need, found: need.prove().await });
+        }
     }
     Survey { rows }
 }

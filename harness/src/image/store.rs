@@ -6,7 +6,7 @@
 use super::{Manifest, Recipe, build, checksum, mmdebstrap};
 use crate::{
     cache::Cache,
-    error::{Context, Result},
+    error::{Context, Error, Result},
     host::namespace,
     story::Teller,
 };
@@ -117,23 +117,32 @@ pub async fn ensure(recipe: &Recipe, cache: &Cache, teller: &Teller) -> Result<I
         }
     }
     sweep(cache).await?;
-    let room = room(cache, &recipe.folder());
-    remove(&room).await?;
-    std::fs::create_dir(&room).host(|| format!("failed to create `{}`", room.display()))?;
-    let log = cache.images().join(format!("{}.log", recipe.name));
-    if let Err(error) = build::build(recipe, &recipe.key(), &room, &log, teller).await {
-        remove(&room).await?;
-        return Err(error);
-    }
     let dir = cache.images().join(recipe.folder());
-    std::fs::rename(&room, &dir).host(|| format!("failed to put the image at `{}`", dir.display()))?;
+    build_in_room(recipe, cache, &dir, teller).await?;
     match open_async(recipe, cache).await? {
         Found::Whole(image) => Ok(*image),
-        Found::Absent => Err(crate::error::Error::host(format!("`{}` vanished as it was built", dir.display()))),
-        Found::Damaged(why) => {
-            Err(crate::error::Error::host(format!("`{}` is damaged as built: {why}", dir.display()))
-                .hint("the disk or the memory of this host may be failing"))
-        }
+        Found::Absent => Err(Error::host(format!("`{}` vanished as it was built", dir.display()))),
+        Found::Damaged(why) => Err(Error::host(format!("`{}` is damaged as built: {why}", dir.display()))
+            .hint("the disk or the memory of this host may be failing")),
+    }
+}
+
+/// Builds beside `dir` and renames when whole.
+async fn build_in_room(recipe: &Recipe, cache: &Cache, dir: &Path, teller: &Teller) -> Result<()> {
+    let room = Room(cache.images().join(format!("{BUILDING}{}", recipe.folder())));
+    remove(&room.0).await?;
+    std::fs::create_dir(&room.0).host(|| format!("failed to create `{}`", room.0.display()))?;
+    let log = cache.images().join(format!("{}.log", recipe.name));
+    build::build(recipe, &recipe.key(), &room.0, &log, teller).await?;
+    std::fs::rename(&room.0, dir).host(|| format!("failed to put the image at `{}`", dir.display()))
+}
+
+/// Goes when a build fails or is interrupted. What it cannot remove (see [`remove`]) the next build sweeps.
+struct Room(PathBuf);
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
     }
 }
 
@@ -165,10 +174,6 @@ async fn open_async(recipe: &Recipe, cache: &Cache) -> Result<Found> {
     tokio::task::spawn_blocking(move || open(&recipe, &cache)).await.host(|| "checking an image panicked".into())
 }
 
-fn room(cache: &Cache, folder: &str) -> PathBuf {
-    cache.images().join(format!("{BUILDING}{folder}"))
-}
-
 fn folders(cache: &Cache) -> Result<Vec<PathBuf>> {
     let images = cache.images();
     let entries = std::fs::read_dir(&images).host(|| format!("failed to read `{}`", images.display()))?;
@@ -193,7 +198,7 @@ async fn lock(recipe: &Recipe, cache: &Cache, teller: &Teller) -> Result<File> {
         match file.try_lock() {
             Ok(()) => return Ok(file),
             Err(TryLockError::Error(e)) => {
-                return Err(crate::error::Error::host(format!("failed to lock image `{}`", recipe.name)).cause(e));
+                return Err(Error::host(format!("failed to lock image `{}`", recipe.name)).cause(e));
             }
             Err(TryLockError::WouldBlock) => {}
         }
@@ -240,5 +245,5 @@ async fn remove(dir: &Path) -> Result<()> {
     if status.success() {
         return Ok(());
     }
-    Err(crate::error::Error::host(format!("failed to remove `{}`", dir.display())))
+    Err(Error::host(format!("failed to remove `{}`", dir.display())))
 }
