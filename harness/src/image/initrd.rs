@@ -26,8 +26,9 @@ pub(super) fn modules(modules: &[(String, Vec<u8>)]) -> Vec<u8> {
 pub fn archive<P: AsRef<str>, B: AsRef<[u8]>>(files: impl IntoIterator<Item = (P, u32, B)>) -> Vec<u8> {
     let mut archive = Archive::default();
     for (path, mode, bytes) in files {
-        archive.folders_of(path.as_ref());
-        archive.entry(path.as_ref(), REGULAR | mode, bytes.as_ref());
+        let path = path.as_ref().trim_start_matches('/');
+        archive.folders_of(path);
+        archive.entry(path, REGULAR | mode, bytes.as_ref());
     }
     archive.finish()
 }
@@ -44,7 +45,7 @@ impl Archive {
         let mut parents: Vec<_> = Path::new(path).ancestors().skip(1).filter_map(Path::to_str).collect();
         parents.reverse();
         for parent in parents {
-            let known = parent.is_empty() || parent == "/" || self.folders.iter().any(|f| f == parent);
+            let known = parent.is_empty() || self.folders.iter().any(|f| f == parent);
             if !known {
                 self.folders.push(parent.to_owned());
                 self.entry(parent, DIRECTORY | 0o755, &[]);
@@ -56,7 +57,7 @@ impl Archive {
         self.entries += 1;
         let size = u32::try_from(content.len()).expect("a file of an initrd is below 4 GiB");
         let links = if mode & DIRECTORY != 0 { 2 } else { 1 };
-        let header = cpio::newc::Builder::new(path.trim_start_matches('/')).ino(self.entries).mode(mode).nlink(links);
+        let header = cpio::newc::Builder::new(path).ino(self.entries).mode(mode).nlink(links);
         let mut writer = header.write(&mut self.bytes, size);
         std::io::Write::write_all(&mut writer, content).expect("memory takes it");
         writer.finish().expect("memory takes it");
