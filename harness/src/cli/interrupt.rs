@@ -47,6 +47,13 @@ impl Interrupt {
         *self.asked.borrow()
     }
 
+    /// Returns at the first; for work that needs no cleaning up but its own end.
+    pub async fn asked_once(&mut self) {
+        if self.asked.wait_for(|asked| *asked).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
     /// Returns at the second, or when the cleaning up takes too long; never otherwise.
     pub async fn insisted(&mut self) {
         if self.insisted.wait_for(|insisted| *insisted).await.is_err() {

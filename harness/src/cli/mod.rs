@@ -1,16 +1,23 @@
 //! The command line: one file per subcommand, exit codes, and errors as people see them.
 
+mod doctor;
+mod image;
 mod interrupt;
 mod judge;
 mod list;
 mod matrix;
 mod repo;
 mod scenario;
+mod shell;
 
 pub use judge::judge;
 
+use interrupt::Interrupt;
+
 use crate::{
+    cache::Cache,
     error::{Error, Exit, Result},
+    host::InstallPolicy,
     outcome::snapshot,
     report::{self, Style, diagnostic},
     story::Teller,
@@ -28,6 +35,8 @@ Examples:
   tunelab scenario conntrack-leak --variant article   one of them
   tunelab scenario conntrack-leak --accept            take the outcome as the snapshot
   tunelab list                                        what there is
+  tunelab shell debian-12                             look around in a guest
+  tunelab doctor --fix                                install what this host lacks
 
 Exit codes:
   0    all as expected
@@ -43,6 +52,15 @@ Exit codes:
 pub struct Cli {
     #[command(subcommand)]
     command: Command,
+    /// Install nothing on this host, even if something is missing
+    #[arg(long, global = true)]
+    no_install: bool,
+}
+
+impl Cli {
+    fn policy(&self) -> InstallPolicy {
+        if self.no_install { InstallPolicy::Never } else { InstallPolicy::Auto }
+    }
 }
 
 /// To add one: its file with `Args` and `run`, a line here, a line in [`run`].
@@ -51,6 +69,9 @@ enum Command {
     Scenario(scenario::Args),
     List(list::Args),
     Matrix(matrix::Args),
+    Shell(shell::Args),
+    Image(image::Args),
+    Doctor(doctor::Args),
 }
 
 /// How a command ended that did what it was asked to.
@@ -61,11 +82,23 @@ pub enum Outcome {
     Ended(Exit),
 }
 
-async fn run(command: &Command) -> Result<Outcome> {
-    match command {
-        Command::Scenario(args) => scenario::run(args).await,
-        Command::List(args) => list::run(args),
-        Command::Matrix(args) => matrix::run(args),
+async fn run(cli: Cli) -> Result<Outcome> {
+    let policy = cli.policy();
+    match cli.command {
+        Command::Scenario(args) => scenario::run(&args, policy).await,
+        Command::List(args) => list::run(&args),
+        Command::Matrix(args) => matrix::run(&args),
+        Command::Shell(args) => shell::run(args, policy).await,
+        Command::Image(args) => {
+            let (images, cache) = (repo::find()?.join("images"), Cache::open()?);
+            working(false, async |teller| image::run(args, &images, &cache, policy, teller).await).await?;
+            Ok(Outcome::AsExpected)
+        }
+        Command::Doctor(args) => {
+            let cache = Cache::open()?;
+            working(false, async |teller| doctor::run(args, &cache, teller).await).await?;
+            Ok(Outcome::AsExpected)
+        }
     }
 }
 
@@ -76,7 +109,7 @@ pub fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(e) => return fail(&Error::host("failed to start threads").cause(e)),
     };
-    let ended = runtime.block_on(run(&cli.command));
+    let ended = runtime.block_on(run(cli));
     // Blocking calls of a run that was given up must not hold the exit.
     runtime.shutdown_background();
     match ended {
@@ -91,6 +124,18 @@ fn fail(error: &Error) -> ExitCode {
         eprint!("{}", diagnostic::render(error, stderr().is_terminal()));
     }
     ExitCode::from(error.exit() as u8)
+}
+
+/// Shows what `work` tells, and gives it up when the user insists: whatever it holds ends with its future.
+async fn working<T>(quiet: bool, work: impl AsyncFnOnce(&Teller) -> Result<T>) -> Result<T> {
+    let mut interrupt = Interrupt::watch();
+    showing(quiet, async |teller| {
+        tokio::select! {
+            done = work(teller) => done,
+            () = interrupt.asked_once() => Err(Error::interrupted()),
+        }
+    })
+    .await
 }
 
 /// Shows on standard error what `work` tells, while it works. For every command that may take long.

@@ -4,6 +4,7 @@ use super::{Outcome, interrupt::Interrupt, judge, known, repo, showing};
 use crate::{
     cache::Cache,
     error::{Context, Error, Exit, Result},
+    host::InstallPolicy,
     lab::{self, Clock, Request, RunResult},
     outcome::{claims, snapshot::Mode},
     plan::RunSpec,
@@ -52,9 +53,6 @@ pub struct Args {
     /// Keep the runs' folders (console, overlay)
     #[arg(long)]
     keep: bool,
-    /// Install nothing on this host, even if something is missing
-    #[arg(long)]
-    no_install: bool,
     /// No progress
     #[arg(long, short)]
     quiet: bool,
@@ -74,11 +72,11 @@ enum Format {
     Junit,
 }
 
-pub async fn run(args: &Args) -> Result<Outcome> {
+pub async fn run(args: &Args, policy: InstallPolicy) -> Result<Outcome> {
     let repository = repo::find()?;
     let scenarios = load(args, &repository)?;
     let specs = specs(args, &repository, &scenarios)?;
-    let results = execute(args, specs.clone()).await?;
+    let results = execute(args, policy, &repository, specs.clone()).await?;
     let runs = specs.into_iter().zip(results).collect();
     let verdicts = judge(&repository, &scenarios, runs, Mode::of_environment(args.accept))?;
     print(args, &verdicts)?;
@@ -140,10 +138,15 @@ fn variants<'a>(
 }
 
 /// The lab at work, its story shown, Ctrl-C heard.
-async fn execute(args: &Args, runs: Vec<RunSpec>) -> Result<Vec<Result<RunResult>>> {
+async fn execute(
+    args: &Args,
+    policy: InstallPolicy,
+    repository: &Path,
+    runs: Vec<RunSpec>,
+) -> Result<Vec<Result<RunResult>>> {
     let cache = Cache::open()?;
     let mut interrupt = Interrupt::watch();
-    let request = request(args, runs, &interrupt);
+    let request = request(args, policy, repository, runs, &interrupt);
     let results = showing(args.quiet, async |teller| {
         tokio::select! {
             results = lab::run_all(request, &cache, teller) => results,
@@ -155,7 +158,13 @@ async fn execute(args: &Args, runs: Vec<RunSpec>) -> Result<Vec<Result<RunResult
     if interrupt.was_asked() { Err(Error::interrupted()) } else { results }
 }
 
-fn request(args: &Args, runs: Vec<RunSpec>, interrupt: &Interrupt) -> Request {
+fn request(
+    args: &Args,
+    policy: InstallPolicy,
+    repository: &Path,
+    runs: Vec<RunSpec>,
+    interrupt: &Interrupt,
+) -> Request {
     Request {
         runs,
         clock: match args.clock {
@@ -164,7 +173,8 @@ fn request(args: &Args, runs: Vec<RunSpec>, interrupt: &Interrupt) -> Request {
         },
         jobs: args.jobs.into(),
         keep: args.keep,
-        install: !args.no_install,
+        install: policy,
+        images: repository.join("images"),
         out: args.out.clone(),
         cancel: interrupt.asked(),
     }

@@ -1,6 +1,8 @@
 //! Tests that need no virtual machine.
 
 mod cli;
+mod host;
+mod image;
 mod made;
 mod outcome;
 mod plan;
