@@ -23,6 +23,8 @@ pub mod net;
 pub mod events;
 /// Descriptors that tokio has no type for.
 pub mod fd;
+/// Waits for the plan, in QEMU's firmware configuration.
+pub mod handover;
 /// Keeps the vCPU busy while the host talks to the guest.
 pub mod spin;
 /// Runs the guest's own programs.

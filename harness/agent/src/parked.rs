@@ -1,7 +1,7 @@
 //! Waits for a plan with everything warm and quiet, then executes it.
 //!
 //! Started over SSH, it outlives its session: warms what the run will need, ends sshd, takes the link down, stops what
-//! wakes an idle kernel, says [`Event::Parked`] and blocks on the plan port. The host saves the machine there.
+//! wakes an idle kernel, says [`Event::Parked`] and looks for a plan again and again. The host saves the machine there.
 
 mod quiet;
 mod warm;
@@ -11,18 +11,16 @@ use crate::{run, spin};
 use anyhow::{Context, Result};
 use nix::unistd::{ForkResult, dup2_stderr, dup2_stdin, dup2_stdout, fork, setsid};
 use std::fs::File;
-use std::io::{BufRead, BufReader};
 use std::time::Duration;
-use tunelab_protocol::{EVENT_PORT, Event, PLAN_PORT, Plan, VERSION};
+use tunelab_protocol::{EVENT_PORT, Event, Plan, VERSION};
 
 /// Where sshd notes its pid, whoever starts it.
 pub const SSHD_PID: &str = "/run/tunelab/sshd.pid";
 
 pub fn main() -> Result<()> {
     let events = Events::new(open_port(EVENT_PORT)?);
-    let port = open_port(PLAN_PORT)?;
     leave_session()?;
-    if let Err(e) = park(&events, port) {
+    if let Err(e) = park(&events) {
         events.emit(Event::Failed { what: format!("{e:#}"), hint: None });
     }
     Ok(())
@@ -43,12 +41,12 @@ fn leave_session() -> Result<()> {
     Ok(())
 }
 
-fn park(events: &Events, port: File) -> Result<()> {
+fn park(events: &Events) -> Result<()> {
     warm::warm()?;
     quiet::quiet()?;
     let kernel = nix::sys::utsname::uname()?.release().to_string_lossy().into_owned();
     events.emit(Event::Parked { version: VERSION, kernel });
-    let line = read_plan(port)?;
+    let line = crate::handover::wait_for_plan()?;
     events.start();
     spin::stop()?;
     let plan: Plan = serde_json::from_str(&line).with_context(|| {
@@ -56,16 +54,4 @@ fn park(events: &Events, port: File) -> Result<()> {
     })?;
     anyhow::ensure!(plan.version == VERSION, "the plan is of version {}, this agent of {VERSION}", plan.version);
     run::execute(plan, events)
-}
-
-/// Blocks until the host has handed over a line. A port that nobody holds open yet reads as ended.
-fn read_plan(port: File) -> Result<String> {
-    let mut port = BufReader::new(port);
-    let mut line = String::new();
-    while !line.ends_with('\n') {
-        if port.read_line(&mut line).context("failed to read the plan port")? == 0 {
-            std::thread::sleep(Duration::from_millis(10));
-        }
-    }
-    Ok(line)
 }
