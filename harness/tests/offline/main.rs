@@ -1,1 +1,3 @@
-//! To come.
+//! Tests that need no VM.
+
+mod vm;
