@@ -11,7 +11,6 @@ use crate::{run, spin};
 use anyhow::{Context, Result};
 use nix::unistd::{ForkResult, dup2_stderr, dup2_stdin, dup2_stdout, fork, setsid};
 use std::fs::File;
-use std::time::Duration;
 use tunelab_protocol::{EVENT_PORT, Event, Plan, VERSION};
 
 /// Where sshd notes its pid, whoever starts it.

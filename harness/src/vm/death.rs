@@ -20,7 +20,7 @@ pub enum Death {
     PoweredOff,
     #[error("the guest rebooted, which none of ours does")]
     Rebooted,
-    #[error("the guest hangs: the vCPU runs with interrupts off at rip={rip:#x}")]
+    #[error("the guest hangs: the vCPU stays at rip={rip:#x} with interrupts off")]
     Deaf { rip: u64 },
     #[error("the guest has said nothing for {0:?}")]
     Silent(Duration),

@@ -48,10 +48,6 @@ impl Process {
         Process { pid, exit, reaper }
     }
 
-    pub fn pid(&self) -> u32 {
-        self.pid.as_raw().cast_unsigned()
-    }
-
     /// A handle that tells how it ended, and may outlive it.
     pub fn exit(&self) -> watch::Receiver<Option<ExitStatus>> {
         self.exit.clone()

@@ -32,11 +32,12 @@ fn field(line: &str, name: &str) -> Option<u64> {
     u64::from_str_radix(value, 16).ok()
 }
 
-/// Where a vCPU hangs, if it was awake, deaf to interrupts and in the same place in all of `looks` (oldest first).
+/// Where a vCPU hangs, if it was deaf to interrupts and in the same place in all of `looks` (oldest first). Halted
+/// or not: an idle kernel halts with interrupts on, or nothing would ever wake it.
 pub fn stuck(looks: &[Vec<Cpu>]) -> Option<u64> {
     let (last, earlier) = looks.split_last()?;
     last.iter().enumerate().find_map(|(n, now)| {
-        let deaf = |cpu: &Cpu| !cpu.interrupts && !cpu.halted && cpu.rip.abs_diff(now.rip) < SAME_PLACE;
+        let deaf = |cpu: &Cpu| !cpu.interrupts && cpu.rip.abs_diff(now.rip) < SAME_PLACE;
         (deaf(now) && earlier.iter().all(|look| look.get(n).is_some_and(deaf))).then_some(now.rip)
     })
 }

@@ -105,7 +105,7 @@ impl Draft {
         // A crash between the two renames of `finish` must not leave an old manifest beside a new state.
         match std::fs::remove_file(dir.join(MANIFEST)) {
             Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
-                return Err(Error::host(format!("failed to replace the state in `{}`", dir.display())).cause(e));
+                Err(Error::host(format!("failed to replace the state in `{}`", dir.display())).cause(e))
             }
             _ => Ok(Draft { dir: dir.to_owned(), file }),
         }

@@ -8,3 +8,4 @@ mod outcome;
 mod plan;
 mod report;
 mod scenario;
+mod vm;

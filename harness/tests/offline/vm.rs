@@ -1,0 +1,241 @@
+//! The machine without a machine: command lines, what QEMU and kernels say, states on disk, the record's tail.
+
+use insta::assert_snapshot;
+use std::io::Write;
+use std::path::Path;
+use std::time::Duration;
+use tunelab::error::Exit;
+use tunelab::guest::{Events, Keys};
+use tunelab::vm::argv::{Start, Wiring, command_line, kernel_command_line};
+use tunelab::vm::console::{Cry, Listener, cry, tail};
+use tunelab::vm::registers::{Cpu, parse, stuck};
+use tunelab::vm::{Accel, Draft, MachineSpec, RestoreError, RootDisk, SavedState, Shape};
+use tunelab_protocol::Event;
+
+fn spec(accel: Accel) -> MachineSpec {
+    MachineSpec {
+        qemu: "qemu-system-x86_64".into(),
+        shape: Shape { accel, memory_mb: 1024, cpus: 1 },
+        seed: 42,
+        kernel: "image/kernel".into(),
+        initrd: "run/initrd".into(),
+        cmdline: vec!["nolapic_timer".into()],
+        root: RootDisk::ReadOnly("image/root.img".into()),
+    }
+}
+
+/// One option a line.
+fn argv(spec: &MachineSpec, start: Start) -> String {
+    let (console, events) = (Path::new("a, b/console.log"), Path::new("a, b/events.jsonl"));
+    let words = command_line(spec, &Wiring { console, events, qmp: 7, start });
+    let words: Vec<String> = words.into_iter().map(|w| w.into_string().unwrap()).collect();
+    words.join(" ").replace(" -", "\n-")
+}
+
+#[test]
+fn boots_under_the_virtual_clock() {
+    assert_snapshot!(argv(&spec(Accel::VirtualClock { shift: 1 }), Start::Boot), @r#"
+    -nodefaults
+    -no-user-config
+    -display none
+    -accel tcg,thread=single
+    -icount shift=1,sleep=off
+    -rtc base=2026-01-01T00:00:00,clock=vm
+    -seed 42
+    -machine q35,usb=off,smbus=off,sata=off,vmport=off
+    -cpu max,la57=off
+    -smp 1
+    -m 1024M
+    -kernel image/kernel
+    -initrd run/initrd
+    -append console=ttyS0 quiet panic=-1 oops=panic mitigations=off nowatchdog net.ifnames=0 tsc=reliable no_timer_check tunelab.spin nolapic_timer
+    -blockdev {"driver":"raw","file":{"driver":"file","filename":"image/root.img","read-only":true},"node-name":"root","read-only":true}
+    -device virtio-blk-pci,drive=root,ioeventfd=off
+    -netdev user,id=net,restrict=on,ipv6=off,hostfwd=tcp:127.0.0.1:0-:22
+    -device virtio-net-pci,netdev=net,ioeventfd=off,guest_announce=off,romfile=
+    -chardev file,id=console,path=a,, b/console.log
+    -device isa-serial,chardev=console
+    -device virtio-serial-pci,id=ports,max_ports=2,ioeventfd=off
+    -chardev file,id=events,path=a,, b/events.jsonl
+    -device virtserialport,bus=ports.0,nr=1,chardev=events,name=tunelab.events
+    -fw_cfg name=opt/tunelab.plan,string=-
+    -chardev socket,id=qmp,fd=7
+    -mon chardev=qmp,mode=control
+    -no-reboot
+    -sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny
+    "#);
+}
+
+#[test]
+fn restores_under_the_virtual_clock() {
+    let start = Start::Restore { plan: Path::new("a, b/plan.json") };
+    assert_snapshot!(argv(&spec(Accel::VirtualClock { shift: 1 }), start), @r#"
+    -nodefaults
+    -no-user-config
+    -display none
+    -accel tcg,thread=single
+    -icount shift=1,sleep=off
+    -rtc base=2026-01-01T00:00:00,clock=vm
+    -seed 42
+    -machine q35,usb=off,smbus=off,sata=off,vmport=off
+    -cpu max,la57=off
+    -smp 1
+    -m 1024M
+    -kernel image/kernel
+    -blockdev {"driver":"raw","file":{"driver":"file","filename":"image/root.img","read-only":true},"node-name":"root","read-only":true}
+    -device virtio-blk-pci,drive=root,ioeventfd=off
+    -netdev user,id=net,restrict=on,ipv6=off
+    -device virtio-net-pci,netdev=net,ioeventfd=off,guest_announce=off,romfile=
+    -chardev file,id=console,path=a,, b/console.log
+    -device isa-serial,chardev=console
+    -device virtio-serial-pci,id=ports,max_ports=2,ioeventfd=off
+    -chardev file,id=events,path=a,, b/events.jsonl
+    -device virtserialport,bus=ports.0,nr=1,chardev=events,name=tunelab.events
+    -fw_cfg name=opt/tunelab.plan,file=a,, b/plan.json
+    -chardev socket,id=qmp,fd=7
+    -mon chardev=qmp,mode=control
+    -no-reboot
+    -S
+    -incoming defer
+    -sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny
+    "#);
+}
+
+#[test]
+fn wall_clock_machines_differ_in_the_clock_only() {
+    assert_snapshot!(argv(&spec(Accel::WallTcg), Start::Boot).lines().filter(|l| !l.contains("dev")).collect::<Vec<_>>().join("\n"), @r#"
+    -nodefaults
+    -no-user-config
+    -display none
+    -accel tcg
+    -rtc base=utc
+    -machine q35,usb=off,smbus=off,sata=off,vmport=off
+    -cpu max,la57=off
+    -smp 1
+    -m 1024M
+    -kernel image/kernel
+    -initrd run/initrd
+    -append console=ttyS0 quiet panic=-1 oops=panic mitigations=off nowatchdog net.ifnames=0 nolapic_timer
+    -fw_cfg name=opt/tunelab.plan,string=-
+    -no-reboot
+    -sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny
+    "#);
+    let kvm = argv(&spec(Accel::WallKvm), Start::Boot);
+    assert!(kvm.contains("-accel kvm") && kvm.contains("-cpu host"), "{kvm}");
+    assert!(!kernel_command_line(&spec(Accel::WallTcg)).contains("tunelab.spin"));
+}
+
+#[test]
+fn an_overlay_is_writable() {
+    let overlay = MachineSpec { root: RootDisk::Overlay("run/root.qcow2".into()), ..spec(Accel::WallTcg) };
+    let line = argv(&overlay, Start::Boot);
+    assert!(line.contains("qcow2") && !line.contains("read-only"), "{line}");
+}
+
+#[test]
+fn kernels_cry_at_the_start_of_a_line() {
+    let oops = |text: &str| Some(Cry::Oops(text.into()));
+    for (line, expected) in [
+        (
+            "[    3.1] Kernel panic - not syncing: sysrq triggered crash",
+            Some(Cry::Panic("sysrq triggered crash".into())),
+        ),
+        ("[    3.1][   T1] BUG: unable to handle page fault", oops("BUG: unable to handle page fault")),
+        ("Oops: 0002 [#1] SMP", oops("Oops: 0002 [#1] SMP")),
+        ("[ 1.0] nginx: said \"BUG: not mine\"", None),
+        ("", None),
+    ] {
+        assert_eq!(cry(line), expected, "{line}");
+    }
+}
+
+#[test]
+fn a_cry_that_comes_in_pieces_is_heard_once_whole() {
+    let mut console = tempfile::NamedTempFile::new().unwrap();
+    let mut listener = Listener::default();
+    console.write_all(b"hello\r\n[ 1.0] Kernel panic - not sync").unwrap();
+    assert_eq!(listener.listen(console.path()), None);
+    console.write_all(b"ing: no init\r\n").unwrap();
+    assert_eq!(listener.listen(console.path()), Some(Cry::Panic("no init".into())));
+    assert_eq!(listener.listen(console.path()), None);
+    assert_eq!(tail(console.path(), 1), ["[ 1.0] Kernel panic - not syncing: no init"]);
+    assert!(tail(Path::new("no such file"), 1).is_empty());
+}
+
+#[test]
+fn registers_tell_a_hang_from_work() {
+    let text = "CPU#0\nRAX=00 RBX=00\nRIP=ffffffff81a00010 RFL=00000046 [---Z-P-] CPL=0 II=0 A20=1 SMM=0 HLT=0\n";
+    let hung = Cpu { rip: 0xffff_ffff_81a0_0010, interrupts: false, halted: false };
+    assert_eq!(parse(text), [hung]);
+    let idle = parse(&text.replace("RFL=00000046", "RFL=00000246").replace("HLT=0", "HLT=1"));
+    assert_eq!(idle, [Cpu { interrupts: true, halted: true, ..hung }]);
+    let near = Cpu { rip: hung.rip + 9, ..hung };
+    assert_eq!(stuck(&[vec![hung], vec![near], vec![hung]]), Some(hung.rip));
+    for other in [Cpu { rip: hung.rip + 4096, ..hung }, Cpu { interrupts: true, ..hung }] {
+        assert_eq!(stuck(&[vec![hung], vec![other], vec![hung]]), None);
+    }
+    assert_eq!(stuck(&[]), None);
+}
+
+/// Writes a state of some bytes into `dir`.
+fn saved(dir: &Path) -> SavedState {
+    let draft = Draft::begin(dir).unwrap();
+    draft.file().write_all(&[7; 100_000]).unwrap();
+    draft.finish("7.2.22".into(), spec(Accel::WallTcg).shape).unwrap()
+}
+
+fn why<T: std::fmt::Debug>(result: Result<T, RestoreError>) -> String {
+    match result.unwrap_err() {
+        RestoreError::Unusable(why) => why,
+        RestoreError::Failed(e) => panic!("{e:?}"),
+    }
+}
+
+#[test]
+fn a_state_is_whole_or_unusable() {
+    let dir = tempfile::tempdir().unwrap();
+    assert!(why(SavedState::open(dir.path())).contains("state.json"));
+    saved(dir.path());
+    SavedState::open(dir.path()).unwrap().verify().unwrap();
+
+    let file = dir.path().join("state.bin");
+    let whole = std::fs::read(&file).unwrap();
+    std::fs::write(&file, &whole[..60_000]).unwrap();
+    let state = SavedState::open(dir.path()).unwrap();
+    assert!(why(state.verify()).contains("60000 bytes instead of 100000"));
+    let mut flipped = whole.clone();
+    flipped[50_000] ^= 1;
+    std::fs::write(&file, flipped).unwrap();
+    assert!(why(state.verify()).contains("checksum"));
+
+    // A new draft makes the old state unusable at once, and leaves nothing behind if it is given up.
+    drop(Draft::begin(dir.path()).unwrap());
+    why(SavedState::open(dir.path()));
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+}
+
+#[tokio::test]
+async fn the_record_is_followed_line_by_line() {
+    let mut record = tempfile::NamedTempFile::new().unwrap();
+    let mut events = Events::open(record.path()).await.unwrap();
+    record.write_all(b"{\"at_us\":0,\"event\":\"ready\"}\n{\"at_us\":5,\"ev").unwrap();
+    assert_eq!(events.next().await.unwrap().event, Event::Ready);
+    let waiting = tokio::time::timeout(Duration::from_millis(60), events.next()).await;
+    assert!(waiting.is_err(), "half a line is none: {waiting:?}");
+    record.write_all(b"ent\":\"done\"}\n\x01garbage\n").unwrap();
+    let done = events.next().await.unwrap();
+    assert_eq!((done.at_us, done.event), (5, Event::Done));
+    let error = events.next().await.unwrap_err();
+    assert_eq!(error.exit(), Exit::Guest);
+    assert!(error.message().starts_with("line 3 of the guest's events is no event"), "{error:?}");
+    assert!(error.message().contains("\\u{1}garbage"), "{error:?}");
+}
+
+#[test]
+fn keys_are_fresh_and_of_a_kind_that_old_servers_have() {
+    let (keys, others) = (Keys::generate(), Keys::generate());
+    assert!(keys.authorized_keys().unwrap().starts_with("ecdsa-sha2-nistp256 "));
+    assert!(keys.host_key().unwrap().starts_with("-----BEGIN PRIVATE KEY-----\n"));
+    assert_ne!(keys.host_key().unwrap(), others.host_key().unwrap());
+    assert_ne!(keys.authorized_keys().unwrap(), keys.host_key_public().unwrap());
+}
