@@ -1,5 +1,166 @@
-//! To come.
+//! The command line: one file per subcommand, exit codes, and errors as people see them.
 
-pub fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+mod doctor;
+mod image;
+mod interrupt;
+mod judge;
+mod list;
+mod matrix;
+mod repo;
+mod scenario;
+mod shell;
+
+pub use judge::judge;
+
+use interrupt::Interrupt;
+
+use crate::{
+    cache::Cache,
+    error::{Error, Exit, Result},
+    host::InstallPolicy,
+    outcome::snapshot,
+    report::{self, Style, diagnostic},
+    story::Teller,
+};
+use clap::{Parser, Subcommand};
+use std::{
+    io::{IsTerminal, stderr},
+    process::ExitCode,
+    time::Duration,
+};
+
+const AFTER: &str = "\
+Examples:
+  tunelab scenario conntrack-leak                     all variants, six virtual days each
+  tunelab scenario conntrack-leak --variant article   one of them
+  tunelab scenario conntrack-leak --accept            take the outcome as the snapshot
+  tunelab list                                        what there is
+  tunelab shell debian-12                             look around in a guest
+  tunelab doctor --fix                                install what this host lacks
+
+Exit codes:
+  0    all as expected
+  1    an outcome or a claim differs from its snapshot
+  2    wrong input: a flag, a scenario, a recipe
+  3    this host cannot run it: something is missing, full or forbidden
+  4    the guest broke: panic, hang, lost
+  130  interrupted";
+
+/// Makes production network incidents happen again, on real kernels, in virtual time.
+#[derive(Debug, Parser)]
+#[command(name = "tunelab", version, after_help = AFTER, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    /// Install nothing on this host, even if something is missing
+    #[arg(long, global = true)]
+    no_install: bool,
+}
+
+impl Cli {
+    fn policy(&self) -> InstallPolicy {
+        if self.no_install { InstallPolicy::Never } else { InstallPolicy::Auto }
+    }
+}
+
+/// To add one: its file with `Args` and `run`, a line here, a line in [`run`].
+#[derive(Debug, Subcommand)]
+enum Command {
+    Scenario(scenario::Args),
+    List(list::Args),
+    Matrix(matrix::Args),
+    Shell(shell::Args),
+    Image(image::Args),
+    Doctor(doctor::Args),
+}
+
+/// How a command ended that did what it was asked to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    AsExpected,
+    /// What is to be said was said; the exit code says it again.
+    Ended(Exit),
+}
+
+async fn run(cli: Cli) -> Result<Outcome> {
+    let policy = cli.policy();
+    match cli.command {
+        Command::Scenario(args) => scenario::run(&args, policy).await,
+        Command::List(args) => list::run(&args),
+        Command::Matrix(args) => matrix::run(&args),
+        Command::Shell(args) => shell::run(args, policy).await,
+        Command::Image(args) => {
+            let (images, cache) = (repo::find()?.join("images"), Cache::open()?);
+            working(false, async |teller| image::run(args, &images, &cache, policy, teller).await).await?;
+            Ok(Outcome::AsExpected)
+        }
+        Command::Doctor(args) => {
+            let cache = Cache::open()?;
+            working(false, async |teller| doctor::run(args, &cache, teller).await).await?;
+            Ok(Outcome::AsExpected)
+        }
+    }
+}
+
+pub fn main() -> ExitCode {
+    // Exits with 2 by itself when the words are wrong, with 0 for --help.
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(e) => return fail(&Error::host("failed to start threads").cause(e)),
+    };
+    let ended = runtime.block_on(run(cli));
+    // Blocking calls of a run that was given up must not hold the exit.
+    runtime.shutdown_background();
+    match ended {
+        Ok(Outcome::AsExpected) => ExitCode::SUCCESS,
+        Ok(Outcome::Ended(exit)) => ExitCode::from(exit as u8),
+        Err(error) => fail(&error),
+    }
+}
+
+fn fail(error: &Error) -> ExitCode {
+    if error.exit() != Exit::Interrupted {
+        eprint!("{}", diagnostic::render(error, stderr().is_terminal()));
+    }
+    ExitCode::from(error.exit() as u8)
+}
+
+/// Shows what `work` tells, and gives it up when the user insists: whatever it holds ends with its future.
+async fn working<T>(quiet: bool, work: impl AsyncFnOnce(&Teller) -> Result<T>) -> Result<T> {
+    let mut interrupt = Interrupt::watch();
+    showing(quiet, async |teller| {
+        tokio::select! {
+            done = work(teller) => done,
+            () = interrupt.asked_once() => Err(Error::interrupted()),
+        }
+    })
+    .await
+}
+
+/// Shows on standard error what `work` tells, while it works. For every command that may take long.
+async fn showing<T>(quiet: bool, work: impl AsyncFnOnce(&Teller) -> T) -> T {
+    let (teller, story) = Teller::new();
+    let reader = tokio::spawn(report::follow(story, style(quiet)));
+    let result = work(&teller).await;
+    drop(teller);
+    // The last of the story comes before what is printed next; a teller that somebody still holds must not hold us.
+    let _ = tokio::time::timeout(Duration::from_secs(1), reader).await;
+    result
+}
+
+fn style(quiet: bool) -> Style {
+    match stderr().is_terminal() && !snapshot::is_ci() {
+        _ if quiet => Style::Silent,
+        true => Style::Bars,
+        false => Style::Lines,
+    }
+}
+
+/// The word must be one of what there is; the nearest is suggested.
+fn known(word: &str, known: &[&str], otherwise: impl FnOnce() -> String) -> Result<()> {
+    if known.contains(&word) {
+        return Ok(());
+    }
+    Err(Error::input(otherwise()).hint(crate::scenario::suggestion(word, known)))
 }

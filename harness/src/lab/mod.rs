@@ -1,1 +1,136 @@
-//! To come.
+//! One run end to end: image, warm machine, restore, record. Teardown order lives here.
+
+mod one;
+mod room;
+mod warm;
+
+use crate::{
+    cache::Cache,
+    error::{Context, Error, Result},
+    host::{self, InstallPolicy, kvm},
+    image::{self, Found, Image, Recipe},
+    outcome::Record,
+    plan::RunSpec,
+    story::{RunName, Teller},
+    vm::Accel,
+};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+use tokio::sync::{Mutex, Semaphore, watch};
+pub use warm::{Warm, boot_and_deploy};
+
+/// Nanoseconds of virtual time per instruction, as a power of two. At 0 or 1 the guest is a believable machine.
+const SHIFT: u8 = 1;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Clock {
+    /// `-icount`: days in seconds, and the same bytes every time.
+    Virtual,
+    /// Real time, KVM where it works.
+    Wall,
+}
+
+/// What to run, and how.
+#[derive(Debug, Clone)]
+pub struct Request {
+    pub runs: Vec<RunSpec>,
+    /// The folder of image recipes.
+    pub images: PathBuf,
+    pub clock: Clock,
+    /// Machines at once.
+    pub jobs: usize,
+    /// Leaves the run's folder as it is: plan, console, QEMU's own log.
+    pub keep: bool,
+    /// Whether packages missing on this host may be installed.
+    pub install: InstallPolicy,
+    /// Records are copied to here.
+    pub out: Option<PathBuf>,
+    /// Becomes true when the user wants it to end: clean up and return `Error::interrupted()`.
+    pub cancel: watch::Receiver<bool>,
+}
+
+#[derive(Debug, Clone)]
+pub struct RunResult {
+    pub run: Arc<RunName>,
+    /// As `uname -r` says it.
+    pub kernel: String,
+    pub clock: Clock,
+    pub virtual_seconds: f64,
+    pub wall_seconds: f64,
+    /// Where the record is kept.
+    pub path: PathBuf,
+    pub record: Record,
+}
+
+/// Results in the order of `request.runs`. The outer error: nothing could run at all.
+pub async fn run_all(request: Request, cache: &Cache, teller: &Teller) -> Result<Vec<Result<RunResult>>> {
+    let mut cancel = request.cancel.clone();
+    tokio::select! {
+        // A machine that is dropped is killed; nothing of it outlives this future.
+        _ = cancel.wait_for(|cancelled| *cancelled) => Err(Error::interrupted()),
+        results = Lab::open(request, cache, teller) => results?.run_all().await,
+    }
+}
+
+/// What all runs of one request share.
+struct Lab<'a> {
+    request: Request,
+    cache: &'a Cache,
+    teller: &'a Teller,
+    accel: Accel,
+    images: BTreeMap<String, Image>,
+    /// Warm machines by key; locked while one is being made, so that the others wait for it.
+    warm: Mutex<BTreeMap<String, Warm>>,
+}
+
+impl<'a> Lab<'a> {
+    async fn open(request: Request, cache: &'a Cache, teller: &'a Teller) -> Result<Self> {
+        host::require(host::RUN, request.install, teller).await?;
+        room::sweep(cache, teller)?;
+        let accel = accel(request.clock, cache, teller).await;
+        let mut images = BTreeMap::new();
+        for run in &request.runs {
+            let name = &run.run.image;
+            if !images.contains_key(name) {
+                let recipe = Recipe::find(&request.images, name)?;
+                images.insert(name.clone(), ready_image(&recipe, request.install, cache, teller).await?);
+            }
+        }
+        Ok(Lab { request, cache, teller, accel, images, warm: Mutex::default() })
+    }
+
+    async fn run_all(&self) -> Result<Vec<Result<RunResult>>> {
+        if let Some(out) = &self.request.out {
+            std::fs::create_dir_all(out).host(|| format!("failed to create `{}`", out.display()))?;
+        }
+        let places = Semaphore::new(self.request.jobs.max(1));
+        let runs = self.request.runs.iter().map(async |spec| {
+            let _place = places.acquire().await.expect("never closed");
+            one::run(self, spec).await
+        });
+        Ok(futures::future::join_all(runs).await)
+    }
+}
+
+/// The image, built if need be; what building takes on this host is looked at only then.
+pub async fn ready_image(recipe: &Recipe, install: InstallPolicy, cache: &Cache, teller: &Teller) -> Result<Image> {
+    let (wanted, store) = (recipe.clone(), cache.clone());
+    let found = tokio::task::spawn_blocking(move || image::open(&wanted, &store)).await;
+    if let Found::Whole(image) = found.host(|| "looking at an image was interrupted".into())? {
+        return Ok(*image);
+    }
+    host::require(host::BUILD, install, teller).await?;
+    image::ensure(recipe, cache, teller).await
+}
+
+/// KVM only for wall-clock machines, and only where a guest has really run under it.
+async fn accel(clock: Clock, cache: &Cache, teller: &Teller) -> Accel {
+    if clock == Clock::Virtual {
+        return Accel::VirtualClock { shift: SHIFT };
+    }
+    let state = kvm::proven(cache).await;
+    if state.usable() {
+        return Accel::WallKvm;
+    }
+    teller.notice(format!("{state}: QEMU translates the guest's instructions (TCG)"));
+    Accel::WallTcg
+}

@@ -1,1 +1,147 @@
-//! To come.
+//! Record -> outcome: a small document in which every number has a meaning; claims about it; its snapshot.
+//!
+//! Reading order: `record` (what goes in), `mod` (the outcome), its parts `table`, `ways`, `log`, the numbers in
+//! them (`num`), then what is done with it: `claims`, `snapshot`.
+
+pub mod claims;
+mod log;
+mod num;
+mod record;
+pub mod snapshot;
+mod table;
+mod ways;
+
+pub use log::Log;
+pub use num::Num;
+pub use record::Record;
+pub use table::Table;
+pub use ways::{LEAK, Way};
+
+use serde::Serialize;
+use std::collections::BTreeMap;
+use tunelab_protocol::{Entries, Event, Plan, Stamped, Visits};
+use ways::Timers;
+
+/// What one variant did.
+#[derive(Debug, Clone, Serialize)]
+pub struct Outcome {
+    /// Populations whose entries outlive their visitors by more than [`LEAK`]: named by the run.
+    pub leaks: Vec<String>,
+    pub leak_count: Num,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub table: Option<Table>,
+    /// How all visitors fared.
+    pub visitors: Visitors,
+    pub log: Log,
+    /// By population, in the scenario's order.
+    pub ways: toml::Table,
+    /// Effective values; `absent` where this kernel has no such name.
+    pub sysctls: BTreeMap<String, String>,
+    /// What the kernel did not take, and why.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub refused_sysctls: BTreeMap<String, String>,
+}
+
+/// Each visitor is counted once, in `served` or by what first went wrong; see [`Visits`].
+#[derive(Debug, Clone, Serialize)]
+pub struct Visitors {
+    pub served: Num,
+    pub refused: Num,
+    pub connect_timeout: Num,
+    pub answer_timeout: Num,
+    pub reset: Num,
+    pub closed: Num,
+    pub error_status: Num,
+    pub local_error: Num,
+}
+
+impl Visitors {
+    fn of(visits: Visits, crowded: bool) -> Self {
+        let count = |n| ways::count(n, crowded);
+        Visitors {
+            served: count(visits.served),
+            refused: count(visits.refused()),
+            connect_timeout: count(visits.connect_timeout),
+            answer_timeout: count(visits.answer_timeout),
+            reset: count(visits.reset),
+            closed: count(visits.closed),
+            error_status: count(visits.error_status),
+            local_error: count(visits.local_error),
+        }
+    }
+}
+
+impl Outcome {
+    pub fn of(record: &Record, plan: &Plan) -> Self {
+        let sysctls = sysctls(&record.events);
+        let table = Table::of(record, plan);
+        let crowded = table.as_ref().is_some_and(Table::was_full);
+        let ways = ways(record, plan, &Timers::of(sysctls.iter()), crowded);
+        let leaks: Vec<String> = ways.iter().filter(|(_, way)| way.leaks()).map(|(name, _)| name.clone()).collect();
+        Outcome {
+            leak_count: Num::exact(leaks.len() as u64),
+            leaks,
+            table,
+            visitors: Visitors::of(visits(&record.events, None), crowded),
+            log: Log::of(record),
+            ways: ways.into_iter().map(|(name, way)| (name, document(&way).into())).collect(),
+            sysctls,
+            refused_sysctls: refused(&record.events),
+        }
+    }
+
+    /// As TOML, in the order of the fields: what the snapshot holds and what claims look into.
+    pub fn document(&self) -> toml::Table {
+        document(self)
+    }
+}
+
+fn document(part: &impl Serialize) -> toml::Table {
+    toml::Table::try_from(part).expect("an outcome is made of tables, texts and numbers")
+}
+
+fn ways(record: &Record, plan: &Plan, timers: &Timers, crowded: bool) -> Vec<(String, Way)> {
+    let way = |population: &tunelab_protocol::Population| {
+        let visits = visits(&record.events, Some(&population.name));
+        let way = Way::of(population, visits, entries(&record.events, &population.name), timers, crowded);
+        (population.name.clone(), way)
+    };
+    plan.populations.iter().map(way).collect()
+}
+
+/// Of one population, or of all.
+fn visits(events: &[Stamped], of: Option<&str>) -> Visits {
+    let mut total = Visits::default();
+    for event in events {
+        if let Event::Round { population, visits, .. } = &event.event
+            && of.is_none_or(|of| of == population)
+        {
+            total += *visits;
+        }
+    }
+    total
+}
+
+fn entries<'a>(events: &'a [Stamped], of: &str) -> Option<&'a Entries> {
+    events.iter().find_map(|e| match &e.event {
+        Event::Entries(entries) if entries.population == of => Some(entries),
+        _ => None,
+    })
+}
+
+fn sysctls(events: &[Stamped]) -> BTreeMap<String, String> {
+    let value = |e: &Stamped| match &e.event {
+        Event::Sysctl { name, value } => Some((name.clone(), value.clone().unwrap_or_else(|| "absent".into()))),
+        _ => None,
+    };
+    // The kernel separates the numbers of a value by tabs; people by a space.
+    events.iter().filter_map(value).map(|(n, v)| (n, v.split_whitespace().collect::<Vec<_>>().join(" "))).collect()
+}
+
+fn refused(events: &[Stamped]) -> BTreeMap<String, String> {
+    let refused = |e: &Stamped| match &e.event {
+        Event::SysctlRefused { name, value, why } => Some((name.clone(), format!("{value}: {why}"))),
+        _ => None,
+    };
+    events.iter().filter_map(refused).collect()
+}

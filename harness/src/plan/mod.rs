@@ -1,1 +1,69 @@
-//! To come.
+//! Checked scenario + variant + seed -> what the lab runs and the guest executes. Pure.
+
+use crate::{
+    scenario::{Machine, Scenario, Server, Variant},
+    story::RunName,
+};
+use std::{path::PathBuf, sync::Arc, time::Duration};
+use tunelab_protocol::{Plan, VERSION, guest};
+
+/// Everything one run is made of, decided before any machine starts.
+#[derive(Debug, Clone)]
+pub struct RunSpec {
+    pub run: Arc<RunName>,
+    pub machine: Machine,
+    /// Deployed to [`guest::FILES`] by their file names; the same for all variants of a scenario.
+    pub files: Vec<PathBuf>,
+    pub plan: Plan,
+}
+
+impl RunSpec {
+    pub fn new(scenario: &Scenario, variant: &Variant, run: RunName) -> Self {
+        RunSpec {
+            machine: variant.machine.clone(),
+            files: scenario.files.iter().map(|name| scenario.folder.join(name)).collect(),
+            plan: plan(scenario, variant, run.seed),
+            run: Arc::new(run),
+        }
+    }
+
+    /// How long the plan lasts in the guest.
+    pub fn virtual_time(&self) -> Duration {
+        virtual_time(&self.plan)
+    }
+}
+
+pub fn plan(scenario: &Scenario, variant: &Variant, seed: u64) -> Plan {
+    Plan {
+        version: VERSION,
+        scenario: scenario.name.clone(),
+        variant: variant.name.clone(),
+        seed,
+        server: server(scenario, &variant.server),
+        upstreams: scenario.upstreams.clone(),
+        populations: scenario.populations.clone(),
+        probes: scenario.probes.clone(),
+        phases: scenario.phases.clone(),
+    }
+}
+
+fn server(scenario: &Scenario, server: &Server) -> tunelab_protocol::Server {
+    let deployed = |name: &String| format!("{}/{name}", guest::FILES);
+    tunelab_protocol::Server {
+        address: server.address,
+        forward: !scenario.upstreams.is_empty(),
+        modules: server.modules.clone(),
+        rules: server.rules.as_ref().map(deployed),
+        sysctl_files: server.sysctl_files.iter().map(deployed).collect(),
+        sysctls: server.sysctls.clone(),
+        report_sysctls: scenario.reported_sysctls.iter().cloned().collect(),
+        limits: server.limits.as_ref().map(deployed),
+        nginx: server.nginx.as_ref().map(deployed),
+        backends: server.backends.clone(),
+    }
+}
+
+/// From the start of the first phase to the end of the last.
+pub fn virtual_time(plan: &Plan) -> Duration {
+    Duration::from_micros(plan.phases.iter().map(|p| u64::from(p.rounds) * p.every_us).sum())
+}

@@ -1,1 +1,129 @@
-//! To come.
+//! Readers of stories and records: they print and draw, and never run anything.
+//!
+//! While it works: `progress` (what a run is at), drawn as `lines` (pipes, CI) or `bars` (terminals). At the end:
+//! `summary` for people, `json` and `junit` for machines. `diagnostic` shows errors.
+
+mod bars;
+pub mod diagnostic;
+pub mod json;
+pub mod junit;
+mod lines;
+mod progress;
+pub mod summary;
+
+pub use lines::Lines;
+pub use progress::Progress;
+
+use crate::{
+    error::Error,
+    lab::{Clock, RunResult},
+    outcome::{
+        Outcome,
+        claims::{Finding, Judged},
+        snapshot::Comparison,
+    },
+    story::{RunName, Story},
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+use tokio::sync::mpsc::UnboundedReceiver;
+
+/// The runs of one scenario on one image, judged.
+#[derive(Debug)]
+pub struct Verdict {
+    pub scenario: String,
+    pub image: String,
+    /// Which of `--repeat`, from 1.
+    pub repeat: u32,
+    pub runs: Vec<Told>,
+    pub claims: Vec<Judged>,
+    pub comparison: Compared,
+}
+
+/// One run and what is to be said of it.
+#[derive(Debug)]
+pub struct Told {
+    pub run: Arc<RunName>,
+    pub result: Result<Ran, Error>,
+}
+
+#[derive(Debug)]
+pub struct Ran {
+    pub result: RunResult,
+    pub outcome: Outcome,
+    pub findings: Vec<Finding>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Compared {
+    With(Comparison),
+    /// Not at all, and why not.
+    Not(&'static str),
+}
+
+impl Compared {
+    pub fn word(&self) -> &'static str {
+        match self {
+            Compared::With(comparison) => comparison.word(),
+            Compared::Not(_) => "not-compared",
+        }
+    }
+
+    pub fn as_expected(&self) -> bool {
+        !matches!(self, Compared::With(comparison) if !comparison.as_expected())
+    }
+}
+
+/// Runs of `--repeat` that should have written the same bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sameness {
+    /// `scenario/variant on image`.
+    pub run: String,
+    pub runs: usize,
+    /// Different ones; one is as it should be.
+    pub fingerprints: usize,
+}
+
+/// Of all runs under the virtual clock that were repeated.
+pub fn sameness(verdicts: &[Verdict]) -> Vec<Sameness> {
+    let mut found: BTreeMap<String, (usize, BTreeSet<&str>)> = BTreeMap::new();
+    for result in verdicts.iter().flat_map(|v| &v.runs).filter_map(|told| Some(&told.result.as_ref().ok()?.result)) {
+        if result.clock == Clock::Virtual {
+            let name = RunName { repeat: 1, ..(*result.run).clone() }.to_string();
+            let (runs, fingerprints) = found.entry(name).or_default();
+            *runs += 1;
+            fingerprints.insert(&result.record.fingerprint);
+        }
+    }
+    let repeated = found.into_iter().filter(|(_, (runs, _))| *runs > 1);
+    repeated.map(|(run, (runs, prints))| Sameness { run, runs, fingerprints: prints.len() }).collect()
+}
+
+/// How progress is shown on standard error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Style {
+    Bars,
+    Lines,
+    Silent,
+}
+
+/// Shows a story as it is told, until its teller is gone.
+pub async fn follow(mut story: UnboundedReceiver<Story>, style: Style) {
+    match style {
+        Style::Bars => {
+            let mut bars = bars::Bars::default();
+            while let Some(piece) = story.recv().await {
+                bars.hear(piece);
+            }
+        }
+        Style::Lines => {
+            let mut lines = Lines::default();
+            while let Some(piece) = story.recv().await {
+                lines.hear(&piece).iter().for_each(|line| eprintln!("{line}"));
+            }
+        }
+        Style::Silent => while story.recv().await.is_some() {},
+    }
+}

@@ -1,1 +1,121 @@
-//! To come.
+//! Scenarios: TOML with places -> a checked model, all errors of a file at once.
+//!
+//! Reading order: `model` (what comes out), `mod` (the file from top to bottom), one reader per part of the file,
+//! then the machinery: `section` (tables), `values` (types), `units`, `files` (what the scenario deploys), `problems`.
+
+mod catalogue;
+mod claims;
+mod clients;
+mod files;
+mod model;
+mod phases;
+mod problems;
+mod section;
+mod server;
+pub mod units;
+mod values;
+
+pub use catalogue::Catalogue;
+pub use model::*;
+pub use problems::{nearest, suggestion};
+
+use crate::error::{Context, Error, Result};
+use files::Files;
+use problems::Problems;
+use section::Section;
+use std::path::Path;
+use toml::de::DeTable;
+
+/// The file that makes a folder a scenario.
+pub const FILE: &str = "scenario.toml";
+
+/// Reads and checks `folder/scenario.toml` and every file it names.
+pub fn load(folder: &Path) -> Result<Scenario> {
+    let path = folder.join(FILE);
+    let Some(name) = folder.file_name().and_then(|name| name.to_str()) else {
+        return Err(Error::input(format!("`{}` is no folder that could name a scenario", folder.display())));
+    };
+    let text = std::fs::read_to_string(&path).host(|| format!("failed to read `{}`", path.display()))?;
+    let problems = Problems::of(path.display().to_string(), text.clone());
+    let (table, errors) = DeTable::parse_recoverable(&text);
+    for error in &errors {
+        problems.report(
+            error.span().unwrap_or(0..0),
+            format!("this is no TOML: {}", one_line(error.message())),
+            "here",
+        );
+    }
+    // What follows a syntax error would only confuse.
+    let scenario = if errors.is_empty() { read(name, folder, &Section::root(&table, &problems)) } else { None };
+    problems.into_result()?;
+    Ok(scenario.expect("a file without problems is whole"))
+}
+
+fn one_line(message: &str) -> String {
+    message.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn read(name: &str, folder: &Path, root: &Section<'_>) -> Option<Scenario> {
+    let files = Files::of(folder, root.problems);
+    let summary = root.need("summary", r#""what happens, in a sentence""#);
+    let article = root.get("article");
+    let images = root.get("images").filter(|i: &Vec<String>| !i.is_empty()).unwrap_or(vec!["debian-12".to_owned()]);
+    let base = common(root, &files);
+    let variants = variants(root, &base, &files);
+    let upstreams = clients::upstreams(root);
+    let populations = clients::populations(root, base.server.address, &upstreams);
+    let phases = phases::phases(root, &populations);
+    let (probes, asked) = phases::probes(root);
+    let claims = claims::claims(root, &variants.iter().map(|v| v.name.as_str()).collect::<Vec<_>>());
+    root.finish();
+    let (files, mut reported_sysctls) = files.into_parts();
+    reported_sysctls.extend(asked);
+    reported_sysctls.extend(variants.iter().flat_map(|v| v.server.sysctls.iter().map(|s| s.name.clone())));
+    Some(Scenario {
+        name: name.to_owned(),
+        folder: folder.to_owned(),
+        summary: summary?,
+        article,
+        images,
+        upstreams,
+        populations,
+        phases,
+        probes,
+        variants,
+        claims,
+        files,
+        reported_sysctls,
+        source: root.problems.source(),
+    })
+}
+
+/// What is the same in all variants unless one says otherwise.
+fn common(root: &Section<'_>, files: &Files<'_>) -> Variant {
+    let mut server = Server::default();
+    if let Some(section) = root.section("server") {
+        server.address = section.get_or("address", server.address);
+        server::apply(&section, &mut server, files);
+        section.finish();
+    }
+    server::backends(root, &mut server.backends);
+    Variant { name: String::new(), summary: String::new(), machine: server::machine(root, &Machine::default()), server }
+}
+
+/// `[variant.x]`: the keys of `[server]`, and `machine` and `backend`, on top of what is common.
+fn variants(root: &Section<'_>, base: &Variant, files: &Files<'_>) -> Vec<Variant> {
+    let named = root.named("variant");
+    if named.is_empty() {
+        let hint = "begin with `[variant.default]`";
+        root.problems.report_with_hint(0..0, "there is no variant", "in this file", hint);
+    }
+    let read = |(name, section): (toml::Spanned<String>, Section<'_>)| {
+        let mut server = base.server.clone();
+        server::apply(&section, &mut server, files);
+        server::backends(&section, &mut server.backends);
+        let machine = server::machine(&section, &base.machine);
+        let summary = section.get_or("summary", String::new());
+        section.finish();
+        Variant { name: name.into_inner(), summary, machine, server }
+    };
+    named.into_iter().map(read).collect()
+}

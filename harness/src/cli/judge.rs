@@ -1,0 +1,90 @@
+//! What the lab brought back -> verdicts: outcomes, claims, snapshot.
+
+use crate::{
+    error::Result,
+    lab::{Clock, RunResult},
+    outcome::{
+        Outcome,
+        claims::{self, Outcomes},
+        snapshot::{self, Document, Mode},
+    },
+    plan::RunSpec,
+    report::{Compared, Ran, Told, Verdict},
+    scenario::Scenario,
+};
+use std::path::Path;
+
+/// Runs and their results, in order, of any number of scenarios, images and repeats.
+pub fn judge(
+    repository: &Path,
+    scenarios: &[Scenario],
+    runs: Vec<(RunSpec, Result<RunResult>)>,
+    mode: Mode,
+) -> Result<Vec<Verdict>> {
+    let mut groups: Vec<Vec<(RunSpec, Result<RunResult>)>> = Vec::new();
+    for run in runs {
+        match groups.iter_mut().find(|group| same(&group[0].0, &run.0)) {
+            Some(group) => group.push(run),
+            None => groups.push(vec![run]),
+        }
+    }
+    let scenario = |name: &str| scenarios.iter().find(|s| s.name == name).expect("runs come from these scenarios");
+    groups.into_iter().map(|group| one(repository, scenario(&group[0].0.run.scenario), group, mode)).collect()
+}
+
+/// One snapshot's worth of runs.
+fn same(a: &RunSpec, b: &RunSpec) -> bool {
+    let key = |spec: &RunSpec| (spec.run.scenario.clone(), spec.run.image.clone(), spec.run.repeat);
+    key(a) == key(b)
+}
+
+fn one(
+    repository: &Path,
+    scenario: &Scenario,
+    group: Vec<(RunSpec, Result<RunResult>)>,
+    mode: Mode,
+) -> Result<Verdict> {
+    let name = group[0].0.run.clone();
+    let runs: Vec<Told> = group.into_iter().map(|(spec, result)| told(scenario, spec, result)).collect();
+    let outcomes: Outcomes =
+        runs.iter().filter_map(|t| Some((t.run.variant.clone(), t.result.as_ref().ok()?.outcome.document()))).collect();
+    let judged = claims::judge(scenario, &outcomes);
+    let document = Document {
+        scenario: name.scenario.clone(),
+        image: name.image.clone(),
+        variants: runs
+            .iter()
+            .filter_map(|t| Some((t.run.variant.clone(), outcomes.get(&t.run.variant)?.clone())))
+            .collect(),
+        claims: judged.clone(),
+        whole: scenario.variants.iter().all(|v| outcomes.contains_key(&v.name)),
+    };
+    Ok(Verdict {
+        comparison: compare(repository, &document, &runs, mode)?,
+        scenario: name.scenario.clone(),
+        image: name.image.clone(),
+        repeat: name.repeat,
+        claims: judged,
+        runs,
+    })
+}
+
+fn told(scenario: &Scenario, spec: RunSpec, result: Result<RunResult>) -> Told {
+    let ran = |result: RunResult| {
+        let outcome = Outcome::of(&result.record, &spec.plan);
+        let findings = claims::findings(scenario, &spec.run.variant, &outcome.document());
+        Ran { result, outcome, findings }
+    };
+    Told { result: result.map(ran), run: spec.run }
+}
+
+fn compare(repository: &Path, document: &Document, runs: &[Told], mode: Mode) -> Result<Compared> {
+    let clocks: Vec<Clock> = runs.iter().filter_map(|t| Some(t.result.as_ref().ok()?.result.clock)).collect();
+    if clocks.is_empty() {
+        return Ok(Compared::Not("no run came to its end"));
+    }
+    if clocks.contains(&Clock::Wall) {
+        return Ok(Compared::Not("the wall clock repeats nothing exactly, snapshots are of the virtual one"));
+    }
+    Ok(Compared::With(snapshot::compare(repository, document, mode)?))
+}

@@ -1,0 +1,203 @@
+//! `tunelab scenario`: what was typed -> runs -> the lab -> verdicts -> what is printed.
+
+use super::{Outcome, interrupt::Interrupt, judge, known, repo, showing};
+use crate::{
+    cache::Cache,
+    error::{Context, Error, Exit, Result},
+    host::InstallPolicy,
+    lab::{self, Clock, Request, RunResult},
+    outcome::{claims, snapshot::Mode},
+    plan::RunSpec,
+    report::{self, Verdict},
+    scenario::{Catalogue, Scenario},
+    story::RunName,
+};
+use std::{
+    io::{IsTerminal, Write, stdout},
+    path::{Path, PathBuf},
+};
+
+/// Run scenarios: every variant, on a real kernel, compared with the stored snapshot
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Names, see `tunelab list`
+    #[arg(required = true, value_name = "NAME")]
+    names: Vec<String>,
+    /// Images to run on [default: the scenario's first]
+    #[arg(long, value_name = "IMAGE", value_delimiter = ',')]
+    image: Vec<String>,
+    /// Variants to run [default: all]
+    #[arg(long, value_name = "VARIANT", value_delimiter = ',')]
+    variant: Vec<String>,
+    /// `virtual`: days in seconds, the same bytes every time; `wall`: real time
+    #[arg(long, value_enum, default_value_t = ClockName::Virtual)]
+    clock: ClockName,
+    /// Seed of the visitors' choices
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Machines at once
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+    jobs: u16,
+    /// Run everything so many times
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    repeat: u32,
+    /// Take the outcome as the snapshot
+    #[arg(long)]
+    accept: bool,
+    /// What is printed on standard output; progress goes to standard error
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
+    /// Copy the records to this folder
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Keep the runs' folders (console, overlay)
+    #[arg(long)]
+    keep: bool,
+    /// No progress
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum ClockName {
+    Virtual,
+    Wall,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    Human,
+    /// One document per run, a line each
+    Json,
+    Junit,
+}
+
+pub async fn run(args: &Args, policy: InstallPolicy) -> Result<Outcome> {
+    let repository = repo::find()?;
+    let scenarios = load(args, &repository)?;
+    let specs = specs(args, &repository, &scenarios)?;
+    let results = execute(args, policy, &repository, specs.clone()).await?;
+    let runs = specs.into_iter().zip(results).collect();
+    let verdicts = judge(&repository, &scenarios, runs, Mode::of_environment(args.accept))?;
+    print(args, &verdicts)?;
+    Ok(match exit(&verdicts) {
+        None => Outcome::AsExpected,
+        Some(exit) => Outcome::Ended(exit),
+    })
+}
+
+fn load(args: &Args, repository: &Path) -> Result<Vec<Scenario>> {
+    let catalogue = Catalogue::of(repository)?;
+    let mut names = args.names.clone();
+    let mut seen = std::collections::HashSet::new();
+    names.retain(|name| seen.insert(name.clone()));
+    let scenarios = names.iter().map(|name| catalogue.load(name)).collect::<Result<Vec<_>>>()?;
+    scenarios.iter().try_for_each(claims::check)?;
+    Ok(scenarios)
+}
+
+/// Scenarios x images x repeats x variants.
+fn specs(args: &Args, repository: &Path, scenarios: &[Scenario]) -> Result<Vec<RunSpec>> {
+    let recipes = repo::images(repository);
+    let recipes: Vec<&str> = recipes.iter().map(String::as_str).collect();
+    let mut specs = Vec::new();
+    for scenario in scenarios {
+        for variant in &args.variant {
+            let none = || format!("`{}` has no variant `{variant}`", scenario.name);
+            known(variant, &scenario.variant_names(), none)?;
+        }
+        let images = if args.image.is_empty() { &scenario.images[..1] } else { &args.image[..] };
+        for image in images {
+            known(image, &recipes, || format!("there is no image `{image}`"))?;
+            for repeat in 1..=args.repeat {
+                specs.extend(variants(args, scenario, image, repeat));
+            }
+        }
+    }
+    Ok(specs)
+}
+
+fn variants<'a>(
+    args: &'a Args,
+    scenario: &'a Scenario,
+    image: &'a str,
+    repeat: u32,
+) -> impl Iterator<Item = RunSpec> + 'a {
+    let wanted = scenario.variants.iter().filter(|v| args.variant.is_empty() || args.variant.contains(&v.name));
+    wanted.map(move |variant| {
+        let (scenario_name, variant_name) = (scenario.name.clone(), variant.name.clone());
+        let run = RunName {
+            scenario: scenario_name,
+            image: image.to_owned(),
+            variant: variant_name,
+            seed: args.seed,
+            repeat,
+        };
+        RunSpec::new(scenario, variant, run)
+    })
+}
+
+/// The lab at work, its story shown, Ctrl-C heard.
+async fn execute(
+    args: &Args,
+    policy: InstallPolicy,
+    repository: &Path,
+    runs: Vec<RunSpec>,
+) -> Result<Vec<Result<RunResult>>> {
+    let cache = Cache::open()?;
+    let mut interrupt = Interrupt::watch();
+    let request = request(args, policy, repository, runs, &interrupt);
+    let results = showing(args.quiet, async |teller| {
+        tokio::select! {
+            results = lab::run_all(request, &cache, teller) => results,
+            // Dropping the lab's future kills what it holds.
+            () = interrupt.insisted() => Err(Error::interrupted()),
+        }
+    })
+    .await;
+    if interrupt.was_asked() { Err(Error::interrupted()) } else { results }
+}
+
+fn request(
+    args: &Args,
+    policy: InstallPolicy,
+    repository: &Path,
+    runs: Vec<RunSpec>,
+    interrupt: &Interrupt,
+) -> Request {
+    Request {
+        runs,
+        clock: match args.clock {
+            ClockName::Virtual => Clock::Virtual,
+            ClockName::Wall => Clock::Wall,
+        },
+        jobs: args.jobs.into(),
+        keep: args.keep,
+        install: policy,
+        images: repository.join("images"),
+        out: args.out.clone(),
+        cancel: interrupt.asked(),
+    }
+}
+
+fn print(args: &Args, verdicts: &[Verdict]) -> Result<()> {
+    let terminal = stdout().is_terminal();
+    let text = match args.format {
+        Format::Human => {
+            let all: String = verdicts.iter().map(|v| report::summary::render(v, terminal)).collect();
+            all + &report::summary::render_sameness(&report::sameness(verdicts))
+        }
+        Format::Json => report::json::render(verdicts),
+        Format::Junit => report::junit::render(verdicts)?,
+    };
+    stdout().write_all(text.as_bytes()).host(|| "failed to write to standard output".into())
+}
+
+/// The worst of all: a broken guest says more than a host, a host more than a difference.
+fn exit(verdicts: &[Verdict]) -> Option<Exit> {
+    let broken = verdicts.iter().flat_map(|v| &v.runs).filter_map(|told| told.result.as_ref().err()).map(Error::exit);
+    let as_expected = verdicts.iter().all(|v| v.comparison.as_expected())
+        && report::sameness(verdicts).iter().all(|s| s.fingerprints == 1);
+    let differs = (!as_expected).then_some(Exit::Differs);
+    broken.chain(differs).max_by_key(|exit| *exit as u8)
+}

@@ -1,0 +1,120 @@
+//! Whether KVM works, proven by a guest that ran under it: /dev/kvm may exist, open, and still be of no use.
+
+use crate::{cache::Cache, error::Result};
+use serde::{Deserialize, Serialize};
+use std::{fmt, path::Path, process::Stdio, time::Duration};
+use tokio::process::Command;
+
+/// The verdict, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "kebab-case")]
+pub enum KvmState {
+    /// A guest ran under it.
+    Proven,
+    /// No `/dev/kvm`.
+    Absent,
+    /// It is there and no guest runs: what happened.
+    Unusable { why: String },
+}
+
+impl KvmState {
+    pub fn usable(&self) -> bool {
+        *self == KvmState::Proven
+    }
+}
+
+impl fmt::Display for KvmState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            KvmState::Proven => write!(f, "KVM works"),
+            KvmState::Absent => write!(f, "no KVM here (no `/dev/kvm`): emulating"),
+            KvmState::Unusable { why } => write!(f, "KVM is here but runs no guest ({why}): emulating"),
+        }
+    }
+}
+
+/// A verdict holds until the next boot and for one QEMU.
+#[derive(Serialize, Deserialize)]
+struct Verdict {
+    boot_id: String,
+    qemu: String,
+    state: KvmState,
+}
+
+/// A guest of seven bytes ends in milliseconds; what does not end in this time never will.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+const QEMU: &str = "qemu-system-x86_64";
+
+/// The processor that machines under KVM have, and that is proven. A plainer one may seem to work where this one
+/// fails: it was seen to run these seven bytes and then to hang in Linux.
+pub const CPU: &str = "host";
+
+/// The verdict, from the cache if this boot already has one. An unreadable cache is only a slower one.
+pub async fn proven(cache: &Cache) -> KvmState {
+    if !Path::new("/dev/kvm").exists() {
+        return KvmState::Absent;
+    }
+    let file = cache.root().join("kvm.json");
+    let (boot_id, qemu) = (boot_id(), qemu_version().await);
+    let known = std::fs::read(&file).ok().and_then(|text| serde_json::from_slice::<Verdict>(&text).ok());
+    if let Some(known) = known
+        && known.boot_id == boot_id
+        && known.qemu == qemu
+    {
+        return known.state;
+    }
+    let state = match runs_a_guest("kvm", cache.root()).await {
+        Ok(()) => KvmState::Proven,
+        Err(why) => KvmState::Unusable { why },
+    };
+    let verdict = serde_json::to_vec(&Verdict { boot_id, qemu, state: state.clone() });
+    let _ = std::fs::write(file, verdict.expect("a verdict is plain data"));
+    state
+}
+
+fn boot_id() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned()
+}
+
+async fn qemu_version() -> String {
+    let out = Command::new(QEMU).arg("--version").env("PATH", super::path()).output().await;
+    out.map(|out| String::from_utf8_lossy(&out.stdout).lines().next().unwrap_or_default().to_owned())
+        .unwrap_or_default()
+}
+
+/// What the guest writes to the port of `isa-debug-exit`; QEMU then exits with twice that and one.
+const WORD: u8 = 0x10;
+
+/// A machine without firmware: these bytes are all that its processor ever sees. The reset vector is 16 bytes below
+/// the end: `mov dx, 0xf4; mov al, WORD; out dx, al; hlt`.
+fn firmware() -> Vec<u8> {
+    let mut rom = vec![0xf4; 64 << 10];
+    let reset = rom.len() - 16;
+    rom[reset..reset + 7].copy_from_slice(&[0xba, 0xf4, 0x00, 0xb0, WORD, 0xee, 0xf4]);
+    rom
+}
+
+/// Runs a guest to its end under an accelerator; else what happened instead. `scratch` holds the firmware meanwhile.
+pub async fn runs_a_guest(accelerator: &str, scratch: &Path) -> Result<(), String> {
+    let rom = tempfile::NamedTempFile::new_in(scratch).map_err(|e| e.to_string())?;
+    std::fs::write(rom.path(), firmware()).map_err(|e| e.to_string())?;
+    let mut command = Command::new(QEMU);
+    command
+        .args(["-nodefaults", "-display", "none", "-machine", "q35", "-m", "16", "-no-reboot"])
+        .args(["-accel", accelerator, "-cpu", if accelerator == "kvm" { CPU } else { "max" }])
+        .args(["-device", "isa-debug-exit,iobase=0xf4,iosize=4", "-bios"])
+        .arg(rom.path());
+    command.env("PATH", super::path()).stdin(Stdio::null()).kill_on_drop(true);
+    let out = match tokio::time::timeout(DEADLINE, command.output()).await {
+        Err(_) => return Err(format!("a guest of 7 bytes did not end in {} s", DEADLINE.as_secs())),
+        Ok(Err(e)) => return Err(format!("`{QEMU}` does not start: {e}")),
+        Ok(Ok(out)) => out,
+    };
+    if out.status.code() == Some(i32::from(WORD) * 2 + 1) {
+        return Ok(());
+    }
+    let stderr = String::from_utf8_lossy(&out.stderr);
+    let said = stderr.lines().map(str::trim).find(|line| !line.is_empty() && !line.contains("warning:"));
+    Err(format!("QEMU ended with {}: {}", out.status, said.unwrap_or("nothing said")))
+}

@@ -1,0 +1,93 @@
+//! Proves needs and says what is lacking; `require` does something about it.
+
+use super::{InstallPolicy, Need, install};
+use crate::{
+    error::{Error, Result},
+    story::Teller,
+};
+
+/// Something that a host does not have or that does not work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lack {
+    /// Reads on after the need's name: `not found`, `is 6.0, needed is 7.2 or later`.
+    pub what: String,
+    pub fix: Fix,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fix {
+    /// Debian packages to install.
+    Packages(&'static [&'static str]),
+    /// A command for root.
+    Command(Vec<String>),
+    /// What a person has to decide.
+    Advice(String),
+}
+
+#[derive(Debug, Clone)]
+pub struct Row {
+    pub need: Need,
+    /// Its version or another fact, or what is wrong.
+    pub found: Result<String, Lack>,
+}
+
+/// Everything asked for that applies to this user, in the order asked.
+#[derive(Debug, Clone)]
+pub struct Survey {
+    pub rows: Vec<Row>,
+}
+
+impl Survey {
+    pub fn lacks(&self) -> impl Iterator<Item = (Need, &Lack)> {
+        self.rows.iter().filter_map(|row| Some((row.need, row.found.as_ref().err()?)))
+    }
+}
+
+/// Proves each need by running it.
+pub async fn survey(needs: &[Need]) -> Survey {
+    let mut rows = Vec::new();
+    for need in needs.iter().copied().filter(|need| need.applies()) {
+        // Without ids a namespace is nobody's fault: one lack, one line.
+        let ids_lack = rows.iter().any(|row: &Row| row.need == Need::Ids && row.found.is_err());
+        if need != Need::Namespaces || !ids_lack {
+            rows.push(Row { need, found: need.prove().await });
+        }
+    }
+    Survey { rows }
+}
+
+/// Makes sure of the needs: what is missing is installed as `policy` allows, and proven again.
+pub async fn require(needs: &[Need], policy: InstallPolicy, teller: &Teller) -> Result<()> {
+    let before = survey(needs).await;
+    if before.lacks().next().is_none() {
+        return Ok(());
+    }
+    let steps = install::steps(before.lacks().map(|(_, lack)| lack));
+    install::carry_out(&steps, policy, teller, || refusal(&before)).await?;
+    let after = survey(needs).await;
+    // An ordinary user's missing id range shows only once its tool is there: a second round, not a third.
+    let rest = install::steps(after.lacks().map(|(_, lack)| lack));
+    if after.lacks().next().is_none() {
+        return Ok(());
+    }
+    if rest != steps && !rest.is_empty() {
+        install::carry_out(&rest, policy, teller, || refusal(&after)).await?;
+        let last = survey(needs).await;
+        return if last.lacks().next().is_none() { Ok(()) } else { Err(refusal(&last)) };
+    }
+    Err(refusal(&after))
+}
+
+/// Everything that is lacking and the one command that mends it.
+pub fn refusal(survey: &Survey) -> Error {
+    let what: Vec<_> = survey.lacks().map(|(need, lack)| format!("`{}` ({})", need.name(), lack.what)).collect();
+    let error = Error::host(format!("this host lacks {}", what.join(", ")));
+    let advice = survey.lacks().filter_map(|(_, lack)| match &lack.fix {
+        Fix::Advice(advice) => Some(advice.clone()),
+        _ => None,
+    });
+    let steps = install::steps(survey.lacks().map(|(_, lack)| lack));
+    let command = (!steps.is_empty()).then(|| format!("run `{}`", install::one_command(&steps)));
+    let hints: Vec<_> = command.into_iter().chain(advice).collect();
+    if hints.is_empty() { error } else { error.hint(hints.join("; ")) }
+}

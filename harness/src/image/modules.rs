@@ -1,0 +1,117 @@
+//! Which kernel modules the initrd needs, and in what order, read from what depmod(8) wrote.
+
+use crate::error::{Context, Error, Result};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::Read,
+    path::{Path, PathBuf},
+};
+
+/// What our initrd needs to reach the root disk, the network and the host.
+pub const NEEDED: &[&str] = &["virtio_pci", "virtio_blk", "virtio_net", "virtio_console", "ext4"];
+
+/// Taken along where it is a module: ext4 asks the kernel's crypto API for it by name when it mounts.
+const WHERE_PRESENT: &[&str] = &["crc32c_generic"];
+
+/// The modules, decompressed, in load order; built-in ones are left out. `dir` is `/lib/modules/<release>`.
+pub fn closure(dir: &Path) -> Result<Vec<(String, Vec<u8>)>> {
+    let order = load_order(&Index::read(dir)?, NEEDED)?;
+    order.iter().map(|path| Ok((module_name(path), read(&dir.join(path))?))).collect()
+}
+
+/// `modules.dep` and `modules.builtin` of one kernel.
+struct Index {
+    /// By module name: its file and the files it needs.
+    depends: BTreeMap<String, (PathBuf, Vec<PathBuf>)>,
+    builtin: BTreeSet<String>,
+}
+
+impl Index {
+    fn read(dir: &Path) -> Result<Self> {
+        let text = |name: &str| {
+            let path = dir.join(name);
+            std::fs::read_to_string(&path).host(|| format!("failed to read `{}`", path.display()))
+        };
+        Ok(Self::parse(&text("modules.dep")?, &text("modules.builtin")?))
+    }
+
+    fn parse(dep: &str, builtin: &str) -> Self {
+        let depends = dep.lines().filter_map(|line| {
+            let (file, needs) = line.split_once(':')?;
+            let needs = needs.split_whitespace().map(PathBuf::from).collect();
+            Some((module_name(Path::new(file)), (file.into(), needs)))
+        });
+        let builtin = builtin.lines().map(|line| module_name(Path::new(line.trim()))).collect();
+        Index { depends: depends.collect(), builtin }
+    }
+}
+
+fn load_order(index: &Index, needed: &[&str]) -> Result<Vec<PathBuf>> {
+    let mut order = Vec::new();
+    for name in WHERE_PRESENT.iter().chain(needed) {
+        match index.depends.get(*name) {
+            Some((file, _)) => add(index, file, &mut order),
+            None if index.builtin.contains(*name) || WHERE_PRESENT.contains(name) => {}
+            None => {
+                return Err(Error::input(format!("this kernel has no `{name}`, neither built in nor as a module"))
+                    .hint("tunelab reaches its guests by virtio and ext4"));
+            }
+        }
+    }
+    Ok(order)
+}
+
+/// Depth first, so that what a module needs comes before it.
+fn add(index: &Index, file: &Path, order: &mut Vec<PathBuf>) {
+    if order.iter().any(|known| known == file) {
+        return;
+    }
+    if let Some((_, needs)) = index.depends.get(&module_name(file)) {
+        for need in needs {
+            add(index, need, order);
+        }
+    }
+    order.push(file.to_owned());
+}
+
+/// `kernel/drivers/block/virtio-blk.ko.xz` is module `virtio_blk`.
+fn module_name(file: &Path) -> String {
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    name.split(".ko").next().unwrap_or_default().replace('-', "_")
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    let failed = || format!("failed to read the kernel module `{}`", path.display());
+    let packed = std::fs::read(path).host(failed)?;
+    match path.extension().and_then(|e| e.to_str()) {
+        Some("xz") => {
+            let mut plain = Vec::new();
+            liblzma::read::XzDecoder::new(&packed[..]).read_to_end(&mut plain).host(failed)?;
+            Ok(plain)
+        }
+        Some("zst") => zstd::decode_all(&packed[..]).host(failed),
+        _ => Ok(packed),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DEP: &str = "kernel/a/virtio-blk.ko.xz: kernel/v/virtio.ko.xz kernel/v/virtio_ring.ko.xz\n\
+                       kernel/v/virtio.ko.xz: kernel/v/virtio_ring.ko.xz\nkernel/v/virtio_ring.ko.xz:\n";
+
+    #[test]
+    fn needs_come_first_and_once() {
+        let index = Index::parse(DEP, "kernel/fs/ext4/ext4.ko\n");
+        let order = load_order(&index, &["virtio_blk", "ext4"]).unwrap();
+        let names: Vec<_> = order.iter().map(|p| module_name(p)).collect();
+        assert_eq!(names, ["virtio_ring", "virtio", "virtio_blk"]);
+    }
+
+    #[test]
+    fn a_kernel_without_virtio_is_refused_by_name() {
+        let error = load_order(&Index::parse(DEP, ""), &["virtio_net"]).unwrap_err();
+        assert!(error.message().contains("`virtio_net`"), "{error:?}");
+    }
+}

@@ -1,0 +1,98 @@
+//! What an image is made of: `images/<name>.toml`, checked.
+
+mod parse;
+mod reader;
+
+use crate::error::{Context, Error, Exit, Result};
+use serde::Serialize;
+use std::path::Path;
+
+/// A checked recipe. What it is built from decides its key; the summary and the machine's shape do not.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Recipe {
+    /// The file's name without `.toml`.
+    pub name: String,
+    /// One line for lists.
+    pub summary: String,
+    pub source: Source,
+    pub init: Init,
+    pub machine: Machine,
+}
+
+/// Where the root file system comes from: one table of the file each.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Source {
+    Packages(Packages),
+}
+
+/// `[packages]`: a suite of a Debian-like distribution, installed by mmdebstrap.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Packages {
+    /// A suite whose mirrors and keyring mmdebstrap knows by itself.
+    pub suite: String,
+    /// Package names, the kernel's among them; what they depend on follows, what they recommend does not.
+    pub install: Vec<String>,
+}
+
+/// Who is process 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Init {
+    /// Our agent, from our own initrd.
+    Agent,
+}
+
+/// The machine this image gets where a scenario says nothing else.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Machine {
+    pub memory_mib: u32,
+    pub cpus: u32,
+    /// Appended to the kernel's command line.
+    pub cmdline: String,
+}
+
+impl Default for Machine {
+    fn default() -> Self {
+        Machine { memory_mib: 1024, cpus: 1, cmdline: String::new() }
+    }
+}
+
+impl Recipe {
+    /// The recipe `images/<name>.toml`; an unknown name is told with the nearest and all known ones.
+    pub fn find(images: &Path, name: &str) -> Result<Self> {
+        let names = Self::names(images)?;
+        if !names.iter().any(|n| n == name) {
+            return Err(unknown(images, name, &names));
+        }
+        let path = images.join(format!("{name}.toml"));
+        let text = std::fs::read_to_string(&path).host(|| format!("failed to read `{}`", path.display()))?;
+        Self::parse(name, &path.display().to_string(), &text)
+    }
+
+    /// All recipes, by name. One that is wrong refuses the list with what is wrong in it.
+    pub fn list(images: &Path) -> Result<Vec<Self>> {
+        Self::names(images)?.iter().map(|name| Self::find(images, name)).collect()
+    }
+
+    fn names(images: &Path) -> Result<Vec<String>> {
+        let entries = std::fs::read_dir(images).map_err(|e| {
+            Error::input(format!("no recipes of images in `{}`", images.display()))
+                .cause(e)
+                .hint("run tunelab in its own folder, where `images/` is")
+        })?;
+        let mut names: Vec<String> = entries
+            .filter_map(|entry| entry.ok()?.file_name().into_string().ok()?.strip_suffix(".toml").map(str::to_owned))
+            .collect();
+        names.sort();
+        Ok(names)
+    }
+}
+
+fn unknown(images: &Path, name: &str, names: &[String]) -> Error {
+    let error = Error::new(Exit::Input, format!("no image is called `{name}`"));
+    match reader::nearest(name, names.iter().map(String::as_str)) {
+        Some(near) => error.hint(format!("did you mean `{near}`? known: {}", names.join(", "))),
+        None => error.hint(format!("known in `{}`: {}", images.display(), names.join(", "))),
+    }
+}

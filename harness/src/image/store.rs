@@ -1,0 +1,249 @@
+//! The store: `<cache>/images/<name>-<key>/`, whole or not there.
+//!
+//! An image is built in `.building-<name>-<key>/` and renamed when whole; `.<name>-<key>.lock` is held meanwhile, so
+//! that whoever holds it may throw away what an interrupted build left.
+
+use super::{Manifest, Recipe, build, checksum, mmdebstrap};
+use crate::{
+    cache::Cache,
+    error::{Context, Error, Result},
+    host::namespace,
+    story::Teller,
+};
+use std::{
+    fs::{File, TryLockError},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+/// Names in an image's folder.
+pub const KERNEL: &str = "kernel";
+pub const MODULES: &str = "modules.cpio";
+pub const ROOT: &str = "root.img";
+
+const BUILDING: &str = ".building-";
+
+/// Characters of the key in the folder's name.
+const SHORT: usize = 12;
+
+/// An image in the store, ready to boot.
+#[derive(Debug, Clone)]
+pub struct Image {
+    pub name: String,
+    /// SHA-256 in hex over what it is built from.
+    pub key: String,
+    pub dir: PathBuf,
+    /// A bzImage.
+    pub kernel: PathBuf,
+    /// The initrd's part with `/modules`.
+    pub modules: PathBuf,
+    /// The root disk: raw, ext4, read-only.
+    pub root: PathBuf,
+    pub manifest: Manifest,
+    pub recipe: Recipe,
+}
+
+/// What the store has for a recipe.
+#[derive(Debug)]
+pub enum Found {
+    Whole(Box<Image>),
+    Absent,
+    /// It is there, and it is not what was built: why.
+    Damaged(String),
+}
+
+/// A folder of the store, for lists: its recipe may be gone.
+#[derive(Debug, Clone)]
+pub struct Stored {
+    pub dir: PathBuf,
+    pub manifest: Manifest,
+    /// On disk.
+    pub size_bytes: u64,
+}
+
+impl Recipe {
+    /// SHA-256 in hex over all that decides what is built; the mirror's packages of the day do not.
+    pub fn key(&self) -> String {
+        let source = serde_json::to_vec(&(&self.source, self.init)).expect("a recipe is plain data");
+        let version = mmdebstrap::VERSION.to_le_bytes();
+        checksum::of_bytes(&[b"image", &version, mmdebstrap::PACK.as_bytes(), &source])
+    }
+
+    fn folder(&self) -> String {
+        format!("{}-{}", self.name, &self.key()[..SHORT])
+    }
+}
+
+/// What the store has, every byte of it checked. Blocks for the time of hashing it (0.3 s).
+pub fn open(recipe: &Recipe, cache: &Cache) -> Found {
+    let dir = cache.images().join(recipe.folder());
+    if !dir.exists() {
+        return Found::Absent;
+    }
+    let manifest = match Manifest::read(&dir) {
+        Ok(manifest) => manifest,
+        Err(error) => return Found::Damaged(error.to_string()),
+    };
+    if let Some(name) = [KERNEL, MODULES, ROOT].into_iter().find(|name| !manifest.files.contains_key(*name)) {
+        return Found::Damaged(format!("the manifest does not name `{name}`"));
+    }
+    match manifest.damage(&dir) {
+        Some(damage) => Found::Damaged(damage),
+        None => Found::Whole(Box::new(Image {
+            name: recipe.name.clone(),
+            key: recipe.key(),
+            kernel: dir.join(KERNEL),
+            modules: dir.join(MODULES),
+            root: dir.join(ROOT),
+            dir,
+            manifest,
+            recipe: recipe.clone(),
+        })),
+    }
+}
+
+/// The image from the store, built first if it is not there or damaged. Dropping the future ends the build.
+pub async fn ensure(recipe: &Recipe, cache: &Cache, teller: &Teller) -> Result<Image> {
+    if let Found::Whole(image) = open_async(recipe, cache).await? {
+        return Ok(*image);
+    }
+    let _lock = lock(recipe, cache, teller).await?;
+    match open_async(recipe, cache).await? {
+        Found::Whole(image) => return Ok(*image),
+        Found::Absent => {}
+        Found::Damaged(why) => {
+            teller.notice(format!("image `{}` in the cache is damaged ({why}): building it again", recipe.name));
+            remove(&cache.images().join(recipe.folder())).await?;
+        }
+    }
+    sweep(cache).await?;
+    let dir = cache.images().join(recipe.folder());
+    build_in_room(recipe, cache, &dir, teller).await?;
+    match open_async(recipe, cache).await? {
+        Found::Whole(image) => Ok(*image),
+        Found::Absent => Err(Error::host(format!("`{}` vanished as it was built", dir.display()))),
+        Found::Damaged(why) => Err(Error::host(format!("`{}` is damaged as built: {why}", dir.display()))
+            .hint("the disk or the memory of this host may be failing")),
+    }
+}
+
+/// Builds beside `dir` and renames when whole.
+async fn build_in_room(recipe: &Recipe, cache: &Cache, dir: &Path, teller: &Teller) -> Result<()> {
+    let room = Room(cache.images().join(format!("{BUILDING}{}", recipe.folder())));
+    remove(&room.0).await?;
+    std::fs::create_dir(&room.0).host(|| format!("failed to create `{}`", room.0.display()))?;
+    let log = cache.images().join(format!("{}.log", recipe.name));
+    build::build(recipe, &recipe.key(), &room.0, &log, teller).await?;
+    std::fs::rename(&room.0, dir).host(|| format!("failed to put the image at `{}`", dir.display()))
+}
+
+/// Goes when a build fails or is interrupted. What it cannot remove (see [`remove`]) the next build sweeps.
+struct Room(PathBuf);
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Everything whole in the store, by folder name.
+pub fn list(cache: &Cache) -> Result<Vec<Stored>> {
+    let mut stored: Vec<_> = folders(cache)?
+        .into_iter()
+        .filter_map(|dir| Some(Stored { manifest: Manifest::read(&dir).ok()?, size_bytes: size_on_disk(&dir), dir }))
+        .collect();
+    stored.sort_by(|a, b| a.dir.cmp(&b.dir));
+    Ok(stored)
+}
+
+/// Removes what none of `keep` asks for, and what interrupted builds left. Says what went.
+pub async fn prune(cache: &Cache, keep: &[Recipe]) -> Result<Vec<PathBuf>> {
+    let kept: Vec<_> = keep.iter().map(Recipe::folder).collect();
+    let mut gone = sweep(cache).await?;
+    for dir in folders(cache)? {
+        if !kept.iter().any(|k| dir.ends_with(k)) {
+            remove(&dir).await?;
+            gone.push(dir);
+        }
+    }
+    Ok(gone)
+}
+
+async fn open_async(recipe: &Recipe, cache: &Cache) -> Result<Found> {
+    let (recipe, cache) = (recipe.clone(), cache.clone());
+    tokio::task::spawn_blocking(move || open(&recipe, &cache)).await.host(|| "checking an image panicked".into())
+}
+
+fn folders(cache: &Cache) -> Result<Vec<PathBuf>> {
+    let images = cache.images();
+    let entries = std::fs::read_dir(&images).host(|| format!("failed to read `{}`", images.display()))?;
+    let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    Ok(paths.filter(|path| path.is_dir() && !name(path).starts_with('.')).collect())
+}
+
+fn name(path: &Path) -> &str {
+    path.file_name().and_then(|n| n.to_str()).unwrap_or_default()
+}
+
+fn size_on_disk(dir: &Path) -> u64 {
+    let files = std::fs::read_dir(dir).into_iter().flatten().flatten();
+    files.filter_map(|f| Some(std::os::unix::fs::MetadataExt::blocks(&f.metadata().ok()?) * 512)).sum()
+}
+
+/// Holds the recipe's lock; the kernel lets go of it when this process dies.
+async fn lock(recipe: &Recipe, cache: &Cache, teller: &Teller) -> Result<File> {
+    let file = lock_file(cache, &recipe.folder())?;
+    let mut told = false;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::Error(e)) => {
+                return Err(Error::host(format!("failed to lock image `{}`", recipe.name)).cause(e));
+            }
+            Err(TryLockError::WouldBlock) => {}
+        }
+        if !std::mem::replace(&mut told, true) {
+            teller.notice(format!("image `{}` is being built by another tunelab: waiting for it", recipe.name));
+        }
+        // Asked again and again instead of a blocking lock, which Ctrl-C could not end.
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+fn lock_file(cache: &Cache, folder: &str) -> Result<File> {
+    let path = cache.images().join(format!(".{folder}.lock"));
+    File::options().create(true).append(true).open(&path).host(|| format!("failed to open `{}`", path.display()))
+}
+
+/// Removes rooms that nobody builds in any more.
+async fn sweep(cache: &Cache) -> Result<Vec<PathBuf>> {
+    let images = cache.images();
+    let entries = std::fs::read_dir(&images).host(|| format!("failed to read `{}`", images.display()))?;
+    let mut gone = Vec::new();
+    for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
+        let Some(folder) = name(&path).strip_prefix(BUILDING) else { continue };
+        let lock = lock_file(cache, folder)?;
+        if lock.try_lock().is_ok() {
+            remove(&path).await?;
+            gone.push(path);
+        }
+    }
+    Ok(gone)
+}
+
+/// Removes a folder. A root file system that an ordinary user's build left holds files of other ids of that user,
+/// which only "root" of the namespace can remove.
+async fn remove(dir: &Path) -> Result<()> {
+    match std::fs::remove_dir_all(dir) {
+        Ok(()) => return Ok(()),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(_) => {}
+    }
+    let argv = ["rm".as_ref(), "-rf".as_ref(), dir.as_os_str()];
+    let mut child = namespace::spawn(&argv, |_| ()).await?;
+    let status = child.wait().await.host(|| "failed to wait for `rm`".into())?;
+    if status.success() {
+        return Ok(());
+    }
+    Err(Error::host(format!("failed to remove `{}`", dir.display())))
+}

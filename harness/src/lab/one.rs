@@ -1,0 +1,115 @@
+//! One run: restore, hand over the plan, follow the record to its end, prove the machine's.
+
+use super::{Lab, RunResult, room::Room, warm};
+use crate::{
+    error::{Context, Error, Result},
+    guest::Events,
+    outcome::Record,
+    plan::RunSpec,
+    story::Story,
+    vm::{Machine, RestoreError},
+};
+use std::{
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+use tunelab_protocol::Event;
+
+/// Wall time without a word of the guest. An hour of virtual time takes a fraction of a second, a busy one a few.
+const SILENCE: Duration = Duration::from_secs(60);
+
+pub async fn run(lab: &Lab<'_>, spec: &RunSpec) -> Result<RunResult> {
+    let since = Instant::now();
+    let result = attempt(lab, spec).await;
+    let (run, wall) = (spec.run.clone(), since.elapsed());
+    let error = result.as_ref().err().map(Error::to_string);
+    lab.teller.tell(Story::RunEnded { run, wall, error });
+    result
+}
+
+async fn attempt(lab: &Lab<'_>, spec: &RunSpec) -> Result<RunResult> {
+    let recipe = warm::Recipe { image: &lab.images[&spec.run.image], accel: lab.accel, run: spec };
+    let (warm, machine, room) = restore(lab, &recipe).await?;
+    lab.teller.tell(Story::RunStarted { run: spec.run.clone(), total_virtual: spec.virtual_time() });
+    let since = Instant::now();
+    let ended = follow(lab, spec, &machine).await;
+    let wall_seconds = since.elapsed().as_secs_f64();
+    // First the machine, then its folder: QEMU holds the record open until it is gone.
+    let gone = machine.shutdown().await;
+    let path = room.close(lab.request.keep || ended.is_err());
+    ended.map_err(|e| where_to_look(e, &path))?;
+    gone?;
+    let record = Record::load(&path.join("events.jsonl")).map_err(|e| where_to_look(e, &path))?;
+    Ok(RunResult {
+        run: spec.run.clone(),
+        kernel: warm.kernel,
+        clock: lab.request.clock,
+        virtual_seconds: record.lasted().as_secs_f64(),
+        wall_seconds,
+        path: copy_out(lab, spec, &path)?,
+        record,
+    })
+}
+
+/// From the warm machine, which is made first or again where there is none that works.
+async fn restore(lab: &Lab<'_>, recipe: &warm::Recipe<'_>) -> Result<(warm::Warm, Machine, Room)> {
+    let key = recipe.key()?;
+    let mut known = lab.warm.lock().await;
+    let mut warm = match known.get(&key) {
+        Some(warm) => warm.clone(),
+        None => warm::ensure(recipe, lab.cache, lab.teller).await?,
+    };
+    let plan = serde_json::to_vec(&recipe.run.plan).expect("plans are plain data");
+    let room = Room::open(lab.cache, &recipe.run.run.scenario)?;
+    let machine = match Machine::restore(&warm.spec, &warm.state, &plan, room.path()).await {
+        Err(RestoreError::Unusable(why)) => {
+            warm = warm::remake(recipe, &why, lab.cache, lab.teller).await?;
+            Machine::restore(&warm.spec, &warm.state, &plan, room.path()).await?
+        }
+        restored => restored?,
+    };
+    known.insert(key, warm.clone());
+    Ok((warm, machine, room))
+}
+
+/// Continues the machine and tells its events until it says that it is done, or has failed.
+async fn follow(lab: &Lab<'_>, spec: &RunSpec, machine: &Machine) -> Result<()> {
+    let mut events = Events::of(machine).await?;
+    machine.limit_silence(lab.accel.is_virtual().then_some(SILENCE));
+    machine.cont().await?;
+    let listen = async {
+        loop {
+            let event = events.next().await?;
+            let ended = matches!(event.event, Event::Done | Event::Failed { .. });
+            lab.teller.tell(Story::RunEvent { run: spec.run.clone(), event });
+            if ended {
+                return Ok(());
+            }
+        }
+    };
+    machine.while_alive(listen).await
+}
+
+fn where_to_look(error: Error, path: &Path) -> Error {
+    match error.hint_text() {
+        Some(_) => error,
+        None => error.hint(format!("console, record and plan are in `{}`", path.display())),
+    }
+}
+
+/// To `--out`, under the run's own name.
+fn copy_out(lab: &Lab<'_>, spec: &RunSpec, path: &Path) -> Result<PathBuf> {
+    let Some(out) = &lab.request.out else { return Ok(path.to_owned()) };
+    let run = &spec.run;
+    let to = out.join(format!("{}-{}-{}-{}-{}", run.scenario, run.image, run.variant, run.seed, run.repeat));
+    let copy = || {
+        std::fs::create_dir_all(&to)?;
+        for entry in std::fs::read_dir(path)? {
+            let entry = entry?;
+            std::fs::copy(entry.path(), to.join(entry.file_name()))?;
+        }
+        Ok::<_, std::io::Error>(())
+    };
+    copy().host(|| format!("failed to copy the record to `{}`", to.display()))?;
+    Ok(to)
+}

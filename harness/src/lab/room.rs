@@ -1,0 +1,88 @@
+//! A folder of its own for each machine, and what to do with those whose owner is gone.
+
+use crate::{
+    cache::Cache,
+    error::{Context, Result},
+    story::Teller,
+};
+use std::{
+    fs::{self, File, TryLockError},
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
+
+/// Locked by the process that uses the folder; gone when the folder is only a record.
+const IN_USE: &str = "in-use";
+/// Records kept beside those of today's runs; a record is a few hundred kilobytes.
+const RECORDS: usize = 200;
+/// Needed by the machine, not by readers of its record.
+const SCAFFOLD: [&str; 4] = ["plan.json", "initrd", "qemu.log", IN_USE];
+
+/// The folder of one machine. Dropped without [`Room::close`], it goes with everything in it.
+pub struct Room {
+    path: PathBuf,
+    closed: bool,
+    _lock: File,
+}
+
+impl Room {
+    pub fn open(cache: &Cache, name: &str) -> Result<Self> {
+        let runs = cache.runs();
+        let path = tempfile::Builder::new()
+            .prefix(&format!("{name}-"))
+            .rand_bytes(8)
+            .tempdir_in(&runs)
+            .host(|| format!("failed to create a folder in `{}`", runs.display()))?
+            .keep();
+        let in_use = path.join(IN_USE);
+        let lock = File::create(&in_use).and_then(|f| f.lock().map(|()| f));
+        let lock = lock.host(|| format!("failed to lock `{}`", in_use.display()))?;
+        Ok(Room { path, closed: false, _lock: lock })
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Leaves the record and the console; with `keep`, everything.
+    pub fn close(mut self, keep: bool) -> PathBuf {
+        self.closed = true;
+        let gone: &[&str] = if keep { &[IN_USE] } else { &SCAFFOLD };
+        for name in gone {
+            let _ = fs::remove_file(self.path.join(name));
+        }
+        self.path.clone()
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        if !self.closed {
+            let _ = fs::remove_dir_all(&self.path);
+        }
+    }
+}
+
+/// Removes what runs left that were killed, and the oldest records.
+pub fn sweep(cache: &Cache, teller: &Teller) -> Result<()> {
+    let runs = cache.runs();
+    let entries = fs::read_dir(&runs).host(|| format!("failed to read `{}`", runs.display()))?;
+    let (in_use, mut records): (Vec<PathBuf>, Vec<PathBuf>) =
+        entries.filter_map(|e| Some(e.ok()?.path())).partition(|path| path.join(IN_USE).exists());
+    let left: Vec<PathBuf> = in_use.into_iter().filter(|path| abandoned(path)).collect();
+    if !left.is_empty() {
+        teller.notice(format!("swept what {} killed run{} left", left.len(), if left.len() == 1 { "" } else { "s" }));
+    }
+    records.sort_by_key(|path| fs::metadata(path).and_then(|m| m.modified()).unwrap_or(SystemTime::UNIX_EPOCH));
+    let old = records.len().saturating_sub(RECORDS);
+    for path in left.iter().chain(&records[..old]) {
+        let _ = fs::remove_dir_all(path);
+    }
+    Ok(())
+}
+
+/// Nobody holds the lock any more.
+fn abandoned(path: &Path) -> bool {
+    let lock = File::open(path.join(IN_USE)).map(|f| f.try_lock());
+    !matches!(lock, Ok(Err(TryLockError::WouldBlock)))
+}

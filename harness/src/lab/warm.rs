@@ -1,0 +1,199 @@
+//! The warm machine: booted, deployed to, parked and saved once for each image, shape and stack; each run restores it.
+
+use super::room::Room;
+use crate::{
+    AGENT,
+    cache::Cache,
+    error::{Context, Error, Result},
+    guest::{Events, Keys, Ssh},
+    image::{Image, initrd},
+    plan::RunSpec,
+    story::Teller,
+    vm::{Accel, Machine, MachineSpec, RestoreError, RootDisk, SavedState, Shape},
+};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::{
+    fs::{self, File},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+use tunelab_protocol::{Event, guest};
+
+/// From power-on to a shell. TCG on a loaded machine is slow; a guest that died is found at once all the same.
+const BOOT: Duration = Duration::from_secs(90);
+/// One file, one command.
+const DEPLOY: Duration = Duration::from_secs(60);
+/// Beside the state: the kernel as the parked agent reports it. Written last.
+const FACTS: &str = "warm.json";
+
+/// A machine that waits in a file for its plan.
+#[derive(Debug, Clone)]
+pub struct Warm {
+    pub spec: MachineSpec,
+    pub state: SavedState,
+    /// As `uname -r` says it.
+    pub kernel: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Facts {
+    kernel: String,
+}
+
+/// What a warm machine depends on.
+pub struct Recipe<'a> {
+    pub image: &'a Image,
+    pub accel: Accel,
+    pub run: &'a RunSpec,
+}
+
+impl Recipe<'_> {
+    /// Equal keys, equal machines: image, shape, command line, agent, deployed files.
+    pub fn key(&self) -> Result<String> {
+        let mut hash = Sha256::new();
+        let mut part = |bytes: &[u8]| {
+            hash.update((bytes.len() as u64).to_le_bytes());
+            hash.update(bytes);
+        };
+        part(self.image.key.as_bytes());
+        part(format!("{:?} {:?}", self.shape(), self.cmdline()).as_bytes());
+        part(AGENT);
+        for (name, bytes) in files(self.run)? {
+            part(name.as_bytes());
+            part(&bytes);
+        }
+        Ok(hex::encode(&hash.finalize()[..8]))
+    }
+
+    fn shape(&self) -> Shape {
+        let machine = &self.run.machine;
+        Shape { accel: self.accel, memory_mb: (machine.memory_bytes >> 20) as u32, cpus: machine.cpus }
+    }
+
+    fn cmdline(&self) -> Vec<String> {
+        let image = self.image.recipe.machine.cmdline.split_whitespace().map(str::to_owned);
+        image.chain(self.run.machine.cmdline.iter().cloned()).collect()
+    }
+
+    fn spec(&self, initrd: PathBuf) -> MachineSpec {
+        MachineSpec {
+            qemu: "qemu-system-x86_64".into(),
+            shape: self.shape(),
+            seed: self.run.run.seed,
+            kernel: self.image.kernel.clone(),
+            initrd,
+            cmdline: self.cmdline(),
+            root: RootDisk::ReadOnly(self.image.root.clone()),
+        }
+    }
+}
+
+/// Finds it or makes it. Two processes that want the same one make it once.
+pub async fn ensure(recipe: &Recipe<'_>, cache: &Cache, teller: &Teller) -> Result<Warm> {
+    let key = recipe.key()?;
+    let _lock = lock(cache, &key).await?;
+    match find(recipe, &cache.states().join(&key)) {
+        Ok(warm) => Ok(warm),
+        Err(_) => make(recipe, cache, &key, teller).await,
+    }
+}
+
+/// Makes it anew because the one in the cache turned out to be `why`.
+pub async fn remake(recipe: &Recipe<'_>, why: &str, cache: &Cache, teller: &Teller) -> Result<Warm> {
+    let key = recipe.key()?;
+    let _lock = lock(cache, &key).await?;
+    teller.notice(format!("{why}: making it again"));
+    make(recipe, cache, &key, teller).await
+}
+
+async fn lock(cache: &Cache, key: &str) -> Result<File> {
+    let path = cache.states().join(format!("{key}.lock"));
+    let locking = tokio::task::spawn_blocking(move || {
+        let file = File::create(&path).host(|| format!("failed to create `{}`", path.display()))?;
+        file.lock().host(|| format!("failed to lock `{}`", path.display()))?;
+        Ok(file)
+    });
+    locking.await.host(|| "waiting for a lock was interrupted".into())?
+}
+
+fn find(recipe: &Recipe, dir: &Path) -> Result<Warm, RestoreError> {
+    let state = SavedState::open(dir)?;
+    let facts = fs::read(dir.join(FACTS)).ok().and_then(|text| serde_json::from_slice::<Facts>(&text).ok());
+    let Facts { kernel } = facts.ok_or_else(|| RestoreError::Unusable(format!("no `{FACTS}` beside the state")))?;
+    Ok(Warm { spec: recipe.spec(PathBuf::new()), state, kernel })
+}
+
+async fn make(recipe: &Recipe<'_>, cache: &Cache, key: &str, teller: &Teller) -> Result<Warm> {
+    let room = Room::open(cache, "boot")?;
+    let (machine, ssh) = boot_and_deploy(recipe, &room, teller).await?;
+    let parking = teller.step("parking the machine");
+    let kernel = machine.while_alive(park(&machine, &ssh)).await?;
+    drop(parking);
+    let _saving = teller.step("saving the warm machine");
+    let dir = cache.states().join(key);
+    let state = machine.save(&dir).await?;
+    let facts = serde_json::to_vec(&Facts { kernel: kernel.clone() }).expect("plain data");
+    fs::write(dir.join(FACTS), facts).host(|| format!("failed to write to `{}`", dir.display()))?;
+    Ok(Warm { spec: recipe.spec(PathBuf::new()), state, kernel })
+}
+
+/// A machine with the agent and the scenario's files in place, and a way in.
+pub async fn boot_and_deploy(recipe: &Recipe<'_>, room: &Room, teller: &Teller) -> Result<(Machine, Ssh)> {
+    let keys = Keys::generate();
+    let initrd_path = room.path().join("initrd");
+    fs::write(&initrd_path, initrd_bytes(recipe.image, &keys)?)
+        .host(|| format!("failed to write `{}`", initrd_path.display()))?;
+    let booting = teller.step(format!("booting `{}`", recipe.image.name));
+    let machine = Machine::boot(&recipe.spec(initrd_path), room.path()).await?;
+    let port = machine.ssh_port().expect("a booted machine has one");
+    let ssh = machine.while_alive(Ssh::connect(port, &keys, BOOT)).await?;
+    drop(booting);
+    let deploying = teller.step("deploying over SSH");
+    machine.while_alive(deploy(&ssh, recipe.run)).await?;
+    drop(deploying);
+    Ok((machine, ssh))
+}
+
+/// The image's part and this machine's own keys, one archive behind the other.
+fn initrd_bytes(image: &Image, keys: &Keys) -> Result<Vec<u8>> {
+    let mut bytes = initrd::fixed(image, AGENT)?;
+    bytes.extend(initrd::archive([
+        ("etc/tunelab/authorized_keys", 0o600, keys.authorized_keys()?),
+        ("etc/tunelab/ssh_host_ecdsa_key", 0o600, keys.host_key()?),
+        ("etc/tunelab/ssh_host_ecdsa_key.pub", 0o644, keys.host_key_public()?),
+    ]));
+    Ok(bytes)
+}
+
+async fn deploy(ssh: &Ssh, run: &RunSpec) -> Result<()> {
+    ssh.upload(guest::AGENT, 0o755, AGENT.to_vec(), DEPLOY).await?;
+    for (name, bytes) in files(run)? {
+        ssh.upload(&format!("{}/{name}", guest::FILES), 0o644, bytes, DEPLOY).await?;
+    }
+    Ok(())
+}
+
+/// The scenario's files by the names they have in the guest.
+fn files(run: &RunSpec) -> Result<Vec<(String, Vec<u8>)>> {
+    let read = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        Ok((name, fs::read(path).host(|| format!("failed to read `{}`", path.display()))?))
+    };
+    run.files.iter().map(read).collect()
+}
+
+/// Until the agent says that all is warm and quiet; which kernel it is.
+async fn park(machine: &Machine, ssh: &Ssh) -> Result<String> {
+    let mut events = Events::of(machine).await?;
+    ssh.run(format!("{} park", guest::AGENT), DEPLOY).await?;
+    let parked = tokio::time::timeout(DEPLOY, events.next()).await;
+    match parked.map_err(|_| Error::guest("the agent did not park within 60 s"))??.event {
+        Event::Parked { kernel, .. } => Ok(kernel),
+        Event::Failed { what, hint } => {
+            let error = Error::guest(format!("the agent could not park: {what}"));
+            Err(hint.into_iter().fold(error, Error::hint))
+        }
+        other => Err(Error::guest(format!("the agent said `{other:?}` instead of `parked`"))),
+    }
+}

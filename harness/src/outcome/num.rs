@@ -1,0 +1,56 @@
+//! A number of an outcome: exact, or near with a tolerance that says why.
+
+use serde::{Serialize, Serializer};
+
+/// One saved machine repeats exactly, but two builds of it have different hash seeds and phases of the kernel's
+/// workers. A number that depends on them is near.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Num {
+    pub value: u64,
+    /// 0: exact.
+    pub within: u64,
+}
+
+/// How far a number may be from its stored value, and why it varies at all.
+#[derive(Debug, Clone, Copy)]
+pub struct Tolerance {
+    pub percent: u64,
+    pub least: u64,
+    pub why: &'static str,
+}
+
+impl Num {
+    pub fn exact(value: u64) -> Self {
+        Num { value, within: 0 }
+    }
+
+    pub fn near(value: u64, tolerance: Tolerance) -> Self {
+        Num { value, within: tolerance.least.max(value * tolerance.percent / 100) }
+    }
+
+    /// Reads what [`Num`] was written as: `700` or `"2400 ± 240"`.
+    pub fn of(value: &toml::Value) -> Option<Self> {
+        match value {
+            toml::Value::Integer(n) => Some(Num::exact(u64::try_from(*n).ok()?)),
+            toml::Value::String(text) => {
+                let (value, within) = text.split_once(" ± ")?;
+                Some(Num { value: value.parse().ok()?, within: within.parse().ok()? })
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether another run's number is as good as this one.
+    pub fn admits(&self, other: &Num) -> bool {
+        self.within > 0 && other.within > 0 && self.value.abs_diff(other.value) <= self.within
+    }
+}
+
+impl Serialize for Num {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.within {
+            0 => serializer.serialize_u64(self.value),
+            within => serializer.serialize_str(&format!("{} ± {within}", self.value)),
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! What a snapshot holds, and how a run's outcomes are laid over the stored ones.
+
+use crate::{
+    error::{Error, Result},
+    outcome::{Num, claims::Judged},
+};
+use toml::{Table, Value};
+
+/// What is compared: outcomes by variant, and the verdicts.
+#[derive(Debug, Clone)]
+pub struct Document {
+    pub scenario: String,
+    pub image: String,
+    pub variants: Vec<(String, Table)>,
+    pub claims: Vec<Judged>,
+    /// All of the scenario's variants ran: what else is stored is of variants that are no more.
+    pub whole: bool,
+}
+
+impl Document {
+    /// This run's outcomes in place of the stored ones, with stored numbers where they are near enough. Variants and
+    /// claims that did not run stay as they are stored.
+    pub(super) fn merged(&self, stored: &Table) -> Result<String> {
+        let kept = |key| stored.get(key).filter(|_| !self.whole);
+        let mut whole = Table::new();
+        whole.insert("scenario".into(), self.scenario.clone().into());
+        whole.insert("image".into(), self.image.clone().into());
+        let claims = self.claims.iter().map(|c| (c.id.clone(), c.verdict.word().into())).collect();
+        whole.insert("claims".into(), merge(kept("claims"), claims));
+        let variants = self.variants.iter().map(|(name, outcome)| {
+            let old = stored.get("variant").and_then(|v| v.get(name));
+            (name.clone(), settle(old, Value::Table(outcome.clone())))
+        });
+        whole.insert("variant".into(), merge(kept("variant"), variants.collect()));
+        toml::to_string_pretty(&whole).map_err(|e| Error::host("failed to write an outcome as TOML").cause(e))
+    }
+}
+
+/// Stored keys first and in their order, so that a partial run changes nothing else.
+fn merge(stored: Option<&Value>, new: Table) -> Value {
+    let mut merged = stored.and_then(Value::as_table).cloned().unwrap_or_default();
+    merged.extend(new);
+    Value::Table(merged)
+}
+
+/// The new value, with stored numbers in it where the new ones are within the stored tolerance.
+fn settle(stored: Option<&Value>, new: Value) -> Value {
+    match (stored, new) {
+        (Some(Value::Table(old)), Value::Table(new)) => {
+            Value::Table(new.into_iter().map(|(key, value)| (key.clone(), settle(old.get(&key), value))).collect())
+        }
+        (Some(Value::Array(old)), Value::Array(new)) => {
+            Value::Array(new.into_iter().enumerate().map(|(n, value)| settle(old.get(n), value)).collect())
+        }
+        (Some(old), new) => match (Num::of(old), Num::of(&new)) {
+            (Some(a), Some(b)) if a.admits(&b) => old.clone(),
+            _ => new,
+        },
+        (None, new) => new,
+    }
+}

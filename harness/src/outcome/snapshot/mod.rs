@@ -1,0 +1,167 @@
+//! The snapshot: one file per scenario and image with the outcomes of all variants, reviewed with `cargo insta`.
+//!
+//! Read, compared and accepted through insta's own types; the assertion macros are not used, because they print and
+//! panic, and the command line must do neither. What of a run goes into the file is `document`'s business.
+
+mod document;
+
+pub use document::Document;
+
+use crate::error::{Context, Error, Result};
+use insta::{
+    Snapshot, TextSnapshotKind,
+    internals::{SnapshotContents, TextSnapshotContents},
+};
+use std::path::{Path, PathBuf};
+use toml::Table;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Comparison {
+    Matches,
+    /// `diff` is a unified one; `pending` is the file that `cargo insta review` will offer, absent in CI.
+    Differs {
+        diff: String,
+        pending: Option<PathBuf>,
+    },
+    /// There is no snapshot yet.
+    New {
+        pending: Option<PathBuf>,
+    },
+    /// It was written, on demand.
+    Accepted,
+}
+
+impl Comparison {
+    /// The word of the JSON document.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Comparison::Matches | Comparison::Accepted => "matches",
+            Comparison::Differs { .. } => "differs",
+            Comparison::New { .. } => "new",
+        }
+    }
+
+    pub fn as_expected(&self) -> bool {
+        matches!(self, Comparison::Matches | Comparison::Accepted)
+    }
+}
+
+pub fn path(repository: &Path, scenario: &str, image: &str) -> PathBuf {
+    repository.join("snapshots").join(format!("{scenario}@{image}.snap"))
+}
+
+/// What may be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Takes what comes as expected.
+    Accept,
+    /// A difference is left as `.snap.new`, for `cargo insta review`.
+    Review,
+    /// Nothing is written.
+    Check,
+}
+
+impl Mode {
+    /// insta's own rules and variables: in CI nothing is written, unless it is asked for.
+    pub fn of_environment(accept: bool) -> Self {
+        let update = std::env::var("INSTA_UPDATE").unwrap_or_default();
+        match update.as_str() {
+            _ if accept => Mode::Accept,
+            "always" | "force" => Mode::Accept,
+            "new" => Mode::Review,
+            "no" => Mode::Check,
+            _ if is_ci() => Mode::Check,
+            _ => Mode::Review,
+        }
+    }
+}
+
+pub fn compare(repository: &Path, document: &Document, mode: Mode) -> Result<Comparison> {
+    if mode == Mode::Accept {
+        return accept(repository, document);
+    }
+    let path = path(repository, &document.scenario, &document.image);
+    let pending = path.with_extension("snap.new");
+    let Some(stored) = stored(&path)? else {
+        let text = document.merged(&Table::new())?;
+        return Ok(Comparison::New { pending: leave_pending(&pending, document, &text, mode)? });
+    };
+    let old = stored.as_text().map(ToString::to_string).unwrap_or_default();
+    let new = document.merged(&parse(&old, &path)?)?;
+    if stored.contents() == &contents(&new) {
+        remove(&pending)?;
+        return Ok(Comparison::Matches);
+    }
+    let names = (path.display().to_string(), "this run".to_owned());
+    let diff = similar::TextDiff::from_lines(format!("{}\n", old.trim_end()), format!("{}\n", new.trim_end()))
+        .unified_diff()
+        .header(&names.0, &names.1)
+        .to_string();
+    Ok(Comparison::Differs { diff, pending: leave_pending(&pending, document, &new, mode)? })
+}
+
+/// Writes what this run found as what is expected from now on.
+fn accept(repository: &Path, document: &Document) -> Result<Comparison> {
+    let path = path(repository, &document.scenario, &document.image);
+    let old = match stored(&path)? {
+        Some(stored) => parse(&stored.as_text().map(ToString::to_string).unwrap_or_default(), &path)?,
+        None => Table::new(),
+    };
+    let pending = path.with_extension("snap.new");
+    write(&pending, document, &document.merged(&old)?)?;
+    // The same two steps as `cargo insta accept`, so that the bytes are the same too.
+    let snapshot = Snapshot::from_file(&pending).map_err(|e| broken(&pending, &*e))?;
+    snapshot.save(&path).map_err(|e| broken(&path, &*e))?;
+    remove(&pending)?;
+    Ok(Comparison::Accepted)
+}
+
+fn stored(path: &Path) -> Result<Option<Snapshot>> {
+    if !path.exists() {
+        return Ok(None);
+    }
+    Snapshot::from_file(path).map(Some).map_err(|e| broken(path, &*e))
+}
+
+fn broken(path: &Path, why: &dyn std::error::Error) -> Error {
+    Error::input(format!("failed to use the snapshot `{}`: {why}", path.display()))
+        .hint("take it from version control again, or delete it and run with `--accept`")
+}
+
+fn parse(text: &str, path: &Path) -> Result<Table> {
+    text.parse().map_err(|e: toml::de::Error| broken(path, &e))
+}
+
+fn contents(text: &str) -> SnapshotContents {
+    TextSnapshotContents::new(text.to_owned(), TextSnapshotKind::File).into()
+}
+
+fn leave_pending(pending: &Path, document: &Document, text: &str, mode: Mode) -> Result<Option<PathBuf>> {
+    if mode == Mode::Check {
+        return Ok(None);
+    }
+    write(pending, document, text)?;
+    Ok(Some(pending.to_owned()))
+}
+
+pub fn is_ci() -> bool {
+    std::env::var("CI").is_ok_and(|v| !matches!(v.as_str(), "" | "0" | "false"))
+}
+
+fn write(path: &Path, document: &Document, text: &str) -> Result<()> {
+    let failed = || format!("failed to write `{}`", path.display());
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).host(failed)?;
+    }
+    let source = format!("scenarios/{}/scenario.toml", document.scenario);
+    std::fs::write(path, format!("---\nsource: {source}\nexpression: outcome\n---\n{text}")).host(failed)
+}
+
+fn remove(path: &Path) -> Result<()> {
+    match std::fs::remove_file(path) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+            Err(e).host(|| format!("failed to remove `{}`", path.display()))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,128 @@
+//! How the conntrack table went: its count by day, and when it was full.
+
+use super::{
+    num::{Num, Tolerance},
+    record::Record,
+};
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+use tunelab_protocol::{Event, Plan};
+
+const DAY_US: u64 = 86_400_000_000;
+const HOUR_US: u64 = 3_600_000_000;
+
+/// What one run did to the table.
+#[derive(Debug, Clone, Serialize)]
+pub struct Table {
+    /// `nf_conntrack_max` at the end.
+    pub limit: Num,
+    /// `nf_conntrack_count` after each whole day, at the quiet moment before the next round.
+    pub count_per_day: Vec<Num>,
+    /// The highest count seen at a quiet moment.
+    pub count_most: Num,
+    /// Rounds of traffic in which the table refused at least one entry.
+    pub full_rounds: Num,
+    /// Hours from the start to the last look before the first refused entry; absent if there was none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_full_h: Option<Num>,
+    /// Hours from the start to the last look before the last refused entry.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_full_h: Option<Num>,
+    /// Packets dropped because they would have needed an entry.
+    pub drops: Num,
+    /// Entries without an answer that were sacrificed to make room.
+    pub early_drops: Num,
+}
+
+const COUNT: Tolerance =
+    Tolerance { percent: 2, least: 3, why: "expired entries count until the gc worker comes by, up to a minute later" };
+const FULL: Tolerance = Tolerance {
+    percent: 5,
+    least: 3,
+    why: "which connection finds room near the limit depends on the gc worker's phase and on the hash seed",
+};
+const DROPS: Tolerance = Tolerance { percent: 15, least: 10, why: "as above, and each refused SYN is sent again" };
+const EARLY: Tolerance =
+    Tolerance { percent: 50, least: 20, why: "early_drop looks only near the newcomer's hash bucket" };
+
+impl Table {
+    /// `None` if the run did not look at conntrack.
+    pub fn of(record: &Record, plan: &Plan) -> Option<Self> {
+        let start = record.start_us();
+        let samples: Vec<(u64, &BTreeMap<String, u64>)> = samples(record).collect();
+        let read = |name: &str| samples.iter().filter_map(|(_, s)| s.get(name).copied()).collect::<Vec<u64>>();
+        let counts = read("conntrack.count");
+        let full = refusals(record);
+        let hours = |at: &(u64, u64)| Num::near(at.0.saturating_sub(start) / HOUR_US, FULL);
+        let rounds: BTreeSet<(usize, u64)> =
+            full.iter().filter_map(|(at, _)| round_at(plan, at.saturating_sub(start))).collect();
+        Some(Table {
+            limit: Num::exact(*read("conntrack.max").last()?),
+            count_per_day: per_day(&samples, start, record.lasted().as_micros() as u64),
+            count_most: Num::near(*counts.iter().max()?, COUNT),
+            full_rounds: Num::exact_if_zero(rounds.len() as u64, FULL),
+            first_full_h: full.first().map(hours),
+            last_full_h: full.last().map(hours),
+            drops: Num::exact_if_zero(full.iter().map(|(_, drops)| drops).sum(), DROPS),
+            early_drops: Num::exact_if_zero(*read("conntrack.early_drop").last().unwrap_or(&0), EARLY),
+        })
+    }
+
+    /// Once the table was full, nothing that visitors met is exact any more.
+    pub fn was_full(&self) -> bool {
+        self.drops.value > 0
+    }
+}
+
+impl Num {
+    /// "None at all" is a fact, and a small number instead of it is a difference.
+    pub fn exact_if_zero(value: u64, tolerance: Tolerance) -> Self {
+        if value == 0 { Num::exact(0) } else { Num::near(value, tolerance) }
+    }
+}
+
+fn samples(record: &Record) -> impl Iterator<Item = (u64, &BTreeMap<String, u64>)> {
+    record.events.iter().filter_map(|e| match &e.event {
+        Event::Sample { values } => Some((e.at_us, values)),
+        _ => None,
+    })
+}
+
+/// Refused entries by the look before they were found: they fell after that, and in its round.
+fn refusals(record: &Record) -> Vec<(u64, u64)> {
+    let (mut before, mut last, mut found) = (record.start_us(), record.start_us(), Vec::new());
+    for stamped in &record.events {
+        match stamped.event {
+            Event::Sample { ref values } if values.contains_key("conntrack.count") => {
+                (before, last) = (last, stamped.at_us);
+            }
+            Event::TableFull { drops } => found.push((before, drops)),
+            _ => {}
+        }
+    }
+    found
+}
+
+/// The last reading at the end of each whole day. A probe due at a round's start is read before its traffic, at most
+/// moments after the hour; a minute keeps it and loses everything of the round's own.
+fn per_day(samples: &[(u64, &BTreeMap<String, u64>)], start: u64, end: u64) -> Vec<Num> {
+    let days = (end.saturating_sub(start) + 60_000_000) / DAY_US;
+    let reading = |day: u64| {
+        let until = start + day * DAY_US + 60_000_000;
+        let before = samples.iter().rev().find(|(at, s)| *at <= until && s.contains_key("conntrack.count"));
+        before.map(|(_, s)| Num::near(s["conntrack.count"], COUNT))
+    };
+    (1..=days).filter_map(reading).collect()
+}
+
+/// Phase and round at a time since the start.
+fn round_at(plan: &Plan, mut at_us: u64) -> Option<(usize, u64)> {
+    for (n, phase) in plan.phases.iter().enumerate() {
+        let lasts = u64::from(phase.rounds) * phase.every_us;
+        if at_us < lasts || n + 1 == plan.phases.len() {
+            return Some((n, at_us / phase.every_us));
+        }
+        at_us -= lasts;
+    }
+    None
+}

@@ -1,0 +1,129 @@
+//! How each population fared: who was served, and what became of its conntrack entries.
+
+use super::num::{Num, Tolerance};
+use serde::Serialize;
+use std::{collections::BTreeMap, time::Duration};
+use tunelab_protocol::{Entries, Leave, Population, Visits};
+
+/// One population, which is one way of leaving.
+#[derive(Debug, Clone, Serialize)]
+pub struct Way {
+    /// Visitors who got every answer they asked for.
+    pub served: Num,
+    pub refused: Num,
+    #[serde(flatten)]
+    pub entries: Option<Kept>,
+}
+
+/// The conntrack entries of one population's addresses.
+#[derive(Debug, Clone, Serialize)]
+pub struct Kept {
+    pub entries: Num,
+    /// Of these, made by a packet in the middle of a connection (`nf_conntrack_tcp_loose`).
+    pub picked_up: Num,
+    /// Still there when the run ended.
+    pub alive_at_end: Num,
+    /// From birth to expiry of the entry that lived longest, to 10 s.
+    pub longest_life_s: Num,
+    /// The state it was in last, by the kernel's name.
+    pub last_state: String,
+    /// The kernel's timer that explains the life; empty if none of the reported ones does.
+    pub timer: String,
+    /// It outlived its visitor by more than an hour: see [`LEAK`].
+    pub leaks: bool,
+}
+
+/// An entry that is still there so long after its visitor must have gone is a leak. An hour is far above what TCP needs
+/// to close (all of conntrack's timers but one are 5 minutes at most) and far below the one that is not, five days.
+pub const LEAK: Duration = Duration::from_secs(3600);
+
+const CROWDED: Tolerance = Tolerance {
+    percent: 15,
+    least: 10,
+    why: "who finds room in a full table depends on the hash seed and on the gc worker's phase",
+};
+const LIFE: Tolerance = Tolerance { percent: 0, least: 10, why: "a life near the edge of the 10 s rounding" };
+
+impl Way {
+    /// `crowded`: the table was full at some time, so that chance decides who is refused.
+    pub fn of(
+        population: &Population,
+        visits: Visits,
+        entries: Option<&Entries>,
+        timers: &Timers,
+        crowded: bool,
+    ) -> Self {
+        Way {
+            served: count(visits.served, crowded),
+            refused: count(visits.refused(), crowded),
+            entries: entries.map(|e| kept(population, e, timers, crowded)),
+        }
+    }
+
+    pub fn leaks(&self) -> bool {
+        self.entries.as_ref().is_some_and(|e| e.leaks)
+    }
+}
+
+pub fn count(value: u64, crowded: bool) -> Num {
+    if crowded { Num::exact_if_zero(value, CROWDED) } else { Num::exact(value) }
+}
+
+fn kept(population: &Population, entries: &Entries, timers: &Timers, crowded: bool) -> Kept {
+    let life = Duration::from_millis(entries.longest_life_ms);
+    Kept {
+        entries: count(entries.created, crowded),
+        picked_up: count(entries.picked_up, crowded),
+        alive_at_end: count(entries.alive_at_end, crowded),
+        longest_life_s: Num::near((entries.longest_life_ms + 5_000) / 10_000 * 10, LIFE),
+        last_state: entries.longest_state.clone(),
+        timer: timers.explain(&entries.longest_state, life).unwrap_or_default(),
+        leaks: population.visit.leave != Leave::Stay && life > LEAK + stay(population),
+    }
+}
+
+/// The longest a visitor can be there by the plan; what its entry lives beyond that, it lives alone.
+fn stay(population: &Population) -> Duration {
+    let visit = &population.visit;
+    let requests = visit.paths.len() as u64;
+    let late = match visit.leave {
+        Leave::LateDuplicate { after_us, .. } => after_us,
+        _ => 0,
+    };
+    Duration::from_micros(visit.patience_us * (requests + 1) + visit.pause_us * requests + late)
+}
+
+/// conntrack's TCP timeouts in effect, in seconds, as far as the run reported them.
+#[derive(Debug, Default)]
+pub struct Timers(BTreeMap<String, u64>);
+
+const PREFIX: &str = "net.netfilter.nf_conntrack_tcp_timeout_";
+
+impl Timers {
+    pub fn of<'a>(sysctls: impl Iterator<Item = (&'a String, &'a String)>) -> Self {
+        let timer =
+            |(name, value): (&String, &String)| Some((name.strip_prefix(PREFIX)?.to_owned(), value.parse().ok()?));
+        Timers(sysctls.filter_map(timer).collect())
+    }
+
+    /// The timer of the last state, if the life is long enough for it. Else a cap: the kernel takes `max_retrans` or
+    /// `unacknowledged` instead where they are shorter and the peer did not answer (tcp_packet(),
+    /// nf_conntrack_proto_tcp.c).
+    fn explain(&self, state: &str, life: Duration) -> Option<String> {
+        let own = match state {
+            "SYN_SENT2" => "syn_sent".to_owned(),
+            other => other.to_lowercase(),
+        };
+        if self.reached(&own, life) {
+            return Some(format!("nf_conntrack_tcp_timeout_{own}"));
+        }
+        let caps = ["max_retrans", "unacknowledged"].into_iter().filter(|cap| self.reached(cap, life));
+        let names: Vec<String> = caps.map(|cap| format!("nf_conntrack_tcp_timeout_{cap}")).collect();
+        (!names.is_empty()).then(|| names.join(" or "))
+    }
+
+    /// Timers run in the kernel's ticks: a second of grace.
+    fn reached(&self, timer: &str, life: Duration) -> bool {
+        self.0.get(timer).is_some_and(|seconds| life + Duration::from_secs(1) >= Duration::from_secs(*seconds))
+    }
+}

@@ -1,0 +1,82 @@
+//! One JSON document per run, a line each: for scripts.
+
+use super::{Compared, Ran, Told, Verdict};
+use crate::{error::Error, lab::Clock, outcome::Num};
+use serde_json::{Map, Value, json};
+
+/// All runs of all verdicts, in order.
+pub fn render(verdicts: &[Verdict]) -> String {
+    let documents = verdicts.iter().flat_map(|v| v.runs.iter().map(|told| document(v, told)));
+    documents.map(|document| format!("{document}\n")).collect()
+}
+
+fn document(verdict: &Verdict, told: &Told) -> Value {
+    let mut document = json!({
+        "scenario": told.run.scenario,
+        "image": told.run.image,
+        "variant": told.run.variant,
+        "seed": told.run.seed,
+        "repeat": told.run.repeat,
+    });
+    let more = match &told.result {
+        Ok(ran) => of_run(ran, &verdict.comparison),
+        Err(error) => of_failure(error, &verdict.comparison),
+    };
+    if let (Value::Object(document), Value::Object(more)) = (&mut document, more) {
+        document.extend(more);
+    }
+    document
+}
+
+/// The same keys as a run's, so that a script finds what it looks for.
+fn of_failure(error: &Error, compared: &Compared) -> Value {
+    json!({
+        "kernel": null,
+        "clock": null,
+        "virtual_seconds": null,
+        "wall_seconds": null,
+        "outcome": null,
+        "claims": [],
+        "snapshot": compared.word(),
+        "fingerprint": null,
+        "error": { "message": format!("{error:?}"), "exit": error.exit() as u8 },
+    })
+}
+
+fn of_run(ran: &Ran, compared: &Compared) -> Value {
+    let result = &ran.result;
+    json!({
+        "kernel": result.kernel,
+        "clock": clock(result.clock),
+        "virtual_seconds": result.virtual_seconds,
+        "wall_seconds": result.wall_seconds,
+        "outcome": plain(&toml::Value::Table(ran.outcome.document())),
+        "claims": ran.findings,
+        "snapshot": compared.word(),
+        "fingerprint": result.record.fingerprint,
+        "record": result.path,
+    })
+}
+
+pub fn clock(clock: Clock) -> &'static str {
+    match clock {
+        Clock::Virtual => "virtual",
+        Clock::Wall => "wall",
+    }
+}
+
+/// Numbers as numbers: how near they have to be is the snapshot's business.
+fn plain(value: &toml::Value) -> Value {
+    if let Some(number) = Num::of(value) {
+        return number.value.into();
+    }
+    match value {
+        toml::Value::Table(table) => {
+            Value::Object(table.iter().map(|(k, v)| (k.clone(), plain(v))).collect::<Map<_, _>>())
+        }
+        toml::Value::Array(elements) => elements.iter().map(plain).collect(),
+        toml::Value::String(text) => text.clone().into(),
+        toml::Value::Boolean(flag) => (*flag).into(),
+        other => other.to_string().into(),
+    }
+}

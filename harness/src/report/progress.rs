@@ -1,0 +1,51 @@
+//! What a run is at: its clock, its table, its visitors.
+
+use std::{fmt, time::Duration};
+use tunelab_protocol::{Event, Stamped, Visits};
+
+#[derive(Debug, Clone, Default)]
+pub struct Progress {
+    /// In the guest, since traffic began.
+    pub clock: Duration,
+    pub total: Duration,
+    start_us: u64,
+    table: Option<(u64, u64)>,
+    visits: Visits,
+}
+
+impl Progress {
+    pub fn of(total: Duration) -> Self {
+        Progress { total, ..Self::default() }
+    }
+
+    pub fn take(&mut self, event: &Stamped) {
+        match &event.event {
+            Event::Ready => self.start_us = event.at_us,
+            Event::Round { visits, .. } => self.visits += *visits,
+            Event::Sample { values } => {
+                if let (Some(count), Some(max)) = (values.get("conntrack.count"), values.get("conntrack.max")) {
+                    self.table = Some((*count, *max));
+                }
+            }
+            _ => {}
+        }
+        self.clock = Duration::from_micros(event.at_us.saturating_sub(self.start_us));
+    }
+
+    /// Whole days gone by; lines are written once for each.
+    pub fn day(&self) -> u64 {
+        self.clock.as_secs() / 86_400
+    }
+}
+
+/// `day 3, 14:05  table 512/700  served 1203  refused 12`.
+impl fmt::Display for Progress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let minutes = self.clock.as_secs() / 60;
+        write!(f, "day {}, {:02}:{:02}", self.day() + 1, minutes / 60 % 24, minutes % 60)?;
+        if let Some((count, max)) = self.table {
+            write!(f, "  table {count}/{max}")?;
+        }
+        write!(f, "  served {}  refused {}", self.visits.served, self.visits.refused())
+    }
+}

@@ -1,0 +1,142 @@
+//! The end of a run for people: a short table, the claims, what the snapshot said, where the records are.
+
+use super::{Compared, Ran, Sameness, Verdict, diagnostic, json::clock, lines::seconds};
+use crate::{
+    outcome::{Num, Table, snapshot::Comparison},
+    scenario::units,
+};
+use comfy_table::{ContentArrangement, presets};
+use std::time::Duration;
+
+/// `terminal`: colours in the diff, frames around errors.
+pub fn render(verdict: &Verdict, terminal: bool) -> String {
+    let mut out = heading(verdict);
+    if verdict.runs.iter().any(|told| told.result.is_ok()) {
+        out += &format!("{}\n", table(verdict).trim_fmt());
+    }
+    for told in &verdict.runs {
+        if let Err(error) = &told.result {
+            out += &format!("\n{}: {}", told.run, diagnostic::render(error, terminal));
+        }
+    }
+    out += &claims(verdict);
+    let whole = verdict.runs.iter().all(|told| told.result.is_ok());
+    out += &snapshot(&verdict.comparison, whole, terminal);
+    out + &records(verdict)
+}
+
+fn heading(verdict: &Verdict) -> String {
+    let mut out = format!("\n{} on {}", verdict.scenario, verdict.image);
+    if let Some(ran) = verdict.runs.iter().find_map(|told| told.result.as_ref().ok()) {
+        let RunFacts { kernel, clock, seed } = facts(ran);
+        out += &format!(" (Linux {kernel}), {clock} clock, seed {seed}");
+    }
+    if verdict.repeat > 1 {
+        out += &format!(", repeat {}", verdict.repeat);
+    }
+    out + "\n"
+}
+
+struct RunFacts<'a> {
+    kernel: &'a str,
+    clock: &'static str,
+    seed: u64,
+}
+
+fn facts(ran: &Ran) -> RunFacts<'_> {
+    let result = &ran.result;
+    RunFacts { kernel: &result.kernel, clock: clock(result.clock), seed: result.run.seed }
+}
+
+fn table(verdict: &Verdict) -> comfy_table::Table {
+    let mut table = comfy_table::Table::new();
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    table.set_header(["variant", "lasted", "table at most", "first full", "served", "refused", "leaks", "wall"]);
+    for told in &verdict.runs {
+        match &told.result {
+            Ok(ran) => table.add_row(row(ran)),
+            Err(_) => table.add_row([told.run.variant.as_str(), "failed"]),
+        };
+    }
+    table
+}
+
+fn row(ran: &Ran) -> [String; 8] {
+    let outcome = &ran.outcome;
+    let fill = |t: &Table| format!("{} of {}", t.count_most.value, t.limit.value);
+    let full = outcome.table.as_ref().and_then(|t| t.first_full_h).map(hours);
+    let leaks = if outcome.leaks.is_empty() { "none".to_owned() } else { outcome.leaks.join(", ") };
+    [
+        ran.result.run.variant.clone(),
+        units::show(Duration::from_secs(ran.result.virtual_seconds as u64)),
+        outcome.table.as_ref().map_or_else(|| "-".into(), fill),
+        full.unwrap_or_else(|| "never".into()),
+        outcome.visitors.served.value.to_string(),
+        outcome.visitors.refused.value.to_string(),
+        leaks,
+        seconds(Duration::from_secs_f64(ran.result.wall_seconds)),
+    ]
+}
+
+fn hours(hours: Num) -> String {
+    units::show(Duration::from_secs(hours.value * 3600))
+}
+
+fn claims(verdict: &Verdict) -> String {
+    if verdict.claims.is_empty() {
+        return String::new();
+    }
+    let line = |claim: &crate::outcome::claims::Judged| {
+        let evidence = claim.evidence.join("; ");
+        format!("  {:<14} {}: {}\n{:17}{evidence}\n", claim.verdict.word(), claim.id, claim.says, "")
+    };
+    format!("\nclaims\n{}", verdict.claims.iter().map(line).collect::<String>())
+}
+
+fn snapshot(compared: &Compared, whole: bool, terminal: bool) -> String {
+    let review = |pending: &Option<std::path::PathBuf>| match pending {
+        Some(_) => "hint: `cargo insta review` shows and takes it, `--accept` takes it at once\n",
+        None => "hint: run it outside of CI, look at what differs, and take it with `--accept`\n",
+    };
+    let body = match compared {
+        Compared::Not(why) => format!("not compared: {why}\n"),
+        Compared::With(Comparison::Matches) if whole => "matches\n".into(),
+        Compared::With(Comparison::Matches) => "matches, as far as it ran\n".into(),
+        Compared::With(Comparison::Accepted) => "accepted\n".into(),
+        Compared::With(Comparison::New { pending }) => format!("there is none yet\n{}", review(pending)),
+        Compared::With(Comparison::Differs { diff, pending }) => {
+            format!("differs\n{}{}", coloured(diff, terminal), review(pending))
+        }
+    };
+    format!("\nsnapshot: {body}")
+}
+
+fn coloured(diff: &str, terminal: bool) -> String {
+    if !terminal {
+        return diff.to_owned();
+    }
+    let paint = |line: &str| match line.as_bytes().first() {
+        Some(b'+') => format!("\x1b[32m{line}\x1b[0m\n"),
+        Some(b'-') => format!("\x1b[31m{line}\x1b[0m\n"),
+        _ => format!("{line}\n"),
+    };
+    diff.lines().map(paint).collect()
+}
+
+fn records(verdict: &Verdict) -> String {
+    let ran = verdict.runs.iter().filter_map(|told| told.result.as_ref().ok());
+    let lines: String = ran.map(|r| format!("  {}\n", r.result.path.display())).collect();
+    if lines.is_empty() { lines } else { format!("records\n{lines}") }
+}
+
+/// What `--repeat` shows: one fingerprint per variant, or how many.
+pub fn render_sameness(all: &[Sameness]) -> String {
+    let line = |s: &Sameness| match s.fingerprints {
+        1 => format!("  {}: one in {} runs\n", s.run, s.runs),
+        n => format!("  {}: {n} different ones in {} runs\n", s.run, s.runs),
+    };
+    if all.is_empty() {
+        return String::new();
+    }
+    format!("\nfingerprints\n{}", all.iter().map(line).collect::<String>())
+}

@@ -1,0 +1,85 @@
+//! `[claim.x]`: what the article or we say, as expressions over the outcome.
+
+use super::{
+    model::{Claim, Compare, Expression, Operand},
+    section::Section,
+    units::Micros,
+};
+use toml::Spanned;
+
+pub fn claims(root: &Section<'_>, variants: &[&str]) -> Vec<Claim> {
+    let read = |(name, section): (Spanned<String>, Section<'_>)| {
+        let says = section.need("says", r#""the table never drains""#);
+        let article = section.get("article");
+        let list = |key| known_variants(section.get::<Vec<Spanned<String>>>(key), variants, &section);
+        let (within, control) = (list("in"), list("control"));
+        let that = section.need::<Vec<Spanned<String>>>("that", r#"["table.full_rounds > 0"]"#);
+        section.finish();
+        let that = that?.iter().filter_map(|text| expression(text, &section)).collect();
+        let within = within.unwrap_or_else(|| variants.iter().map(|v| (*v).to_owned()).collect());
+        let control = control.unwrap_or_default();
+        Some(Claim { id: name.into_inner(), says: says?, article, variants: within, control, that })
+    };
+    root.named("claim").into_iter().filter_map(read).collect()
+}
+
+fn known_variants(names: Option<Vec<Spanned<String>>>, known: &[&str], section: &Section<'_>) -> Option<Vec<String>> {
+    let names = names?;
+    for name in names.iter().filter(|n| !known.contains(&n.get_ref().as_str())) {
+        let message = format!("there is no variant `{}`", name.get_ref());
+        section.problems.unknown(name.span(), message, name.get_ref(), known);
+    }
+    Some(names.into_iter().map(Spanned::into_inner).collect())
+}
+
+const COMPARES: &[(&str, Compare)] = &[
+    ("==", Compare::Equal),
+    ("!=", Compare::NotEqual),
+    ("<", Compare::Less),
+    ("<=", Compare::AtMost),
+    (">", Compare::More),
+    (">=", Compare::AtLeast),
+    ("contains", Compare::Contains),
+    ("lacks", Compare::Lacks),
+];
+
+fn expression(text: &Spanned<String>, section: &Section<'_>) -> Option<Expression> {
+    let wrong = |message: String, hint: &str| {
+        section.problems.report_with_hint(text.span(), message, "in this expression", hint);
+    };
+    let mut words = text.get_ref().trim().splitn(3, char::is_whitespace);
+    let (Some(left), Some(compare), Some(right)) = (words.next(), words.next(), words.next()) else {
+        wrong(format!("`{}` compares nothing", text.get_ref()), "for example `table.full_rounds > 0`");
+        return None;
+    };
+    let Some((_, compare)) = COMPARES.iter().find(|(word, _)| *word == compare) else {
+        let known: Vec<&str> = COMPARES.iter().map(|(word, _)| *word).collect();
+        section.problems.unknown(text.span(), format!("unknown comparison `{compare}`"), compare, &known);
+        return None;
+    };
+    let right = operand(right.trim());
+    if !is_path(left) || right.is_none() {
+        wrong(format!("`{}` is no comparison", text.get_ref()), "for example `ways.gateway.longest_life_s >= 5 d`");
+    }
+    let (left, text) = (left.to_owned(), text.clone());
+    Some(Expression { left, compare: *compare, right: right?, span: text.span(), text: text.into_inner() })
+}
+
+/// A number, a time (in seconds), a quoted text, or a path.
+fn operand(word: &str) -> Option<Operand> {
+    if let Some(quoted) = word.strip_prefix('\'').and_then(|w| w.strip_suffix('\'')) {
+        return Some(Operand::Text(quoted.to_owned()));
+    }
+    if let Ok(number) = word.parse() {
+        return Some(Operand::Number(number));
+    }
+    if let Ok(Micros(time)) = word.parse() {
+        return i64::try_from(time / 1_000_000).ok().map(Operand::Number);
+    }
+    is_path(word).then(|| Operand::Path(word.to_owned()))
+}
+
+fn is_path(word: &str) -> bool {
+    let good = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '-';
+    word.split('.').all(|part| !part.is_empty() && part.chars().all(good))
+}

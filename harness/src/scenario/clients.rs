@@ -1,0 +1,180 @@
+//! The clients' side: upstreams, populations, and how visitors leave.
+
+use super::{
+    problems::Problems,
+    section::{Section, Value, a_kind},
+    units::{Bytes, Micros, Ppm},
+    values::OneOrMany,
+};
+use std::net::Ipv4Addr;
+use toml::{Spanned, de::DeValue};
+use tunelab_protocol::{Duplicate, Http, Leave, Link, Population, Subnet, Upstream, Visit};
+
+/// `[upstream.x]`: what the server forwards to.
+pub fn upstreams(root: &Section<'_>) -> Vec<Upstream> {
+    let read = |(name, section): (Spanned<String>, Section<'_>)| {
+        let upstream = Upstream {
+            name: name.into_inner(),
+            address: section.need("address", r#""10.8.0.1""#)?,
+            port: section.get_or("port", 80),
+            body_bytes: section.get_or("body", Bytes(512)).0,
+        };
+        section.finish();
+        Some(upstream)
+    };
+    root.named("upstream").into_iter().filter_map(read).collect()
+}
+
+/// `[clients.x]`: a subnet of visitors that all behave alike.
+pub fn populations(root: &Section<'_>, server: Ipv4Addr, upstreams: &[Upstream]) -> Vec<Population> {
+    let mut found: Vec<Population> = Vec::new();
+    let groups = root.named("clients");
+    if groups.is_empty() {
+        root.problems.report_with_hint(0..0, "there are no clients", "in this file", "begin with `[clients.a-name]`");
+    }
+    for (name, section) in groups {
+        let subnet = section.need::<Spanned<Subnet>>("subnet", r#""10.1.0.0/16""#);
+        let target = target(&section, upstreams);
+        let link = link(&section);
+        let visit = visit(&section);
+        section.finish();
+        let (Some(subnet), Some(visit)) = (subnet, visit) else { continue };
+        if let Some(other) = found.iter().find(|p| p.subnet.overlaps(subnet.get_ref())) {
+            let message = format!("`{}` overlaps `{}` of `clients.{}`", subnet.get_ref(), other.subnet, other.name);
+            section.problems.report(subnet.span(), message, "each way of leaving has a subnet of its own");
+        }
+        if let Some((whose, address)) = inhabitant(subnet.get_ref(), server, upstreams) {
+            let message = format!("`{}` contains `{address}`, the address of {whose}", subnet.get_ref());
+            section.problems.report(subnet.span(), message, "visitors' addresses are theirs alone");
+        }
+        let (target, port) = target;
+        found.push(Population { name: name.into_inner(), subnet: subnet.into_inner(), target, port, link, visit });
+    }
+    found
+}
+
+/// Who else lives in a subnet.
+fn inhabitant(subnet: &Subnet, server: Ipv4Addr, upstreams: &[Upstream]) -> Option<(String, Ipv4Addr)> {
+    let others = upstreams.iter().map(|u| (format!("upstream `{}`", u.name), u.address));
+    std::iter::once(("the server".to_owned(), server)).chain(others).find(|(_, address)| subnet.contains(*address))
+}
+
+/// The server itself, or the upstream by name.
+fn target(section: &Section<'_>, upstreams: &[Upstream]) -> (Option<Ipv4Addr>, u16) {
+    let port = section.get("port");
+    let Some(name) = section.get::<Spanned<String>>("upstream") else { return (None, port.unwrap_or(80)) };
+    match upstreams.iter().find(|u| &u.name == name.get_ref()) {
+        Some(upstream) => (Some(upstream.address), port.unwrap_or(upstream.port)),
+        None => {
+            let known: Vec<&str> = upstreams.iter().map(|u| u.name.as_str()).collect();
+            let message = format!("there is no upstream `{}`", name.get_ref());
+            section.problems.unknown(name.span(), message, name.get_ref(), &known);
+            (None, 80)
+        }
+    }
+}
+
+fn link(section: &Section<'_>) -> Link {
+    let Some(section) = section.section("link") else { return Link::default() };
+    let link = Link {
+        delay_us: section.get_or("delay", Micros::default()).0,
+        loss_ppm: section.get_or("loss", Ppm::default()).0,
+    };
+    section.finish();
+    link
+}
+
+fn visit(section: &Section<'_>) -> Option<Visit> {
+    let http = section.get_or("protocol", Http::V1_1);
+    let keep_alive = section.get_or("keep-alive", http == Http::V1_1);
+    let paths = section.get("get").unwrap_or(OneOrMany(vec!["/".to_owned()])).0;
+    let pause_us = section.get_or("pause", Micros::default()).0;
+    let patience_us = section.get_or("patience", Micros(5_000_000)).0;
+    let leave = section.value("leave");
+    if leave.is_none() {
+        let message = format!("`leave` is missing in `{}`", section.path());
+        let hint = r#"how do they leave? for example `leave = "client-closes"`"#;
+        section.problems.report_with_hint(section.span(), message, "in this table", hint);
+    }
+    let leave_value = leave?;
+    let leave = leaving(leave_value, section)?;
+    if keep_alive && matches!(leave, Leave::ServerCloses | Leave::LateDuplicate { .. }) {
+        section.problems.report_with_hint(
+            leave_value.span(),
+            "the server does not close a connection that is kept alive",
+            "needs the server to close first",
+            "say `keep-alive = false`, or `protocol = \"HTTP/1.0\"`",
+        );
+    }
+    Some(Visit { http, keep_alive, paths, pause_us, patience_us, leave })
+}
+
+const WAYS: &[&str] = &["client-closes", "server-closes", "reset", "vanish", "stay", "late-duplicate"];
+
+/// `leave = "reset"`, or with particulars `leave.late-duplicate = { of = "ack", after = "30 s" }`.
+fn leaving(value: &Value<'_>, section: &Section<'_>) -> Option<Leave> {
+    let problems = section.problems;
+    match value.get_ref() {
+        DeValue::String(word) => plain(word, value, problems),
+        DeValue::Table(_) => {
+            let table = Section::of(value, format!("{}.leave", section.path()), problems)?;
+            let leave = particular(&table);
+            table.finish();
+            if leave.is_none() && table.keys().is_empty() {
+                problems.report(value.span(), "`leave` says no way of leaving", "empty");
+            }
+            leave
+        }
+        other => {
+            let message = format!("expected a way of leaving, found {}", a_kind(other));
+            problems.report(value.span(), message, "should be a string or a table");
+            None
+        }
+    }
+}
+
+fn plain(word: &str, value: &Value<'_>, problems: &Problems) -> Option<Leave> {
+    match word {
+        "client-closes" => Some(Leave::ClientCloses),
+        "server-closes" => Some(Leave::ServerCloses),
+        "reset" => Some(Leave::Reset),
+        "vanish" => Some(Leave::Vanish { after_request: false }),
+        "stay" => Some(Leave::Stay),
+        "late-duplicate" => {
+            let hint = r#"for example `leave.late-duplicate = { of = "ack", after = "30 s" }`"#;
+            let message = "`late-duplicate` needs to know of what and when";
+            problems.report_with_hint(value.span(), message, "particulars missing", hint);
+            None
+        }
+        other => {
+            problems.unknown(value.span(), format!("unknown way of leaving `{other}`"), other, WAYS);
+            None
+        }
+    }
+}
+
+fn particular(table: &Section<'_>) -> Option<Leave> {
+    let late = table.section("late-duplicate").and_then(|late| {
+        let of = late.need::<Spanned<String>>("of", r#""ack""#);
+        let after = late.need::<Micros>("after", r#""30 s""#);
+        late.finish();
+        Some(Leave::LateDuplicate { of: duplicate(&of?, late.problems)?, after_us: after?.0 })
+    });
+    let vanish = table.section("vanish").map(|vanish| {
+        let after_request = vanish.get_or("after-request", false);
+        vanish.finish();
+        Leave::Vanish { after_request }
+    });
+    late.or(vanish)
+}
+
+fn duplicate(of: &Spanned<String>, problems: &Problems) -> Option<Duplicate> {
+    match of.get_ref().as_str() {
+        "ack" => Some(Duplicate::Ack),
+        "request" => Some(Duplicate::Request),
+        other => {
+            problems.unknown(of.span(), format!("nothing called `{other}` is duplicated"), other, &["ack", "request"]);
+            None
+        }
+    }
+}

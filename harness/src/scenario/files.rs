@@ -1,0 +1,186 @@
+//! The files a scenario names, each in its own format: that they exist, and a light check of each.
+
+use super::problems::{Problems, nearest};
+use std::{cell::RefCell, collections::BTreeSet, path::Path};
+use toml::Spanned;
+
+/// The scenario's folder, and which of its files are deployed.
+pub struct Files<'a> {
+    folder: &'a Path,
+    problems: &'a Problems,
+    named: RefCell<BTreeSet<String>>,
+    sysctls: RefCell<BTreeSet<String>>,
+}
+
+/// A check of one file's text; what it reports stands in that file.
+pub type Check = fn(&Problems);
+
+impl<'a> Files<'a> {
+    pub fn of(folder: &'a Path, problems: &'a Problems) -> Self {
+        Files { folder, problems, named: RefCell::default(), sysctls: RefCell::default() }
+    }
+
+    /// Notes a file as deployed; reports that it is missing or what is wrong in it. Each file is checked once.
+    pub fn deploy(&self, name: &Spanned<String>, check: Check) {
+        if !self.named.borrow_mut().insert(name.get_ref().clone()) {
+            return;
+        }
+        match self.text(name) {
+            Ok(text) => {
+                let path = self.folder.join(name.get_ref());
+                let found = Problems::of(path.display().to_string(), text);
+                check(&found);
+                self.problems.adopt(name.span(), found);
+            }
+            Err((message, hint)) => self.problems.report_with_hint(name.span(), message, "named here", hint),
+        }
+    }
+
+    /// As [`Files::deploy`], and remembers the names it sets.
+    pub fn deploy_sysctls(&self, name: &Spanned<String>) {
+        self.deploy(name, sysctl_d);
+        if let Ok(text) = self.text(name) {
+            self.sysctls.borrow_mut().extend(sysctl_names(&text));
+        }
+    }
+
+    fn text(&self, name: &Spanned<String>) -> Result<String, (String, String)> {
+        let name = name.get_ref();
+        if name.contains('/') || name.starts_with('.') {
+            return Err((format!("`{name}` is not in the scenario's folder"), "name a file beside this one".into()));
+        }
+        std::fs::read_to_string(self.folder.join(name)).map_err(|e| match e.kind() {
+            std::io::ErrorKind::NotFound => (format!("there is no file `{name}` beside this one"), self.near(name)),
+            _ => (format!("failed to read `{name}`: {e}"), "it should be a readable text file".into()),
+        })
+    }
+
+    fn near(&self, name: &str) -> String {
+        let entries = std::fs::read_dir(self.folder).into_iter().flatten().flatten();
+        let names: Vec<String> = entries.filter_map(|e| e.file_name().into_string().ok()).collect();
+        match nearest(name, &names.iter().map(String::as_str).collect::<Vec<_>>()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("it would be `{}`", self.folder.join(name).display()),
+        }
+    }
+
+    /// All files deployed, and all sysctls they set.
+    pub fn into_parts(self) -> (BTreeSet<String>, BTreeSet<String>) {
+        (self.named.into_inner(), self.sysctls.into_inner())
+    }
+}
+
+/// Lines with the place of each, without blank lines and comments.
+fn lines<'t>(text: &'t str, comments: &'t [char]) -> impl Iterator<Item = (std::ops::Range<usize>, &'t str)> {
+    let mut offset = 0;
+    text.split_inclusive('\n').filter_map(move |line| {
+        let start = offset + (line.len() - line.trim_start().len());
+        offset += line.len();
+        let line = line.trim();
+        (!line.is_empty() && !line.starts_with(comments)).then(|| (start..start + line.len(), line))
+    })
+}
+
+/// Splits `a.b = c`; a leading `-` means that the kernel may not have it.
+fn sysctl_line(line: &str) -> Option<(&str, &str)> {
+    let (name, value) = line.split_once('=')?;
+    let name = name.trim().trim_start_matches('-');
+    is_sysctl(name).then_some((name, value.trim()))
+}
+
+pub fn is_sysctl(name: &str) -> bool {
+    let good = |c: char| c.is_ascii_alphanumeric() || "._/-*".contains(c);
+    name.contains(['.', '/']) && name.chars().all(good)
+}
+
+/// Names in dots, as `sysctl -a` prints them.
+fn sysctl_names(text: &str) -> Vec<String> {
+    lines(text, &['#', ';']).filter_map(|(_, line)| Some(sysctl_line(line)?.0.replace('/', "."))).collect()
+}
+
+/// sysctl.d(5): `name = value` lines.
+pub fn sysctl_d(file: &Problems) {
+    for (span, line) in lines(file.text(), &['#', ';']) {
+        match sysctl_line(line) {
+            None => file.report_with_hint(
+                span,
+                format!("`{line}` is no sysctl.d line"),
+                "not `name = value`",
+                "for example `net.ipv4.ip_local_port_range = 18000 65535`",
+            ),
+            Some((_, "")) => file.report(span, format!("`{line}` sets nothing"), "no value"),
+            Some(_) => {}
+        }
+    }
+}
+
+/// limits.d: `domain type item value`, see limits.conf(5).
+pub fn limits_d(file: &Problems) {
+    for (span, line) in lines(file.text(), &['#']) {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        match fields[..] {
+            [_, "soft" | "hard" | "-", _, value] if is_limit(value) => {}
+            [_, "soft" | "hard" | "-", _, value] => file.report(span, format!("`{value}` is no limit"), "not a number"),
+            [_, kind, _, _] => {
+                file.unknown(span, format!("`{kind}` is no type of limit"), kind, &["soft", "hard", "-"]);
+            }
+            _ => file.report_with_hint(
+                span,
+                format!("`{line}` is no limits.d line"),
+                "not `domain type item value`",
+                "for example `* soft nofile 999999`",
+            ),
+        }
+    }
+}
+
+fn is_limit(value: &str) -> bool {
+    matches!(value, "unlimited" | "infinity" | "-1") || value.parse::<u64>().is_ok()
+}
+
+/// iptables-save: `*table`, chains, rules, `COMMIT`.
+pub fn iptables_save(file: &Problems) {
+    let mut open: Option<std::ops::Range<usize>> = None;
+    for (span, line) in lines(file.text(), &['#']) {
+        match (line.as_bytes()[0], &open) {
+            (b'*', None) => open = Some(span),
+            (b'*', Some(_)) => file.report(span, "a table begins before the last one's `COMMIT`", "begins here"),
+            (_, None) => {
+                let hint = "a rules file is what iptables-save prints: `*filter`, chains, rules, `COMMIT`";
+                file.report_with_hint(span, format!("`{line}` stands outside a table"), "no `*table` before", hint);
+            }
+            (b':' | b'-' | b'[', Some(_)) => {}
+            (_, Some(_)) if line == "COMMIT" => open = None,
+            (_, Some(_)) => {
+                let words = ["COMMIT", "-A INPUT", ":INPUT DROP [0:0]"];
+                file.unknown(span, format!("`{line}` is no line of a rules file"), line, &words);
+            }
+        }
+    }
+    if let Some(span) = open {
+        file.report(span, "this table has no `COMMIT`", "begins here");
+    }
+}
+
+/// nginx itself reads its configuration in the guest; here only that the braces are balanced.
+pub fn nginx_conf(file: &Problems) {
+    let mut open = Vec::new();
+    let (mut quote, mut comment, mut escaped) = (None, false, false);
+    for (at, c) in file.text().char_indices() {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' => escaped = true,
+            '\n' => comment = false,
+            _ if comment => {}
+            _ if quote.is_some() => quote = quote.filter(|q| *q != c),
+            '#' => comment = true,
+            '"' | '\'' => quote = Some(c),
+            '{' => open.push(at),
+            '}' if open.pop().is_none() => file.report(at..at + 1, "`}` closes nothing", "one too many"),
+            _ => {}
+        }
+    }
+    for at in open {
+        file.report(at..at + 1, "`{` is never closed", "opened here");
+    }
+}

@@ -1,0 +1,141 @@
+//! A checked scenario: nothing in it can be wrong any more, and nothing of TOML is left.
+
+use miette::NamedSource;
+use std::{collections::BTreeSet, net::Ipv4Addr, ops::Range, path::PathBuf};
+use tunelab_protocol::{Backend, ModuleLoad, Phase, Population, Probe, Sysctl, Upstream};
+
+#[derive(Debug, Clone)]
+pub struct Scenario {
+    /// The name of its folder.
+    pub name: String,
+    pub folder: PathBuf,
+    /// What happens in it, in a sentence.
+    pub summary: String,
+    /// The part of the article it belongs to.
+    pub article: Option<String>,
+    /// Images it runs on unless the command line says otherwise; the first is the default.
+    pub images: Vec<String>,
+    pub upstreams: Vec<Upstream>,
+    pub populations: Vec<Population>,
+    pub phases: Vec<Phase>,
+    pub probes: Vec<Probe>,
+    /// At least one, in the order of the file.
+    pub variants: Vec<Variant>,
+    pub claims: Vec<Claim>,
+    /// Everything any variant deploys, by name in the scenario's folder: one warm machine serves all variants.
+    pub files: BTreeSet<String>,
+    /// sysctls whose effective value is part of every variant's outcome: all that any variant sets, and those asked for.
+    pub reported_sysctls: BTreeSet<String>,
+    /// For errors that are only found later, such as a claim about something that is not in the outcome.
+    pub source: NamedSource<String>,
+}
+
+/// One setting of the server; what the scenario says for all variants is already in it.
+#[derive(Debug, Clone)]
+pub struct Variant {
+    pub name: String,
+    pub summary: String,
+    pub machine: Machine,
+    pub server: Server,
+}
+
+/// The shape of the guest. Variants of one shape share a warm machine.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Machine {
+    pub memory_bytes: u64,
+    pub cpus: u32,
+    /// Words for the kernel's command line, after the harness's own.
+    pub cmdline: Vec<String>,
+}
+
+impl Default for Machine {
+    /// The article's virtual machine: 1 GB, one CPU in use.
+    fn default() -> Self {
+        Machine { memory_bytes: 1 << 30, cpus: 1, cmdline: Vec::new() }
+    }
+}
+
+/// As [`tunelab_protocol::Server`], with files named as in the scenario's folder.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Server {
+    pub address: Ipv4Addr,
+    pub modules: Vec<ModuleLoad>,
+    pub rules: Option<String>,
+    pub sysctl_files: Vec<String>,
+    pub sysctls: Vec<Sysctl>,
+    pub limits: Option<String>,
+    pub nginx: Option<String>,
+    pub backends: Vec<Backend>,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Server {
+            address: Ipv4Addr::new(10, 0, 0, 1),
+            modules: Vec::new(),
+            rules: None,
+            sysctl_files: Vec::new(),
+            sysctls: Vec::new(),
+            limits: None,
+            nginx: None,
+            backends: Vec::new(),
+        }
+    }
+}
+
+/// Something the article or we say, which the run bears out or not.
+#[derive(Debug, Clone)]
+pub struct Claim {
+    pub id: String,
+    pub says: String,
+    /// The article's own words, if they are what is claimed.
+    pub article: Option<String>,
+    /// Variants in which all of `that` must be true.
+    pub variants: Vec<String>,
+    /// Variants in which at least one of `that` must be false, or nothing is settled.
+    pub control: Vec<String>,
+    pub that: Vec<Expression>,
+}
+
+/// `ways.gateway.longest_life_s >= 5 d`: a path into a variant's outcome compared with a value or another path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expression {
+    pub text: String,
+    pub left: String,
+    pub compare: Compare,
+    pub right: Operand,
+    /// Where it stands in the scenario's file.
+    pub span: Range<usize>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Compare {
+    Equal,
+    NotEqual,
+    Less,
+    AtMost,
+    More,
+    AtLeast,
+    /// An array has the element, or a text the part.
+    Contains,
+    /// The opposite of `contains`.
+    Lacks,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Operand {
+    /// Times are in seconds here, as in the outcome's `_s`.
+    Number(i64),
+    Text(String),
+    Path(String),
+}
+
+impl Scenario {
+    pub fn variant(&self, name: &str) -> Option<&Variant> {
+        self.variants.iter().find(|v| v.name == name)
+    }
+
+    pub fn variant_names(&self) -> Vec<&str> {
+        self.variants.iter().map(|v| v.name.as_str()).collect()
+    }
+}

@@ -1,0 +1,150 @@
+//! Reading one table: what is asked for is known, what is left over is an unknown key.
+
+use super::problems::Problems;
+use std::{cell::RefCell, ops::Range};
+use toml::{
+    Spanned,
+    de::{DeTable, DeValue},
+};
+
+pub type Value<'a> = Spanned<DeValue<'a>>;
+
+/// A value of a scenario file; each type says itself what is wrong with the text it gets.
+pub trait Read: Sized {
+    fn read(value: &Value<'_>, problems: &Problems) -> Option<Self>;
+}
+
+/// A table and its place in the file, such as `clients.late-ack`.
+pub struct Section<'a> {
+    table: &'a DeTable<'a>,
+    span: Range<usize>,
+    path: String,
+    pub problems: &'a Problems,
+    asked: RefCell<Vec<&'static str>>,
+}
+
+impl<'a> Section<'a> {
+    pub fn root(table: &'a Spanned<DeTable<'a>>, problems: &'a Problems) -> Self {
+        Self::new(table.get_ref(), 0..0, String::new(), problems)
+    }
+
+    fn new(table: &'a DeTable<'a>, span: Range<usize>, path: String, problems: &'a Problems) -> Self {
+        Section { table, span, path, problems, asked: RefCell::default() }
+    }
+
+    /// Reports a value that is no table.
+    pub fn of(value: &'a Value<'a>, path: String, problems: &'a Problems) -> Option<Self> {
+        match value.get_ref() {
+            DeValue::Table(table) => Some(Self::new(table, value.span(), path, problems)),
+            other => {
+                let message = format!("`{path}` is a table, not {}", a_kind(other));
+                problems.report(value.span(), message, "should be a table");
+                None
+            }
+        }
+    }
+
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    pub fn span(&self) -> Range<usize> {
+        self.span.clone()
+    }
+
+    pub fn value(&self, key: &'static str) -> Option<&'a Value<'a>> {
+        self.asked.borrow_mut().push(key);
+        self.table.get(key)
+    }
+
+    /// `None` if it is not there, or not right (and then reported).
+    pub fn get<T: Read>(&self, key: &'static str) -> Option<T> {
+        T::read(self.value(key)?, self.problems)
+    }
+
+    pub fn get_or<T: Read>(&self, key: &'static str, default: T) -> T {
+        self.get(key).unwrap_or(default)
+    }
+
+    /// Like [`Section::get`], and reports that it is missing.
+    pub fn need<T: Read>(&self, key: &'static str, example: &str) -> Option<T> {
+        if self.value(key).is_none() {
+            let message = match self.path.as_str() {
+                "" => format!("`{key}` is missing"),
+                path => format!("`{key}` is missing in `{path}`"),
+            };
+            let hint = format!("for example `{key} = {example}`");
+            self.problems.report_with_hint(self.span(), message, "in this table", hint);
+        }
+        self.get(key)
+    }
+
+    pub fn section(&self, key: &'static str) -> Option<Section<'a>> {
+        Section::of(self.value(key)?, self.child(key), self.problems)
+    }
+
+    /// `[key.a]`, `[key.b]`: tables that the user named, with the place of each name.
+    pub fn named(&self, key: &'static str) -> Vec<(Spanned<String>, Section<'a>)> {
+        let Some(group) = self.section(key) else { return Vec::new() };
+        let entries = group.entries();
+        let sections = entries.into_iter().filter_map(|(name, value)| {
+            check_name(&name, self.problems);
+            let path = format!("{}.{}", group.path, name.get_ref());
+            Some((name, Section::of(value, path, self.problems)?))
+        });
+        sections.collect()
+    }
+
+    /// All keys of a table whose keys are the user's own.
+    pub fn entries(&self) -> Vec<(Spanned<String>, &'a Value<'a>)> {
+        let own = |key: &Spanned<toml::de::DeString<'a>>| Spanned::new(key.span(), key.get_ref().to_string());
+        self.table.iter().map(|(key, value)| (own(key), value)).collect()
+    }
+
+    pub fn keys(&self) -> Vec<&'a Spanned<toml::de::DeString<'a>>> {
+        self.table.keys().collect()
+    }
+
+    fn child(&self, key: &str) -> String {
+        if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
+    }
+
+    /// Call it last: reports each key that nobody asked for.
+    pub fn finish(&self) {
+        let asked = self.asked.borrow();
+        for key in self.table.keys().filter(|k| !asked.contains(&k.get_ref().as_ref())) {
+            let name = key.get_ref();
+            let message = match self.path.as_str() {
+                "" => format!("unknown key `{name}`"),
+                path => format!("unknown key `{name}` in `{path}`"),
+            };
+            self.problems.unknown(key.span(), message, name, &asked);
+        }
+    }
+}
+
+/// Names become file names, rows of a report and words of a claim.
+fn check_name(name: &Spanned<String>, problems: &Problems) {
+    let good = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    let text = name.get_ref();
+    if text.is_empty() || !text.chars().all(good) || text.starts_with('-') {
+        problems.report_with_hint(
+            name.span(),
+            format!("`{text}` is not a name"),
+            "not a name",
+            "names are made of a-z, 0-9 and `-`",
+        );
+    }
+}
+
+pub fn a_kind(value: &DeValue<'_>) -> &'static str {
+    match value {
+        DeValue::String(_) => "a string",
+        DeValue::Integer(_) => "an integer",
+        DeValue::Float(_) => "a float",
+        DeValue::Boolean(_) => "a boolean",
+        DeValue::Datetime(_) => "a date",
+        DeValue::Array(_) => "an array",
+        DeValue::Table(_) => "a table",
+    }
+}

@@ -1,0 +1,114 @@
+//! The server's side: machine, tuning, rules, nginx and backends; once for all variants, then per variant.
+
+use super::{
+    files::{self, Files},
+    model::{Machine, Server},
+    section::{Read, Section},
+    units::{Bytes, Micros},
+    values::Setting,
+};
+use toml::Spanned;
+use tunelab_protocol::{Backend, Http, Listen, ModuleLoad, Sysctl};
+
+/// `[machine]`: what is not said stays as it was.
+pub fn machine(section: &Section<'_>, base: &Machine) -> Machine {
+    let Some(section) = section.section("machine") else { return base.clone() };
+    let mut machine = base.clone();
+    machine.memory_bytes = section.get_or("memory", Bytes(base.memory_bytes)).0;
+    machine.cpus = section.get_or("cpus", base.cpus);
+    machine.cmdline.extend(section.get::<Vec<String>>("cmdline").unwrap_or_default());
+    section.finish();
+    if machine.memory_bytes < 128 << 20 {
+        section.problems.report(section.span(), "a machine needs at least `128 MiB` of memory", "too small");
+    }
+    machine
+}
+
+/// The keys of `[server]`, which each `[variant.x]` has too: files and lists add up, the rest replaces.
+pub fn apply(section: &Section<'_>, server: &mut Server, files: &Files<'_>) {
+    let one = |key, check| {
+        let name = section.get::<Spanned<String>>(key)?;
+        files.deploy(&name, check);
+        Some(name.into_inner())
+    };
+    server.nginx = one("nginx", files::nginx_conf as files::Check).or(server.nginx.take());
+    server.rules = one("rules", files::iptables_save).or(server.rules.take());
+    server.limits = one("limits", files::limits_d).or(server.limits.take());
+    for name in section.get::<Vec<Spanned<String>>>("sysctl-files").unwrap_or_default() {
+        files.deploy_sysctls(&name);
+        server.sysctl_files.push(name.into_inner());
+    }
+    server.sysctls.extend(sysctls(section));
+    for module in modules(section) {
+        server.modules.retain(|m| m.name != module.name);
+        server.modules.push(module);
+    }
+}
+
+/// `[server.sysctls]`: names with a leading `-` may be missing on a kernel, as in sysctl.d.
+fn sysctls(section: &Section<'_>) -> Vec<Sysctl> {
+    let Some(section) = section.section("sysctls") else { return Vec::new() };
+    let mut found = Vec::new();
+    for (key, value) in section.entries() {
+        let name = key.get_ref().trim_start_matches('-');
+        if !files::is_sysctl(name) {
+            let hint = "quote the dotted name: `\"net.ipv4.tcp_tw_reuse\" = 1`";
+            section.problems.report_with_hint(key.span(), format!("`{name}` is no sysctl"), "no dot in it", hint);
+        } else if let Some(Setting(value)) = Setting::read(value, section.problems) {
+            found.push(Sysctl { name: name.into(), value, required: !key.get_ref().starts_with('-') });
+        }
+    }
+    found
+}
+
+/// `[server.modules]`: `nf_conntrack = "hashsize=1024"`.
+fn modules(section: &Section<'_>) -> Vec<ModuleLoad> {
+    let Some(section) = section.section("modules") else { return Vec::new() };
+    let load = |(name, value): (Spanned<String>, _)| {
+        let parameters = String::read(value, section.problems)?;
+        Some(ModuleLoad { name: name.into_inner(), parameters })
+    };
+    section.entries().into_iter().filter_map(load).collect()
+}
+
+/// `[backend.x]`: a new one, or what a variant changes of one.
+pub fn backends(section: &Section<'_>, backends: &mut Vec<Backend>) {
+    for (name, section) in section.named("backend") {
+        let known = backends.iter().position(|b| &b.name == name.get_ref());
+        let base = match known {
+            Some(at) => Some(backends.remove(at)),
+            None => section.need::<Listen>("listen", r#""unix:/run/tunelab/backend.sock""#).map(|l| fresh(&name, l)),
+        };
+        let Some(base) = base else { continue };
+        backends.insert(known.unwrap_or(backends.len()), backend(&section, base));
+    }
+}
+
+fn fresh(name: &Spanned<String>, listen: Listen) -> Backend {
+    Backend {
+        name: name.get_ref().clone(),
+        listen,
+        keep_alive: false,
+        backlog: 511,
+        answer_after_us: 0,
+        accept_every_us: 0,
+        body_bytes: 512,
+        hold_path: None,
+    }
+}
+
+fn backend(section: &Section<'_>, base: Backend) -> Backend {
+    let protocol = if base.keep_alive { Http::V1_1 } else { Http::V1_0 };
+    let backend = Backend {
+        listen: section.get_or("listen", base.listen),
+        keep_alive: section.get_or("protocol", protocol) == Http::V1_1,
+        backlog: section.get_or("backlog", base.backlog),
+        answer_after_us: section.get_or("answer-after", Micros(base.answer_after_us)).0,
+        accept_every_us: section.get_or("accept-every", Micros(base.accept_every_us)).0,
+        body_bytes: section.get_or("body", Bytes(base.body_bytes)).0,
+        hold_path: section.get("hold").or(base.hold_path),
+        name: base.name,
+    };
+    section.finish();
+    backend
+}

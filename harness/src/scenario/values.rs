@@ -1,0 +1,184 @@
+//! The types a value can have in a scenario file, and how each is read.
+
+use super::{
+    problems::Problems,
+    section::{Read, Value, a_kind},
+    units::{Bytes, Micros, Ppm},
+};
+use std::{net::Ipv4Addr, str::FromStr};
+use toml::{Spanned, de::DeValue};
+use tunelab_protocol::{Http, Listen, Subnet};
+
+/// The text of a string, or the report that it is none.
+pub fn text<'a>(value: &'a Value<'_>, problems: &Problems, expected: &str) -> Option<&'a str> {
+    let text = value.get_ref().as_str();
+    if text.is_none() {
+        let message = format!("expected {expected}, found {}", a_kind(value.get_ref()));
+        problems.report(value.span(), message, format!("should be {expected}"));
+    }
+    text
+}
+
+fn parsed<T: FromStr<Err = String>>(value: &Value<'_>, problems: &Problems, expected: &str) -> Option<T> {
+    text(value, problems, expected)?
+        .parse()
+        .map_err(|wrong: String| problems.report(value.span(), wrong, format!("should be {expected}")))
+        .ok()
+}
+
+fn integer<T: TryFrom<i128>>(value: &Value<'_>, problems: &Problems, expected: &str) -> Option<T> {
+    let DeValue::Integer(integer) = value.get_ref() else {
+        let message = format!("expected {expected}, found {}", a_kind(value.get_ref()));
+        problems.report(value.span(), message, format!("should be {expected}"));
+        return None;
+    };
+    let number = i128::from_str_radix(integer.as_str(), integer.radix()).ok().and_then(|n| T::try_from(n).ok());
+    if number.is_none() {
+        problems.report(value.span(), format!("`{}` is not {expected}", integer.as_str()), "out of range");
+    }
+    number
+}
+
+impl Read for String {
+    fn read(value: &Value<'_>, problems: &Problems) -> Option<Self> {
+        text(value, problems, "a string").map(str::to_owned)
+    }
+}
+
+impl Read for bool {
+    fn read(value: &Value<'_>, problems: &Problems) -> Option<Self> {
+        let flag = value.get_ref().as_bool();
+        if flag.is_none() {
+            let message = format!("expected `true` or `false`, found {}", a_kind(value.get_ref()));
+            problems.report(value.span(), message, "should be `true` or `false`");
+        }
+        flag
+    }
+}
+
+impl Read for u16 {
+    fn read(value: &Value<'_>, problems: &Problems) -> Option<Self> {
+        integer(value, problems, "a number from 0 to 65535")
+    }
+}
+
+impl Read for u32 {
+    fn read(value: &Value<'_>, problems: &Problems) -> Option<Self> {
+        integer(value, problems, "a whole number")
+    }
+}
+
+impl Read for u64 {
+    fn read(value: &Value<'_>, problems: &Problems) -> Option<Self> {
+        integer(value, problems, "a whole number")
+    }
+}
+
+impl Read for Micros {
+    fn read(value: &Value<'_>, problems: &Problems) -> Option<Self> {
+        parsed(value, problems, "a time such as `10 ms`")
+    }
+}
+
+impl Read for Bytes {
+    fn read(value: &Value<'_>, problems: &Problems) -> Option<Self> {
+        parsed(value, problems, "a size such as `1 GiB`")
+    }
+}
+
+impl Read for Ppm {
+    fn read(value: &Value<'_>, problems: &Problems) -> Option<Self> {
+        parsed(value, problems, "a share such as `0.5 %`")
+    }
+}
+
+impl Read for Subnet {
+    fn read(value: &Value<'_>, problems: &Problems) -> Option<Self> {
+        parsed(value, problems, "a subnet such as `10.1.0.0/16`")
+    }
+}
+
+impl Read for Ipv4Addr {
+    fn read(value: &Value<'_>, problems: &Problems) -> Option<Self> {
+        let written = text(value, problems, "an IPv4 address")?;
+        let address = written.parse().ok();
+        if address.is_none() {
+            problems.report(value.span(), format!("`{written}` is not an IPv4 address"), "should be an IPv4 address");
+        }
+        address
+    }
+}
+
+impl Read for Http {
+    fn read(value: &Value<'_>, problems: &Problems) -> Option<Self> {
+        match text(value, problems, "`HTTP/1.0` or `HTTP/1.1`")? {
+            "HTTP/1.0" => Some(Http::V1_0),
+            "HTTP/1.1" => Some(Http::V1_1),
+            other => {
+                let message = format!("unknown protocol `{other}`");
+                problems.unknown(value.span(), message, other, &["HTTP/1.0", "HTTP/1.1"]);
+                None
+            }
+        }
+    }
+}
+
+/// `unix:/path` or `address:port`.
+impl Read for Listen {
+    fn read(value: &Value<'_>, problems: &Problems) -> Option<Self> {
+        let written = text(value, problems, "`unix:/path` or `address:port`")?;
+        let listen = match written.strip_prefix("unix:") {
+            Some(path) if path.starts_with('/') => Some(Listen::Unix(path.into())),
+            Some(_) => None,
+            None => written.parse().ok().map(Listen::Tcp),
+        };
+        if listen.is_none() {
+            let message = format!("`{written}` is nothing to listen on");
+            problems.report(value.span(), message, "should be `unix:/path` or `address:port`");
+        }
+        listen
+    }
+}
+
+/// Each element that is right; each that is wrong is reported where it stands.
+impl<T: Read> Read for Vec<T> {
+    fn read(value: &Value<'_>, problems: &Problems) -> Option<Self> {
+        let Some(array) = value.get_ref().as_array() else {
+            let message = format!("expected an array, found {}", a_kind(value.get_ref()));
+            problems.report(value.span(), message, "should be an array");
+            return None;
+        };
+        Some(array.iter().filter_map(|element| T::read(element, problems)).collect())
+    }
+}
+
+/// Keeps the place, for what can only be judged later.
+impl<T: Read> Read for Spanned<T> {
+    fn read(value: &Value<'_>, problems: &Problems) -> Option<Self> {
+        T::read(value, problems).map(|inner| Spanned::new(value.span(), inner))
+    }
+}
+
+/// A value that may stand alone or in an array: `get = "/"`, `get = ["/", "/poll"]`.
+pub struct OneOrMany<T>(pub Vec<T>);
+
+impl<T: Read> Read for OneOrMany<T> {
+    fn read(value: &Value<'_>, problems: &Problems) -> Option<Self> {
+        match value.get_ref() {
+            DeValue::Array(_) => Vec::read(value, problems).map(OneOrMany),
+            _ => T::read(value, problems).map(|one| OneOrMany(vec![one])),
+        }
+    }
+}
+
+/// A sysctl's value: `1`, `"18000 65535"`.
+pub struct Setting(pub String);
+
+impl Read for Setting {
+    fn read(value: &Value<'_>, problems: &Problems) -> Option<Self> {
+        match value.get_ref() {
+            DeValue::Integer(_) => integer::<i64>(value, problems, "a whole number").map(|n| Setting(n.to_string())),
+            _ => text(value, problems, "a number or a string").map(|t| Setting(t.to_owned())),
+        }
+    }
+}

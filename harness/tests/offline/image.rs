@@ -1,0 +1,257 @@
+//! Recipes, the store, and building.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    time::{Duration, Instant},
+};
+use tunelab::{
+    cache::Cache,
+    error::{Error, Exit},
+    image::{self, FileFact, Found, Manifest, Recipe},
+    story::{Story, Teller},
+};
+
+fn images() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("images")
+}
+
+fn parse(text: &str) -> Result<Recipe, Error> {
+    Recipe::parse("test", "images/test.toml", text)
+}
+
+const GOOD: &str = r#"
+summary = "a test"
+[packages]
+suite = "bookworm"
+install = ["linux-image-cloud-amd64"]
+"#;
+
+#[test]
+fn the_recipes_of_the_project_are_right() {
+    let recipes = Recipe::list(&images()).unwrap();
+    let debian = recipes.iter().find(|r| r.name == "debian-12").unwrap();
+    assert_eq!((debian.machine.memory_mib, debian.machine.cpus), (1024, 1));
+}
+
+#[test]
+fn every_problem_of_a_recipe_is_told_at_once_with_its_place() {
+    let text = r#"summery = "x"
+init = "systemd"
+[packages]
+suite = "book worm"
+instal = ["kmod"]
+[machine]
+memory = "lots"
+cpus = 0
+"#;
+    insta::assert_snapshot!(format!("{:?}", parse(text).unwrap_err()), @r#"
+    `images/test.toml` has problems
+    images/test.toml:1:1: `summary` is missing
+    hint: for example `summary = "Debian 12, kernel 6.1"`
+    images/test.toml:1:1: unknown key `summery`
+    hint: did you mean `summary`?
+    images/test.toml:2:8: unknown init `systemd`: it is `agent`
+    images/test.toml:3:1: `install` is missing
+    hint: for example `install = ["linux-image-cloud-amd64"]`
+    images/test.toml:4:9: `book worm` is no name of a suite
+    hint: such as `bookworm`
+    images/test.toml:5:1: unknown key `instal`
+    hint: did you mean `install`?
+    images/test.toml:7:10: `lots` is no size of memory
+    hint: such as `512 MiB` or `1 GiB`
+    images/test.toml:8:8: `cpus` must be a number from 1 to 64
+    "#);
+}
+
+#[test]
+fn a_file_that_is_no_toml_is_told_with_its_place() {
+    let error = parse("summary = \n[packages]\nsuite = 'a'\ninstall = []").unwrap_err();
+    assert_eq!(error.exit(), Exit::Input);
+    assert!(format!("{error:?}").contains("images/test.toml:1:"), "{error:?}");
+}
+
+#[test]
+fn an_unknown_image_is_told_with_the_nearest() {
+    let error = Recipe::find(&images(), "debain-12").unwrap_err();
+    assert_eq!(error.exit(), Exit::Input);
+    assert!(error.hint_text().unwrap().starts_with("did you mean `debian-12`?"), "{error:?}");
+}
+
+#[test]
+fn the_key_is_what_is_built_not_how_it_is_used() {
+    let key = |text: &str| parse(text).unwrap().key();
+    assert_eq!(key(GOOD), key(&GOOD.replace("a test", "another")));
+    assert_eq!(key(GOOD), key(&format!("{GOOD}[machine]\nmemory = \"2 GiB\"")));
+    assert_ne!(key(GOOD), key(&GOOD.replace("bookworm", "trixie")));
+    assert_ne!(key(GOOD), key(&GOOD.replace("cloud-", "")));
+}
+
+/// An image of three small files, put into the store as a build would.
+fn stored(cache: &Cache, recipe: &Recipe) -> PathBuf {
+    let dir = cache.images().join(format!("{}-{}", recipe.name, &recipe.key()[..12]));
+    fs::create_dir(&dir).unwrap();
+    let mut files = BTreeMap::new();
+    for name in ["kernel", "modules.cpio", "root.img"] {
+        fs::write(dir.join(name), name.repeat(1000)).unwrap();
+        files.insert(name.to_owned(), FileFact::of(&dir.join(name)).unwrap());
+    }
+    let (image, key) = (recipe.name.clone(), recipe.key());
+    let manifest = Manifest {
+        image,
+        key,
+        kernel_release: "6.1.0".into(),
+        built_at: 0,
+        builder: "a test".into(),
+        files,
+        packages: vec![],
+    };
+    manifest.write(&dir).unwrap();
+    dir
+}
+
+fn damage(recipe: &Recipe, cache: &Cache) -> String {
+    match image::open(recipe, cache) {
+        Found::Damaged(why) => why,
+        other => panic!("expected damage, found {other:?}"),
+    }
+}
+
+#[test]
+fn whatever_happens_to_a_file_of_an_image_is_found() {
+    let (folder, recipe) = (tempfile::tempdir().unwrap(), parse(GOOD).unwrap());
+    let cache = Cache::at(folder.path().into()).unwrap();
+    assert!(matches!(image::open(&recipe, &cache), Found::Absent));
+    let dir = stored(&cache, &recipe);
+    assert!(matches!(image::open(&recipe, &cache), Found::Whole(_)));
+
+    let root = dir.join("root.img");
+    let whole = fs::read(&root).unwrap();
+    let mut tampered = whole.clone();
+    tampered[4000] ^= 1;
+    fs::write(&root, &tampered).unwrap();
+    assert_eq!(damage(&recipe, &cache), "the checksum of `root.img` differs");
+    fs::write(&root, &whole[..4000]).unwrap();
+    assert_eq!(damage(&recipe, &cache), "`root.img` has 4000 bytes instead of 8000");
+    fs::remove_file(&root).unwrap();
+    assert!(damage(&recipe, &cache).starts_with("`root.img` cannot be read"));
+    fs::write(dir.join("manifest.json"), "{").unwrap();
+    assert!(damage(&recipe, &cache).contains("is no manifest"));
+}
+
+#[tokio::test]
+async fn prune_keeps_what_a_recipe_asks_for_and_what_is_being_built() {
+    let (folder, recipe) = (tempfile::tempdir().unwrap(), parse(GOOD).unwrap());
+    let cache = Cache::at(folder.path().into()).unwrap();
+    let kept = stored(&cache, &recipe);
+    let other = parse(&GOOD.replace("bookworm", "trixie")).unwrap();
+    let outdated = stored(&cache, &other);
+    let (dead, alive) = (cache.images().join(".building-dead"), cache.images().join(".building-alive"));
+    fs::create_dir_all(dead.join("work")).unwrap();
+    fs::create_dir(&alive).unwrap();
+    let lock = fs::File::create(cache.images().join(".alive.lock")).unwrap();
+    lock.lock().unwrap();
+
+    let mut gone = image::prune(&cache, &[recipe]).await.unwrap();
+    gone.sort();
+    let mut expected = [dead.clone(), outdated.clone()];
+    expected.sort();
+    assert_eq!(gone, expected);
+    assert!(kept.exists() && alive.exists() && !dead.exists() && !outdated.exists());
+}
+
+#[tokio::test]
+async fn a_second_builder_says_that_it_waits_and_takes_the_first_ones_image() {
+    let (folder, recipe) = (tempfile::tempdir().unwrap(), parse(GOOD).unwrap());
+    let cache = Cache::at(folder.path().into()).unwrap();
+    let lock = fs::File::create(cache.images().join(format!(".test-{}.lock", &recipe.key()[..12]))).unwrap();
+    lock.lock().unwrap();
+    let (teller, mut story) = Teller::new();
+    let waiting = tokio::spawn({
+        let (recipe, cache) = (recipe.clone(), cache.clone());
+        async move { image::ensure(&recipe, &cache, &teller).await }
+    });
+    let Some(Story::Notice(line)) = story.recv().await else { panic!("nothing was said") };
+    assert!(line.contains("being built by another tunelab"), "{line}");
+    stored(&cache, &recipe);
+    drop(lock);
+    assert_eq!(waiting.await.unwrap().unwrap().manifest.builder, "a test");
+}
+
+const FULL: &str = "TUNELAB_TEST_FULL_DISK";
+
+/// A disk of 64 MiB, in a mount namespace that any user may have.
+#[test]
+fn a_full_disk_is_told_and_nothing_is_left_on_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let mount = "mount -t tmpfs -o size=64m tunelab \"$0\" && exec \"$@\"";
+    let out = Command::new("unshare")
+        .args(["--user", "--map-root-user", "--mount", "sh", "-c", mount])
+        .arg(folder.path())
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", "image::on_the_full_disk", "--ignored", "--nocapture"])
+        .env(FULL, folder.path())
+        .output()
+        .unwrap();
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stdout));
+}
+
+#[tokio::test]
+#[ignore = "runs inside of `a_full_disk_is_told_and_nothing_is_left_on_it`"]
+async fn on_the_full_disk() {
+    let Some(disk) = std::env::var_os(FULL) else { return };
+    let cache = Cache::at(disk.into()).unwrap();
+    let error = image::ensure(&parse(GOOD).unwrap(), &cache, &Teller::silent()).await.unwrap_err();
+    assert_eq!(error.exit(), Exit::Host);
+    assert!(error.message().contains("MiB free"), "{error:?}");
+    assert!(error.hint_text().unwrap().contains("TUNELAB_CACHE"));
+    let left: Vec<_> = fs::read_dir(cache.images()).unwrap().flatten().filter(|e| e.path().is_dir()).collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+/// Processes whose environment names the folder, other than this one.
+fn working_in(folder: &Path) -> usize {
+    let name = folder.as_os_str().as_encoded_bytes();
+    let processes = fs::read_dir("/proc").unwrap().flatten().filter(|p| {
+        let environment = fs::read(p.path().join("environ")).unwrap_or_default();
+        environment.windows(name.len()).any(|w| w == name)
+    });
+    processes.count()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "builds an image twice: a minute and 100 MB of packages"]
+async fn debian_12_builds_survives_interruption_and_tampering_and_is_the_same_each_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = Cache::at(folder.path().into()).unwrap();
+    let recipe = Recipe::find(&images(), "debian-12").unwrap();
+
+    // Interrupted while packages are being unpacked: nothing goes on, nothing looks whole.
+    let silent = Teller::silent();
+    let interrupted = tokio::time::timeout(Duration::from_secs(8), image::ensure(&recipe, &cache, &silent)).await;
+    assert!(interrupted.is_err(), "a build takes longer than that");
+    let deadline = Instant::now() + Duration::from_secs(2);
+    while working_in(folder.path()) > 0 {
+        assert!(Instant::now() < deadline, "something of the build is still running");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(matches!(image::open(&recipe, &cache), Found::Absent));
+
+    let first = image::ensure(&recipe, &cache, &Teller::silent()).await.unwrap();
+    assert!(first.manifest.packages.iter().any(|p| p.name == "nginx-light"));
+    let start = Instant::now();
+    assert!(matches!(image::open(&recipe, &cache), Found::Whole(_)));
+    eprintln!("opened and checked in {:?}", start.elapsed());
+
+    // As root the mode of a file is no protection; as another user it has to be lifted first.
+    fs::set_permissions(&first.root, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
+    let disk = fs::File::options().write(true).open(&first.root).unwrap();
+    std::os::unix::fs::FileExt::write_all_at(&disk, b"!", 100 << 20).unwrap();
+    let (teller, mut story) = Teller::new();
+    let second = image::ensure(&recipe, &cache, &teller).await.unwrap();
+    let Some(Story::Notice(line)) = story.recv().await else { panic!("nothing was said") };
+    assert!(line.contains("the checksum of `root.img` differs") && line.contains("building it again"), "{line}");
+    assert_eq!(first.manifest.files, second.manifest.files);
+}

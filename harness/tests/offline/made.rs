@@ -1,0 +1,205 @@
+//! Made by hand: scenario folders and records, for tests of what reads them.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+use tempfile::TempDir;
+use tunelab::scenario::{self, Scenario};
+use tunelab_protocol::{Entries, Event, Stamped, Visits};
+
+pub const HOUR_US: u64 = 3_600_000_000;
+
+pub fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
+}
+
+/// A small scenario: two ways of leaving, three days, an hourly round.
+pub const SMALL: &str = r#"
+summary = "two ways of leaving"
+
+[server]
+sysctl-files = ["base.conf"]
+
+[clients.clean]
+subnet = "10.1.0.0/16"
+leave = "client-closes"
+
+[clients.gone]
+subnet = "10.2.0.0/16"
+leave = "vanish"
+
+[[phase]]
+name = "three days"
+rounds = 72
+every = "1 h"
+visitors = { clean = 4, gone = 4 }
+
+[probe]
+conntrack = "1 h"
+conntrack-entries = "followed"
+kernel-log = "followed"
+
+[variant.default]
+summary = "as it comes"
+
+[variant.tuned]
+sysctls = { "net.netfilter.nf_conntrack_tcp_timeout_established" = 600 }
+
+[claim.grows]
+says = "it grows and never drains"
+in = ["default"]
+control = ["tuned"]
+that = ["table.full_rounds > 0", "leaks contains 'gone'"]
+
+[claim.one-line]
+says = "one line, once"
+in = ["default"]
+that = ["log.lines == 1"]
+"#;
+
+/// A scenario in a folder of its own; gone with the guard.
+pub fn scenario(name: &str, text: &str, files: &[(&str, &str)]) -> (TempDir, PathBuf) {
+    let home = tempfile::tempdir().unwrap();
+    let folder = home.path().join("scenarios").join(name);
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join(scenario::FILE), text).unwrap();
+    for (file, text) in files {
+        std::fs::write(folder.join(file), text).unwrap();
+    }
+    (home, folder)
+}
+
+pub fn small() -> (TempDir, Scenario) {
+    let (home, folder) = scenario("small", SMALL, &[("base.conf", "net.netfilter.nf_conntrack_max = 100\n")]);
+    let scenario = scenario::load(&folder).unwrap_or_else(|e| panic!("{e:?}"));
+    (home, scenario)
+}
+
+/// A record in the agent's order: what was set, then by the hour a look at the table, drops if it is full, and visitors.
+pub struct Made {
+    pub variant: &'static str,
+    pub established_s: u64,
+    /// Entries that stay each hour; the table holds 100.
+    pub leak: u64,
+    /// Added to every count above the limit: what differs between two builds of a machine.
+    pub noise: u64,
+}
+
+impl Made {
+    pub fn default() -> Self {
+        Made { variant: "default", established_s: 432_000, leak: 4, noise: 0 }
+    }
+
+    pub fn tuned() -> Self {
+        Made { variant: "tuned", established_s: 600, leak: 0, noise: 0 }
+    }
+
+    pub fn bytes(&self) -> Vec<u8> {
+        let mut lines = Vec::new();
+        for event in self.events() {
+            lines.extend(serde_json::to_vec(&event).unwrap());
+            lines.push(b'\n');
+        }
+        lines
+    }
+
+    pub fn events(&self) -> Vec<Stamped> {
+        let mut events = vec![Stamped {
+            at_us: 0,
+            event: Event::Started { scenario: "small".into(), variant: self.variant.into() },
+        }];
+        events.extend(self.sysctls());
+        events.push(Stamped { at_us: 2_000, event: Event::Ready });
+        for hour in 0..=72 {
+            events.extend(self.look(hour));
+            if hour < 72 {
+                events.extend(self.round(hour));
+            }
+        }
+        events.extend(self.entries());
+        events.push(Stamped { at_us: 72 * HOUR_US + 30_000, event: Event::Done });
+        events
+    }
+
+    fn sysctls(&self) -> Vec<Stamped> {
+        let timers = [
+            ("established", self.established_s),
+            ("time_wait", 120),
+            ("max_retrans", 300),
+            ("unacknowledged", 300),
+            ("fin_wait", 120),
+        ];
+        let sysctl = |(name, value): (&str, u64)| Stamped {
+            at_us: 1_000,
+            event: Event::Sysctl {
+                name: format!("net.netfilter.nf_conntrack_tcp_timeout_{name}"),
+                value: Some(value.to_string()),
+            },
+        };
+        timers.into_iter().map(sysctl).collect()
+    }
+
+    fn full(&self, hour: u64) -> bool {
+        self.leak * hour >= 100
+    }
+
+    /// The agent looks first one interval after the start, and once more at the end.
+    fn look(&self, hour: u64) -> Vec<Stamped> {
+        let at_us = hour * HOUR_US + 2_000;
+        if hour == 0 {
+            return Vec::new();
+        }
+        let values: BTreeMap<String, u64> =
+            [("count", (self.leak * hour).min(100)), ("max", 100), ("early_drop", 0), ("drop", 0)]
+                .map(|(name, value)| (format!("conntrack.{name}"), value))
+                .into();
+        let mut events = vec![Stamped { at_us, event: Event::Sample { values } }];
+        if self.full(hour - 1) {
+            events.push(Stamped { at_us, event: Event::TableFull { drops: 20 + self.noise } });
+        }
+        events
+    }
+
+    fn round(&self, hour: u64) -> Vec<Stamped> {
+        let at_us = hour * HOUR_US + 500_000;
+        let (full, mut events) = (self.full(hour), Vec::new());
+        if full {
+            let text = "nf_conntrack: nf_conntrack: table full, dropping packet".to_owned();
+            events.extend((0..2).map(|_| Stamped { at_us, event: Event::Log { level: 4, text: text.clone() } }));
+            let text = format!("net_ratelimit: {} callbacks suppressed", 18 + self.noise);
+            events.push(Stamped { at_us, event: Event::Log { level: 4, text } });
+        }
+        for population in ["clean", "gone"] {
+            let visits = if full {
+                Visits { connect_timeout: 4, ..Visits::default() }
+            } else {
+                Visits { served: 4, ..Visits::default() }
+            };
+            let event =
+                Event::Round { phase: "three days".into(), round: hour as u32, population: population.into(), visits };
+            events.push(Stamped { at_us: at_us + 1, event });
+        }
+        events
+    }
+
+    fn entries(&self) -> Vec<Stamped> {
+        let entry = |population: &str, longest_life_ms, longest_state: &str, alive_at_end| Stamped {
+            at_us: 72 * HOUR_US + 20_000,
+            event: Event::Entries(Entries {
+                population: population.into(),
+                created: 288,
+                picked_up: 0,
+                alive_at_end,
+                longest_life_ms,
+                longest_state: longest_state.into(),
+                lives_by_state: BTreeMap::new(),
+            }),
+        };
+        let gone = self.established_s * 1000 + 300;
+        vec![
+            entry("clean", 120_004, "TIME_WAIT", 0),
+            entry("gone", gone, "ESTABLISHED", if self.leak > 0 { 100 } else { 0 }),
+        ]
+    }
+}

@@ -1,0 +1,133 @@
+//! Outcomes: what is made of a record, what claims find in it, and when it still is its snapshot.
+
+use crate::made::{self, Made};
+use tunelab::{
+    outcome::{
+        Outcome, Record, claims,
+        snapshot::{self, Comparison, Document, Mode},
+    },
+    plan,
+    scenario::Scenario,
+};
+use tunelab_protocol::{Event, Stamped};
+
+fn outcome(scenario: &Scenario, made: &Made) -> toml::Table {
+    let plan = plan::plan(scenario, scenario.variant(made.variant).unwrap(), 1);
+    Outcome::of(&Record::parse(&made.bytes()).unwrap(), &plan).document()
+}
+
+fn document(scenario: &Scenario, all: &[Made]) -> Document {
+    let variants: Vec<_> = all.iter().map(|made| (made.variant.to_owned(), outcome(scenario, made))).collect();
+    Document {
+        scenario: scenario.name.clone(),
+        image: "debian-12".into(),
+        claims: claims::judge(scenario, &variants.iter().cloned().collect()),
+        whole: variants.len() == scenario.variants.len(),
+        variants,
+    }
+}
+
+#[test]
+fn of_a_leak() {
+    let (_home, scenario) = made::small();
+    insta::assert_snapshot!(toml::to_string_pretty(&outcome(&scenario, &Made::default())).unwrap());
+}
+
+#[test]
+fn of_a_tuned_machine_is_exact() {
+    let (_home, scenario) = made::small();
+    insta::assert_snapshot!(toml::to_string_pretty(&outcome(&scenario, &Made::tuned())).unwrap());
+}
+
+#[test]
+fn claims_are_judged_with_their_control() {
+    let (_home, scenario) = made::small();
+    let judge = |all: &[Made]| {
+        let claims = document(&scenario, all).claims;
+        claims.iter().map(|c| format!("{} {}: {}\n", c.id, c.verdict.word(), c.evidence.join("; "))).collect::<String>()
+    };
+    insta::assert_snapshot!(judge(&[Made::default(), Made::tuned()]), @r"
+    grows holds: default: table.full_rounds = 47; default: leaks = `gone`; tuned: table.full_rounds = 0; tuned: leaks = nothing
+    one-line does not hold: default: log.lines = 94
+    ");
+    let unhelpful = Made { variant: "tuned", ..Made::default() };
+    assert!(judge(&[Made::default(), unhelpful]).starts_with("grows unsettled"), "the control did not turn");
+    assert!(!judge(&[Made::default()]).contains("grows"), "without its control it is not judged");
+}
+
+#[test]
+fn a_snapshot_is_new_then_accepted_then_matches() {
+    let (home, scenario) = made::small();
+    let compare = |all: &[Made], mode| snapshot::compare(home.path(), &document(&scenario, all), mode).unwrap();
+    let all = [Made::default(), Made::tuned()];
+    assert_eq!(compare(&all, Mode::Check), Comparison::New { pending: None });
+    let pending = snapshot::path(home.path(), "small", "debian-12").with_extension("snap.new");
+    assert!(!pending.exists(), "in CI nothing is written");
+    assert_eq!(compare(&all, Mode::Review), Comparison::New { pending: Some(pending.clone()) });
+    assert_eq!(compare(&all, Mode::Accept), Comparison::Accepted);
+    assert!(!pending.exists(), "what was accepted waits no more");
+    assert_eq!(compare(&all, Mode::Check), Comparison::Matches);
+    let noise = Made { noise: 1, ..Made::default() };
+    assert_eq!(compare(&[noise, Made::tuned()], Mode::Check), Comparison::Matches, "near numbers may be near");
+    assert_eq!(compare(&[Made::tuned()], Mode::Check), Comparison::Matches, "one variant compares its own part");
+    insta::assert_snapshot!(std::fs::read_to_string(snapshot::path(home.path(), "small", "debian-12")).unwrap());
+}
+
+#[test]
+fn a_difference_shows_itself_alone() {
+    let (home, scenario) = made::small();
+    let compare = |all: &[Made], mode| snapshot::compare(home.path(), &document(&scenario, all), mode).unwrap();
+    compare(&[Made::default(), Made::tuned()], Mode::Accept);
+    let slower = Made { noise: 1, leak: 3, ..Made::default() };
+    let Comparison::Differs { diff, pending } = compare(&[slower], Mode::Review) else { panic!("must differ") };
+    assert!(pending.unwrap().exists());
+    let changed = diff.lines().filter(|l| l.starts_with(['+', '-'])).skip(2).collect::<Vec<_>>().join("\n");
+    insta::assert_snapshot!(changed);
+    assert_eq!(compare(&[Made::default()], Mode::Review), Comparison::Matches);
+    assert!(!snapshot::path(home.path(), "small", "debian-12").with_extension("snap.new").exists());
+}
+
+#[test]
+fn a_broken_snapshot_is_an_error_not_a_panic() {
+    let (home, scenario) = made::small();
+    let path = snapshot::path(home.path(), "small", "debian-12");
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    for broken in ["---\nsource: x\n---\nno toml", "---\n{[: \n---\n"] {
+        std::fs::write(&path, broken).unwrap();
+        let error = snapshot::compare(home.path(), &document(&scenario, &[Made::tuned()]), Mode::Check).unwrap_err();
+        assert!(error.message().starts_with("failed to use the snapshot"), "{error:?}");
+    }
+}
+
+/// Each way a record can be broken, and what is said of it.
+#[test]
+fn broken_records() {
+    let whole = Made::tuned().bytes();
+    let text = String::from_utf8(whole.clone()).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    let line = |event| serde_json::to_string(&Stamped { at_us: 90_000_000, event }).unwrap();
+    let with = |last: &[&str]| [&lines[..3], last].concat().join("\n") + "\n";
+    let done = line(Event::Done);
+    let failed = line(Event::Failed { what: "nginx ended".into(), hint: Some("see its log".into()) });
+    let phase = line(Event::Phase { name: "x".into() });
+    let cases = [
+        ("silence", String::new()),
+        ("no done", with(&[&phase])),
+        ("done twice", with(&[&done, &done])),
+        ("more after done", with(&[&done, &phase])),
+        ("failed", with(&[&failed])),
+        ("unknown word", with(&[r#"{"at_us":1,"event":"tea-time"}"#])),
+        ("cut", with(&[&phase]) + r#"{"at_us":12,"ev"#),
+        ("nonsense", with(&["BUG: soft lockup"]) + &done),
+    ];
+    let said: Vec<String> = cases
+        .iter()
+        .map(|(case, bytes)| {
+            let error = Record::parse(bytes.as_bytes()).expect_err(case);
+            assert_eq!(error.exit() as u8, 4, "{case}");
+            format!("{case}: {error:?}")
+        })
+        .collect();
+    insta::assert_snapshot!(said.join("\n"));
+    assert!(Record::parse(&whole).is_ok());
+}

@@ -1,0 +1,48 @@
+//! Plans: pure, whole, and the same for the same input.
+
+use crate::made;
+use tunelab::{plan, scenario::Catalogue, story::RunName};
+
+#[test]
+fn a_plan_in_json() {
+    let (_home, scenario) = made::small();
+    let plan = plan::plan(&scenario, scenario.variant("tuned").unwrap(), 7);
+    insta::assert_snapshot!(serde_json::to_string_pretty(&plan).unwrap());
+}
+
+#[test]
+fn every_shipped_variant_makes_a_plan_that_survives_json() {
+    let catalogue = Catalogue::of(&made::repository()).unwrap();
+    for name in catalogue.names() {
+        let scenario = catalogue.load(name).unwrap();
+        for variant in &scenario.variants {
+            let plan = plan::plan(&scenario, variant, 1);
+            let line = serde_json::to_string(&plan).unwrap();
+            assert!(!line.contains('\n'), "a plan is one line");
+            assert_eq!(serde_json::from_str::<tunelab_protocol::Plan>(&line).unwrap(), plan);
+        }
+    }
+}
+
+#[test]
+fn variants_share_what_is_deployed() {
+    let catalogue = Catalogue::of(&made::repository()).unwrap();
+    let scenario = catalogue.load("conntrack-leak").unwrap();
+    let specs: Vec<_> = scenario
+        .variants
+        .iter()
+        .map(|v| {
+            let run = RunName {
+                scenario: scenario.name.clone(),
+                image: "debian-12".into(),
+                variant: v.name.clone(),
+                seed: 1,
+                repeat: 1,
+            };
+            plan::RunSpec::new(&scenario, v, run)
+        })
+        .collect();
+    assert!(specs.iter().all(|s| s.files == specs[0].files && s.machine == specs[0].machine));
+    assert!(specs[0].files.iter().all(|f| f.is_file()));
+    assert_eq!(specs[0].virtual_time().as_secs(), 6 * 86_400);
+}

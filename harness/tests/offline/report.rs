@@ -1,0 +1,116 @@
+//! What is shown: lines, summaries, JSON, JUnit.
+
+use crate::made::{self, Made};
+use std::{sync::Arc, time::Duration};
+use tunelab::{
+    cli,
+    error::{Error, Result},
+    lab::{Clock, RunResult},
+    outcome::{Record, snapshot::Mode},
+    plan::RunSpec,
+    report::{self, Lines, Style, Verdict},
+    scenario::Scenario,
+    story::{RunName, Story, Teller},
+};
+
+fn name(variant: &str) -> RunName {
+    RunName { scenario: "small".into(), image: "debian-12".into(), variant: variant.into(), seed: 1, repeat: 1 }
+}
+
+fn run(scenario: &Scenario, variant: &str, made: Option<Made>) -> (RunSpec, Result<RunResult>) {
+    let spec = RunSpec::new(scenario, scenario.variant(variant).unwrap(), name(variant));
+    let result = made.map(|made| RunResult {
+        run: spec.run.clone(),
+        kernel: "6.1.0-30-cloud-amd64".into(),
+        clock: Clock::Virtual,
+        virtual_seconds: 259_200.03,
+        wall_seconds: 6.25,
+        path: format!("runs/{variant}/events.jsonl").into(),
+        record: Record::parse(&made.bytes()).unwrap(),
+    });
+    let lost = || Error::guest("the guest panicked: `sysrq triggered crash`").hint("console log at runs/1/console.log");
+    (spec, result.ok_or_else(lost))
+}
+
+/// Both variants ran; then one of them is lost.
+fn verdicts(mode: Mode, lost: bool) -> Vec<Verdict> {
+    let (home, scenario) = made::small();
+    let runs = |lost: bool| {
+        vec![run(&scenario, "default", Some(Made::default())), run(&scenario, "tuned", (!lost).then(Made::tuned))]
+    };
+    cli::judge(home.path(), std::slice::from_ref(&scenario), runs(false), Mode::Accept).unwrap();
+    cli::judge(home.path(), std::slice::from_ref(&scenario), runs(lost), mode).unwrap()
+}
+
+/// An image is built, and a run goes through its three days.
+fn story() -> Vec<Story> {
+    let run = Arc::new(name("default"));
+    let mut story = vec![
+        Story::Notice("KVM cannot run a guest here; using TCG".into()),
+        Story::Step { what: "building image debian-12".into() },
+    ];
+    story.extend((0..=20).map(|n| Story::StepProgress {
+        what: "building image debian-12".into(),
+        fraction: Some(f64::from(n) / 20.0),
+        detail: format!("package {n} of 20"),
+    }));
+    story.push(Story::StepDone { what: "building image debian-12".into(), took: Duration::from_millis(41_250) });
+    story.push(Story::RunStarted { run: run.clone(), total_virtual: Duration::from_secs(259_200) });
+    story.extend(Made::default().events().into_iter().map(|event| Story::RunEvent { run: run.clone(), event }));
+    story.push(Story::RunEnded { run, wall: Duration::from_millis(6_250), error: None });
+    story
+}
+
+/// The templates of the bars are only looked at when a bar is made.
+#[tokio::test]
+async fn bars_can_be_drawn() {
+    let (teller, listener) = Teller::new();
+    story().into_iter().for_each(|piece| teller.tell(piece));
+    drop(teller);
+    report::follow(listener, Style::Bars).await;
+}
+
+#[test]
+fn plain_lines_once_a_day() {
+    let story = story();
+    let mut lines = Lines::default();
+    let said: Vec<String> = story.iter().flat_map(|piece| lines.hear(piece)).collect();
+    insta::assert_snapshot!(said.join("\n"));
+}
+
+#[test]
+fn summary_of_what_matches() {
+    insta::assert_snapshot!(report::summary::render(&verdicts(Mode::Check, false)[0], false));
+}
+
+#[test]
+fn summary_of_a_lost_machine() {
+    insta::assert_snapshot!(report::summary::render(&verdicts(Mode::Check, true)[0], false));
+}
+
+#[test]
+fn json_has_a_document_per_run() {
+    let text = report::json::render(&verdicts(Mode::Check, true));
+    let documents: Vec<serde_json::Value> = text.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    assert_eq!(documents.len(), 2);
+    insta::assert_snapshot!(serde_json::to_string_pretty(&documents).unwrap());
+}
+
+#[test]
+fn junit() {
+    insta::assert_snapshot!(report::junit::render(&verdicts(Mode::Check, true)).unwrap());
+}
+
+#[test]
+fn repeats_must_be_the_same_to_the_byte() {
+    let (home, scenario) = made::small();
+    let mut second = run(&scenario, "default", Some(Made { noise: 1, ..Made::default() }));
+    let again = RunName { repeat: 2, ..name("default") };
+    second.0.run = Arc::new(again.clone());
+    second.1.as_mut().unwrap().run = Arc::new(again);
+    let runs = vec![run(&scenario, "default", Some(Made::default())), second];
+    let verdicts = cli::judge(home.path(), std::slice::from_ref(&scenario), runs, Mode::Check).unwrap();
+    assert_eq!(verdicts.len(), 2, "each repeat is compared by itself");
+    let text = report::summary::render_sameness(&report::sameness(&verdicts));
+    assert_eq!(text, "\nfingerprints\n  small/default on debian-12: 2 different ones in 2 runs\n");
+}

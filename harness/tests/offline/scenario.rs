@@ -1,0 +1,148 @@
+//! Scenario files: the shipped ones are right, and wrong ones are refused once, completely.
+
+use crate::made::{self, SMALL};
+use tunelab::{
+    outcome::claims,
+    report::diagnostic,
+    scenario::{Catalogue, load},
+};
+
+#[test]
+fn every_shipped_scenario_is_right() {
+    let catalogue = Catalogue::of(&made::repository()).unwrap();
+    assert!(catalogue.names().contains(&"conntrack-leak".to_owned()));
+    for name in catalogue.names() {
+        let scenario = catalogue.load(name).unwrap_or_else(|e| panic!("{e:?}"));
+        claims::check(&scenario).unwrap_or_else(|e| panic!("{e:?}"));
+    }
+}
+
+/// The rendered refusal, without the temporary folder's name.
+fn refused(text: &str, files: &[(&str, &str)]) -> String {
+    let (home, folder) = made::scenario("wrong", text, files);
+    let error = load(&folder).and_then(|s| claims::check(&s)).expect_err("must be refused");
+    diagnostic::render(&error, false).replace(&format!("{}/", home.path().display()), "")
+}
+
+#[test]
+fn all_problems_at_once() {
+    let text = r#"
+sumary = "a typo"
+
+[machine]
+memory = "1 GB RAM"
+cpus = "one"
+
+[server]
+nginx = "ngnix.conf"
+rules = "rules.v4"
+sysctl-files = ["base.conf"]
+limits = "limits.conf"
+sysctls = { tcp_tw_reuse = 1 }
+
+[backend.app]
+lisen = "unix:/run/app.sock"
+
+[clients.a]
+subnt = "10.1.0.0/16"
+leave = "clientcloses"
+
+[clients.b]
+subnet = "10.2.0.1/16"
+leave.late-duplicate = { of = "akc", after = "30 sec" }
+
+[clients.c]
+subnet = "10.3.0.0/16"
+upstream = "nobody"
+leave = "server-closes"
+
+[clients.d]
+subnet = "10.3.4.0/24"
+leave = "stay"
+
+[upstream.inside]
+address = "10.9.0.7"
+
+[clients.e]
+subnet = "10.9.0.0/16"
+upstream = "inside"
+leave = "vanish"
+
+[[phase]]
+name = "burst"
+every = "1 s"
+rounds = 0
+visitors = { cc = 4, d = { count = 200, spaced = "1 ms" } }
+
+[probe]
+conntrak = "1 h"
+kernel-log = "1 s"
+
+[variant.Default]
+sysctl-files = ["gone.conf"]
+
+[claim.x]
+says = "x"
+in = ["defualt"]
+that = ["table.full_rounds", "leaks contain 'x'"]
+"#;
+    let files = [
+        ("nginx.conf", "http {\n  server { # }\n}\n"),
+        ("rules.v4", ":INPUT DROP\n*filter\n-A INPUT -j ACCEPT\nCOMIT\n"),
+        ("base.conf", "# fine\nnet.ipv4.tcp_tw_reuse 1\nnet.core.somaxconn =\n"),
+        ("limits.conf", "* soft nofile many\n* sotf nofile 1\n"),
+    ];
+    insta::assert_snapshot!(refused(text, &files));
+}
+
+#[test]
+fn nginx_braces() {
+    let text = SMALL.replace("[server]", "[server]\nnginx = \"nginx.conf\"");
+    let files = [("base.conf", ""), ("nginx.conf", "events {}\nhttp {\n  # not this one: {\n  log '}';\n")];
+    insta::assert_snapshot!(refused(&text, &files));
+}
+
+#[test]
+fn no_toml_at_all() {
+    insta::assert_snapshot!(refused("summary = \"x\n[server\n", &[]));
+}
+
+#[test]
+fn claims_about_what_is_not_measured() {
+    let text = SMALL.replace("log.lines", "log.lins").replace("table.full_rounds", "ways.gone.logest_life_s");
+    insta::assert_snapshot!(refused(&text, &[("base.conf", "")]));
+}
+
+#[test]
+fn variants_add_to_what_is_common() {
+    let text = SMALL.replace(
+        "[variant.tuned]",
+        "[backend.app]\nlisten = \"unix:/run/app.sock\"\n[variant.tuned]\nsysctl-files = [\"more.conf\"]\nmachine.memory = \"2 GiB\"\nbackend.app.listen = \"127.0.0.1:3000\"",
+    );
+    let (_home, folder) = made::scenario("small", &text, &[("base.conf", ""), ("more.conf", "net.core.somaxconn=1\n")]);
+    let scenario = load(&folder).unwrap_or_else(|e| panic!("{e:?}"));
+    let (default, tuned) = (&scenario.variants[0], &scenario.variants[1]);
+    assert_eq!((default.name.as_str(), tuned.name.as_str()), ("default", "tuned"), "in the file's order");
+    assert_eq!(default.server.sysctl_files, ["base.conf"]);
+    assert_eq!(tuned.server.sysctl_files, ["base.conf", "more.conf"]);
+    assert_eq!((default.machine.memory_bytes, tuned.machine.memory_bytes), (1 << 30, 2 << 30));
+    assert_ne!(default.server.backends[0].listen, tuned.server.backends[0].listen);
+    assert!(scenario.reported_sysctls.contains("net.core.somaxconn"), "what one variant sets, all report");
+}
+
+/// The example of `scenarios/README.md` says all there is, and is right.
+#[test]
+fn the_documented_example_is_right() {
+    let readme = std::fs::read_to_string(made::repository().join("scenarios/README.md")).unwrap();
+    let example = readme.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+    let files = [
+        ("nginx.conf", "events {}\n"),
+        ("rules.v4", "*filter\nCOMMIT\n"),
+        ("limits.conf", "* soft nofile 1024\n"),
+        ("base.conf", ""),
+        ("tuned.conf", ""),
+    ];
+    let (_home, folder) = made::scenario("example", example, &files);
+    let scenario = load(&folder).unwrap_or_else(|e| panic!("{e:?}"));
+    claims::check(&scenario).unwrap_or_else(|e| panic!("{e:?}"));
+}
