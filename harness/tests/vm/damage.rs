@@ -1,6 +1,10 @@
 //! Files in the cache that are not what was written: found, told, made again.
 
-use crate::bench::{Bench, Use, with};
+use crate::{
+    bench::{SHORT, Use, with},
+    command::Tunelab,
+    interrupted::killed,
+};
 use std::{
     fs::{self, OpenOptions, Permissions},
     os::unix::fs::{FileExt, PermissionsExt},
@@ -17,26 +21,37 @@ fn a_truncated_state() {
         let state = bench.state().join("state.bin");
         let size = state.metadata().unwrap().len();
         OpenOptions::new().write(true).open(&state).unwrap().set_len(size / 2).unwrap();
-        made_again(bench, &format!("is damaged: {} bytes instead of {size}", size / 2)).await;
+        let (result, notices) = bench.short().await;
+        result.unwrap_or_else(|e| panic!("{e:?}"));
+        let why = format!("is damaged: {} bytes instead of {size}: making it again", size / 2);
+        assert!(notices.iter().any(|n| n.contains(&why)), "{notices:#?}");
+        let (result, notices) = bench.short().await;
+        result.unwrap_or_else(|e| panic!("{e:?}"));
+        assert!(notices.is_empty(), "{notices:#?}");
     });
 }
 
+/// Found by one that is killed while it makes it again, then by two at once, of whom one makes it and both use it.
 #[test]
-fn a_tampered_state() {
+fn a_tampered_state_and_a_killed_remedy_and_two_more() {
+    const TOLD: &str = "is damaged: its checksum is another: making it again";
     with(Use::Shared, Use::Copy, async |bench| {
         flip_a_bit(&bench.state().join("state.bin"));
-        made_again(bench, "is damaged: its checksum is another").await;
+        let mut first = Tunelab::scenario(bench, SHORT);
+        first.wait_for(TOLD);
+        first.wait_for("booting");
+        killed(bench, first);
+        let both = [Tunelab::scenario(bench, SHORT), Tunelab::scenario(bench, SHORT)].map(Tunelab::end);
+        for ended in &both {
+            assert_eq!(ended.code, Some(0), "{}", ended.told);
+        }
+        for what in [TOLD, "booting `debian-12` ..."] {
+            let told = both.iter().filter(|ended| ended.told.contains(what)).count();
+            assert_eq!(told, 1, "`{what}`: {both:#?}");
+        }
+        let swept = "swept 2 folders that killed runs left";
+        assert!(both.iter().any(|ended| ended.told.contains(swept)), "{both:#?}");
     });
-}
-
-async fn made_again(bench: &Bench, why: &str) {
-    let (result, notices) = bench.short().await;
-    result.unwrap_or_else(|e| panic!("{e:?}"));
-    let told = notices.iter().any(|n| n.contains(why) && n.ends_with(": making it again"));
-    assert!(told, "{notices:#?}");
-    let (result, notices) = bench.short().await;
-    result.unwrap_or_else(|e| panic!("{e:?}"));
-    assert!(notices.is_empty(), "{notices:#?}");
 }
 
 #[test]
@@ -47,7 +62,7 @@ fn a_tampered_root_disk() {
         flip_a_bit(&bench.cache.images().join(bench.shared.image.dir.file_name().unwrap()).join("root.img"));
         let (teller, mut story) = Teller::new();
         let image = image::ensure(&recipe, &bench.cache, &teller).await.unwrap_or_else(|e| panic!("{e:?}"));
-        let why = "image `debian-12` in the cache is damaged (`root.img`";
+        let why = "image `debian-12` in the cache is damaged (the checksum of `root.img` differs)";
         let told = std::iter::from_fn(|| story.try_recv().ok())
             .any(|piece| matches!(piece, Story::Notice(line) if line.starts_with(why)));
         assert!(told, "not told that {why}");
