@@ -59,9 +59,18 @@ pub struct Args {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum ClockName {
+pub enum ClockName {
     Virtual,
     Wall,
+}
+
+impl From<ClockName> for Clock {
+    fn from(name: ClockName) -> Self {
+        match name {
+            ClockName::Virtual => Clock::Virtual,
+            ClockName::Wall => Clock::Wall,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -167,10 +176,7 @@ fn request(
 ) -> Request {
     Request {
         runs,
-        clock: match args.clock {
-            ClockName::Virtual => Clock::Virtual,
-            ClockName::Wall => Clock::Wall,
-        },
+        clock: args.clock.into(),
         jobs: args.jobs.into(),
         keep: args.keep,
         install: policy,

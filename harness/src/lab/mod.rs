@@ -1,6 +1,7 @@
 //! One run end to end: image, warm machine, restore, record. Teardown order lives here.
 
 mod one;
+mod open;
 mod room;
 mod warm;
 
@@ -14,9 +15,10 @@ use crate::{
     story::{RunName, Teller},
     vm::Accel,
 };
+pub use open::{OpenMachine, open};
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 use tokio::sync::{Mutex, Semaphore, watch};
-pub use warm::{Warm, boot_and_deploy};
+pub use warm::{Recipe as WarmRecipe, Stack, Warm, boot_and_deploy};
 
 /// Nanoseconds of virtual time per instruction, as a power of two. At 0 or 1 the guest is a believable machine.
 const SHIFT: u8 = 1;
