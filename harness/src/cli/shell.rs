@@ -3,7 +3,7 @@
 use super::{Outcome, interrupt::Interrupt, known, repo, scenario::ClockName, showing};
 use crate::{
     cache::Cache,
-    error::{Error, Result},
+    error::{Error, Exit, Result},
     guest::{Terminal, command_line},
     host::InstallPolicy,
     image, lab,
@@ -68,7 +68,7 @@ pub async fn run(args: Args, policy: InstallPolicy) -> Result<Outcome> {
         ended = open.machine.while_alive(terminal.join(&open.ssh)) => ended,
         () = interrupt.asked_once() => Err(Error::interrupted()),
     };
-    open.close().await?;
+    open.close(ended.as_ref().is_err_and(|e| e.exit() == Exit::Guest)).await?;
     ended.map(Outcome::Code)
 }
 

@@ -30,11 +30,13 @@ pub struct OpenMachine {
 }
 
 impl OpenMachine {
-    /// Proves the machine dead, then removes its folder: nobody asked for a record.
-    pub async fn close(self) -> Result<()> {
-        self.machine.shutdown().await?;
-        drop(self.room);
-        Ok(())
+    /// Proves the machine dead, then removes its folder; one that broke leaves its console.
+    pub async fn close(self, broke: bool) -> Result<()> {
+        let gone = self.machine.shutdown().await;
+        if broke {
+            self.room.close(false);
+        }
+        gone
     }
 }
 
