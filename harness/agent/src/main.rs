@@ -1,6 +1,6 @@
 //! The agent's one binary: PID 1 of our initrd, and by its first argument everything else.
 
-use tunelab_agent::{init, parked, serve, spin};
+use tunelab_agent::{init, parked, run, serve, spin};
 
 fn main() {
     if std::process::id() == 1 {
@@ -10,8 +10,11 @@ fn main() {
     let outcome = match (args.next().as_deref(), args.next()) {
         (Some("park"), None) => parked::main(),
         (Some("spin"), None) => spin::main(),
+        (Some("run"), Some(plan)) => run::main(&plan),
         (Some("backend"), Some(config)) => serve::backend::main(&config),
-        _ => Err(anyhow::anyhow!("usage: tunelab-agent park | spin | backend JSON; or as PID 1 of tunelab's initrd")),
+        _ => Err(anyhow::anyhow!(
+            "usage: tunelab-agent park | spin | run PLAN | backend JSON; or as PID 1 of tunelab's initrd"
+        )),
     };
     if let Err(e) = outcome {
         eprintln!("tunelab-agent: {e:#}");

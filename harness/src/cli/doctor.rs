@@ -15,11 +15,14 @@ pub enum Format {
     Json,
 }
 
+/// What this host has and lacks to run tunelab, each proven by running it
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Exits with 3 if something needed is missing.")]
 pub struct Args {
-    /// Install what is missing: as root at once, else after asking.
+    /// Install what is missing: as root at once, else after asking
     #[arg(long)]
     fix: bool,
+    /// `json` is one object, for scripts
     #[arg(long, value_enum, default_value = "human")]
     format: Format,
 }

@@ -12,7 +12,18 @@ use comfy_table::{Table, presets};
 use serde_json::json;
 use std::path::Path;
 
+const AFTER: &str = "\
+Examples:
+  tunelab image list              what there is, and what is built
+  tunelab image build debian-12   now, rather than when a scenario first needs it
+  tunelab image verify            read every byte of what is built
+  tunelab image prune             remove what no recipe asks for any more
+
+An image is built from `images/NAME.toml` by mmdebstrap, as an ordinary user where the host allows it.";
+
+/// Images: kernels and root disks, built from recipes and kept in the cache
 #[derive(Debug, clap::Args)]
+#[command(after_help = AFTER)]
 pub struct Args {
     #[command(subcommand)]
     command: Command,
@@ -20,18 +31,27 @@ pub struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// All images: what each is, whether it is built, its kernel and size.
+    /// All images: what each is, whether it is built, its kernel and size
     List {
+        /// `json` is an array of images
         #[arg(long, value_enum, default_value = "human")]
         format: Format,
     },
-    /// Build images that are not built yet; all if none is named.
-    Build { names: Vec<String> },
-    /// Check every byte of what is built.
-    Verify { names: Vec<String> },
-    /// Remove what no recipe asks for any more, and what interrupted builds left.
+    /// Build images that are not built yet
+    Build {
+        /// All if none is named
+        #[arg(value_name = "IMAGE")]
+        names: Vec<String>,
+    },
+    /// Check every byte of what is built
+    Verify {
+        /// All if none is named
+        #[arg(value_name = "IMAGE")]
+        names: Vec<String>,
+    },
+    /// Remove what no recipe asks for any more, and what interrupted builds left
     Prune {
-        /// Remove everything.
+        /// Remove everything
         #[arg(long)]
         all: bool,
     },

@@ -4,7 +4,7 @@ use super::{Outcome, repo};
 use crate::{error::Result, scenario::Catalogue};
 use serde_json::{Value, json};
 
-/// The CI matrix: each scenario on each of its images
+/// The CI matrix: each scenario on each of its images, as JSON
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// `github` is a line for $GITHUB_OUTPUT: `matrix={"include":[...]}`

@@ -80,6 +80,8 @@ pub enum Outcome {
     AsExpected,
     /// What is to be said was said; the exit code says it again.
     Ended(Exit),
+    /// What ran in a guest ended so; its exit code is ours.
+    Code(u8),
 }
 
 async fn run(cli: Cli) -> Result<Outcome> {
@@ -115,6 +117,7 @@ pub fn main() -> ExitCode {
     match ended {
         Ok(Outcome::AsExpected) => ExitCode::SUCCESS,
         Ok(Outcome::Ended(exit)) => ExitCode::from(exit as u8),
+        Ok(Outcome::Code(code)) => ExitCode::from(code),
         Err(error) => fail(&error),
     }
 }

@@ -17,8 +17,19 @@ use std::{
     path::{Path, PathBuf},
 };
 
+const AFTER: &str = "\
+Examples:
+  tunelab scenario conntrack-leak                                 all variants
+  tunelab scenario conntrack-leak --variant default,article       two of them
+  tunelab scenario conntrack-leak --accept                        take the outcome as the snapshot
+  tunelab scenario conntrack-leak --repeat 5                      are the runs the same to the byte?
+  tunelab scenario conntrack-leak --format json --out records/    for scripts, with the records
+
+Exit codes: 0 as expected, 1 something differs, 2 wrong input, 3 the host cannot, 4 the guest broke.";
+
 /// Run scenarios: every variant, on a real kernel, compared with the stored snapshot
 #[derive(Debug, clap::Args)]
+#[command(after_help = AFTER)]
 pub struct Args {
     /// Names, see `tunelab list`
     #[arg(required = true, value_name = "NAME")]
@@ -44,13 +55,13 @@ pub struct Args {
     /// Take the outcome as the snapshot
     #[arg(long)]
     accept: bool,
-    /// What is printed on standard output; progress goes to standard error
+    /// On standard output; `json` is a document per run, a line each; progress goes to standard error
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
     /// Copy the records to this folder
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Keep the runs' folders (console, overlay)
+    /// Keep all of each run's folder, the plan and QEMU's own log too
     #[arg(long)]
     keep: bool,
     /// No progress
@@ -59,15 +70,23 @@ pub struct Args {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum ClockName {
+pub enum ClockName {
     Virtual,
     Wall,
+}
+
+impl From<ClockName> for Clock {
+    fn from(name: ClockName) -> Self {
+        match name {
+            ClockName::Virtual => Clock::Virtual,
+            ClockName::Wall => Clock::Wall,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Format {
     Human,
-    /// One document per run, a line each
     Json,
     Junit,
 }
@@ -167,10 +186,7 @@ fn request(
 ) -> Request {
     Request {
         runs,
-        clock: match args.clock {
-            ClockName::Virtual => Clock::Virtual,
-            ClockName::Wall => Clock::Wall,
-        },
+        clock: args.clock.into(),
         jobs: args.jobs.into(),
         keep: args.keep,
         install: policy,

@@ -1,13 +1,103 @@
-//! `tunelab shell`: to come.
+//! `tunelab shell`: a way into a machine, for looking around by hand.
 
-use super::Outcome;
-use crate::{error::Result, host::InstallPolicy};
+use super::{Outcome, interrupt::Interrupt, known, repo, scenario::ClockName, showing};
+use crate::{
+    cache::Cache,
+    error::{Error, Exit, Result},
+    guest::{Terminal, command_line},
+    host::InstallPolicy,
+    image, lab,
+    plan::RunSpec,
+    scenario::Catalogue,
+    story::RunName,
+};
+use std::path::Path;
+use tunelab_protocol::guest;
 
+const AFTER: &str = "\
+Examples:
+  tunelab shell debian-12                            the image alone
+  tunelab shell debian-12 --scenario conntrack-leak  with its rules, nginx, backend and visitors
+  tunelab shell debian-12 -- uname -r                one command
+  tunelab shell debian-12 -- 'lsmod | head'          one word is a line for the guest's shell
+  tunelab shell debian-12 < script.sh                a script, without a terminal
+
+The exit code is the command's or the shell's own; 2, 3 and 4 may also be tunelab's, which then says why.
+The machine is gone when the shell ends, with everything that was changed in it.";
+
+/// A root shell in a machine, alone or with a scenario's stack running in it
 #[derive(Debug, clap::Args)]
+#[command(after_help = AFTER)]
 pub struct Args {
+    /// See `tunelab image list`
     image: String,
+    /// Deploy this scenario and let it run: rules, sysctls, nginx, backends, visitors
+    #[arg(long, value_name = "NAME")]
+    scenario: Option<String>,
+    /// The scenario's variant [default: its first]
+    #[arg(long, value_name = "VARIANT", requires = "scenario")]
+    variant: Option<String>,
+    /// `wall`: real time; `virtual`: as fast as instructions are counted, and far slower to type in
+    #[arg(long, value_enum, default_value_t = ClockName::Wall)]
+    clock: ClockName,
+    /// Run this instead of a shell
+    #[arg(last = true)]
+    command: Vec<String>,
 }
 
-pub async fn run(_args: Args, _policy: InstallPolicy) -> Result<Outcome> {
-    todo!()
+/// Ends as the guest's shell did.
+pub async fn run(args: Args, policy: InstallPolicy) -> Result<Outcome> {
+    let repository = repo::find()?;
+    let image = find_image(&args.image, &repository)?;
+    let run = args.scenario.as_deref().map(|name| spec(name, &args, &repository)).transpose()?;
+    let cache = Cache::open()?;
+    let terminal = Terminal::new((!args.command.is_empty()).then(|| command_line(&args.command)));
+    let mut interrupt = Interrupt::watch();
+    let opened = showing(false, async |teller| {
+        tokio::select! {
+            opened = lab::open(&image, run.as_ref(), args.clock.into(), policy, &cache, teller) => opened,
+            () = interrupt.asked_once() => Err(Error::interrupted()),
+        }
+    });
+    let open = opened.await?;
+    // From here on the terminal is the guest's: all that was to be shown has been.
+    if terminal.is_interactive() {
+        greet(run.as_ref());
+    }
+    let ended = tokio::select! {
+        ended = open.machine.while_alive(terminal.join(&open.ssh)) => ended,
+        () = interrupt.asked_once() => Err(Error::interrupted()),
+    };
+    open.close(ended.as_ref().is_err_and(|e| e.exit() == Exit::Guest)).await?;
+    ended.map(Outcome::Code)
+}
+
+fn find_image(name: &str, repository: &Path) -> Result<image::Recipe> {
+    let images = repo::images(repository);
+    let names: Vec<&str> = images.iter().map(String::as_str).collect();
+    known(name, &names, || format!("there is no image `{name}`"))?;
+    image::Recipe::find(&repository.join("images"), name)
+}
+
+fn spec(name: &str, args: &Args, repository: &Path) -> Result<RunSpec> {
+    let scenario = Catalogue::of(repository)?.load(name)?;
+    let variant = args.variant.as_deref().unwrap_or(&scenario.variants[0].name);
+    known(variant, &scenario.variant_names(), || format!("`{name}` has no variant `{variant}`"))?;
+    let variant = scenario.variants.iter().find(|v| v.name == variant).expect("known above");
+    let run = RunName {
+        scenario: name.to_owned(),
+        image: args.image.clone(),
+        variant: variant.name.clone(),
+        seed: 1,
+        repeat: 1,
+    };
+    Ok(RunSpec::new(&scenario, variant, run))
+}
+
+/// What a person at the prompt cannot guess.
+fn greet(run: Option<&RunSpec>) {
+    eprintln!("the root disk is read-only; /run, /tmp and /var/log are writable, and gone when this shell ends");
+    if let Some(RunSpec { run, .. }) = run {
+        eprintln!("{}/{} is running; its events: tail -f {}/events.jsonl", run.scenario, run.variant, guest::HOME);
+    }
 }

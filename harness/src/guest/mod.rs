@@ -3,7 +3,9 @@
 mod events;
 mod keys;
 mod ssh;
+mod terminal;
 
 pub use events::Events;
 pub use keys::Keys;
-pub use ssh::{Output, Ssh};
+pub use ssh::{Output, Ssh, command_line};
+pub use terminal::Terminal;

@@ -65,6 +65,15 @@ impl Ssh {
         self.exec(command, bytes, limit).await.map(drop)
     }
 
+    /// The connection itself, for a conversation of another kind.
+    pub(super) async fn converse<T: Send + 'static>(
+        &self,
+        talk: impl FnOnce(&Session) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let session = self.0.clone();
+        blocking(move || talk(&session.lock().unwrap_or_else(|e| e.into_inner()))).await
+    }
+
     async fn exec(&self, command: String, stdin: Vec<u8>, limit: Duration) -> Result<Output> {
         let session = self.0.clone();
         blocking(move || {
@@ -183,6 +192,14 @@ fn failed(command: &str, status: i32, stderr: &[u8]) -> Error {
 fn shown(command: &str) -> String {
     let line = command.lines().next().unwrap_or_default();
     if line.chars().count() > 120 { line.chars().take(117).collect::<String>() + "..." } else { line.to_owned() }
+}
+
+/// For root's shell: one word is a line that the shell reads, several are a program and its arguments.
+pub fn command_line(words: &[String]) -> String {
+    match words {
+        [line] => line.clone(),
+        words => words.iter().map(|word| quote(word)).collect::<Vec<_>>().join(" "),
+    }
 }
 
 /// As one word of a shell.

@@ -1,6 +1,7 @@
 //! One run end to end: image, warm machine, restore, record. Teardown order lives here.
 
 mod one;
+mod open;
 mod room;
 mod warm;
 
@@ -14,10 +15,11 @@ use crate::{
     story::{RunName, Teller},
     vm::Accel,
 };
+pub use open::{OpenMachine, open};
 pub use room::Room;
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 use tokio::sync::{Mutex, Semaphore, watch};
-pub use warm::{Recipe as WarmRecipe, Warm, boot_and_deploy, ensure as warm};
+pub use warm::{Recipe as WarmRecipe, Stack, Warm, boot_and_deploy, ensure as warm};
 
 /// Nanoseconds of virtual time per instruction, as a power of two. At 0 or 1 the guest is a believable machine.
 pub const SHIFT: u8 = 1;

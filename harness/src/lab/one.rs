@@ -32,8 +32,8 @@ pub async fn run(lab: &Lab<'_>, spec: &RunSpec) -> Result<RunResult> {
 }
 
 async fn attempt(lab: &Lab<'_>, spec: &RunSpec) -> Result<RunResult> {
-    let recipe = warm::Recipe { image: &lab.images[&spec.run.image], accel: lab.accel, run: spec };
-    let (warm, machine, room) = restore(lab, &recipe).await?;
+    let recipe = warm::Recipe { image: &lab.images[&spec.run.image], accel: lab.accel, stack: spec.into() };
+    let (warm, machine, room) = restore(lab, spec, &recipe).await?;
     lab.teller.tell(Story::RunStarted { run: spec.run.clone(), total_virtual: spec.virtual_time() });
     let since = Instant::now();
     let ended = follow(lab, spec, &machine).await;
@@ -56,15 +56,15 @@ async fn attempt(lab: &Lab<'_>, spec: &RunSpec) -> Result<RunResult> {
 }
 
 /// From the warm machine, which is made first or again where there is none that works.
-async fn restore(lab: &Lab<'_>, recipe: &warm::Recipe<'_>) -> Result<(warm::Warm, Machine, Room)> {
+async fn restore(lab: &Lab<'_>, spec: &RunSpec, recipe: &warm::Recipe<'_>) -> Result<(warm::Warm, Machine, Room)> {
     let key = recipe.key()?;
     let mut known = lab.warm.lock().await;
     let mut warm = match known.get(&key) {
         Some(warm) => warm.clone(),
         None => warm::ensure(recipe, lab.cache, lab.teller).await?,
     };
-    let plan = serde_json::to_vec(&recipe.run.plan).expect("plans are plain data");
-    let room = Room::open(lab.cache, &recipe.run.run.scenario)?;
+    let plan = serde_json::to_vec(&spec.plan).expect("plans are plain data");
+    let room = Room::open(lab.cache, &spec.run.scenario)?;
     let mut restored = Machine::restore(&warm.spec, &warm.state, &plan, room.path()).await;
     if let Err(RestoreError::Unusable(why)) = &restored {
         warm = warm::remake(recipe, &warm.state, why, lab.cache, lab.teller).await?;

@@ -45,7 +45,21 @@ struct Facts {
 pub struct Recipe<'a> {
     pub image: &'a Image,
     pub accel: Accel,
-    pub run: &'a RunSpec,
+    pub stack: Stack<'a>,
+}
+
+/// What a scenario asks of the machine it runs on.
+#[derive(Debug, Clone, Copy)]
+pub struct Stack<'a> {
+    pub machine: &'a crate::scenario::Machine,
+    pub files: &'a [PathBuf],
+    pub seed: u64,
+}
+
+impl<'a> From<&'a RunSpec> for Stack<'a> {
+    fn from(run: &'a RunSpec) -> Self {
+        Stack { machine: &run.machine, files: &run.files, seed: run.run.seed }
+    }
 }
 
 impl Recipe<'_> {
@@ -59,7 +73,7 @@ impl Recipe<'_> {
         part(self.image.key.as_bytes());
         part(format!("{:?} {:?}", self.shape(), self.cmdline()).as_bytes());
         part(AGENT);
-        for (name, bytes) in files(self.run)? {
+        for (name, bytes) in files(self.stack.files)? {
             part(name.as_bytes());
             part(&bytes);
         }
@@ -67,20 +81,20 @@ impl Recipe<'_> {
     }
 
     fn shape(&self) -> Shape {
-        let machine = &self.run.machine;
+        let machine = self.stack.machine;
         Shape { accel: self.accel, memory_mb: (machine.memory_bytes >> 20) as u32, cpus: machine.cpus }
     }
 
     fn cmdline(&self) -> Vec<String> {
         let image = self.image.recipe.machine.cmdline.split_whitespace().map(str::to_owned);
-        image.chain(self.run.machine.cmdline.iter().cloned()).collect()
+        image.chain(self.stack.machine.cmdline.iter().cloned()).collect()
     }
 
     fn spec(&self, initrd: PathBuf) -> MachineSpec {
         MachineSpec {
             qemu: "qemu-system-x86_64".into(),
             shape: self.shape(),
-            seed: self.run.run.seed,
+            seed: self.stack.seed,
             kernel: self.image.kernel.clone(),
             initrd,
             cmdline: self.cmdline(),
@@ -172,7 +186,7 @@ pub async fn boot_and_deploy(recipe: &Recipe<'_>, room: &Room, teller: &Teller) 
     let ssh = machine.while_alive(Ssh::connect(port, &keys, BOOT)).await?;
     drop(booting);
     let deploying = teller.step("deploying over SSH");
-    machine.while_alive(deploy(&ssh, recipe.run)).await?;
+    machine.while_alive(deploy(&ssh, recipe.stack.files)).await?;
     drop(deploying);
     Ok((machine, ssh))
 }
@@ -188,21 +202,21 @@ fn initrd_bytes(image: &Image, keys: &Keys) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-async fn deploy(ssh: &Ssh, run: &RunSpec) -> Result<()> {
+async fn deploy(ssh: &Ssh, paths: &[PathBuf]) -> Result<()> {
     ssh.upload(guest::AGENT, 0o755, AGENT.to_vec(), DEPLOY).await?;
-    for (name, bytes) in files(run)? {
+    for (name, bytes) in files(paths)? {
         ssh.upload(&format!("{}/{name}", guest::FILES), 0o644, bytes, DEPLOY).await?;
     }
     Ok(())
 }
 
 /// The scenario's files by the names they have in the guest.
-fn files(run: &RunSpec) -> Result<Vec<(String, Vec<u8>)>> {
+fn files(paths: &[PathBuf]) -> Result<Vec<(String, Vec<u8>)>> {
     let read = |path: &PathBuf| {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         Ok((name, fs::read(path).host(|| format!("failed to read `{}`", path.display()))?))
     };
-    run.files.iter().map(read).collect()
+    paths.iter().map(read).collect()
 }
 
 /// Until the agent says that all is warm and quiet; which kernel it is.

@@ -32,6 +32,8 @@ pub fn start(keys: &Keys) -> Result<()> {
     fs::set_permissions(HOME, fs::Permissions::from_mode(0o700))?;
     write_private(HOST_KEY, &keys.host_key)?;
     write_private(AUTHORIZED, &keys.authorized)?;
+    // Else sshd complains, to whoever looks around in `tunelab shell`.
+    fs::write("/var/log/lastlog", "")?;
     // In the foreground, so that it is our child and its death is seen; `-e` says on the console what goes wrong.
     Command::new("/usr/sbin/sshd")
         .args(["-D", "-e", "-f", "/dev/null", "-h"])
@@ -40,7 +42,7 @@ pub fn start(keys: &Keys) -> Result<()> {
         .args(["-o", &format!("PidFile={}", crate::parked::SSHD_PID)])
         .args(["-o", "PermitRootLogin=yes", "-o", "PasswordAuthentication=no", "-o", "UsePAM=no"])
         .args(["-o", "UseDNS=no", "-o", "StrictModes=no", "-o", "Subsystem=sftp internal-sftp"])
-        .args(["-o", "LoginGraceTime=0", "-o", "MaxStartups=100"])
+        .args(["-o", "LoginGraceTime=0", "-o", "MaxStartups=100", "-o", "PrintMotd=no", "-o", "PrintLastLog=no"])
         .env("PATH", crate::tool::PATH)
         .stdin(Stdio::null())
         .spawn()

@@ -12,12 +12,21 @@ use crate::tune;
 use anyhow::{Context, Result};
 use schedule::{Due, Schedule};
 use server::Services;
+use std::os::fd::AsFd;
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::task::LocalSet;
 use tokio::time::Instant;
 use traffic::Crowd;
 use tunelab_protocol::{Event, Link, Plan, ProbeKind, Subnet};
+
+/// Executes the plan in this file, with its events on standard output: in `tunelab shell`, for who looks around.
+pub fn main(plan: &str) -> Result<()> {
+    let text = std::fs::read_to_string(plan).with_context(|| format!("failed to read {plan}"))?;
+    let events = Events::new(std::io::stdout().as_fd().try_clone_to_owned()?.into());
+    events.start();
+    execute(serde_json::from_str(&text).with_context(|| format!("{plan} holds no plan"))?, &events)
+}
 
 pub fn execute(plan: Plan, events: &Events) -> Result<()> {
     tune::raise_own()?;

@@ -1,0 +1,87 @@
+//! A machine to look around in: booted, deployed to, and, with a scenario, living its plan.
+
+use super::{
+    Clock, accel, ready_image,
+    room::{self, Room},
+    warm::{Recipe, Stack, boot_and_deploy},
+};
+use crate::{
+    cache::Cache,
+    error::{Error, Result},
+    guest::Ssh,
+    host::{self, InstallPolicy},
+    image,
+    plan::RunSpec,
+    scenario,
+    story::Teller,
+    vm::Machine,
+};
+use std::time::Duration;
+use tunelab_protocol::{Plan, guest};
+
+/// Rules, nginx and backends, on an emulated CPU.
+const SET_UP: Duration = Duration::from_secs(60);
+
+/// A machine with a way in. [`OpenMachine::close`] is the way out.
+pub struct OpenMachine {
+    pub machine: Machine,
+    pub ssh: Ssh,
+    room: Room,
+}
+
+impl OpenMachine {
+    /// Proves the machine dead, then removes its folder; one that broke leaves its console.
+    pub async fn close(self, broke: bool) -> Result<()> {
+        let gone = self.machine.shutdown().await;
+        if broke {
+            self.room.close(false);
+        }
+        gone
+    }
+}
+
+/// Boots `image` by `clock`; with `run`, in its shape, with its files, rules, services and visitors.
+pub async fn open(
+    image: &image::Recipe,
+    run: Option<&RunSpec>,
+    clock: Clock,
+    install: InstallPolicy,
+    cache: &Cache,
+    teller: &Teller,
+) -> Result<OpenMachine> {
+    host::require(host::RUN, install, teller).await?;
+    room::sweep(cache, teller)?;
+    let accel = accel(clock, cache, teller).await;
+    let image = ready_image(image, install, cache, teller).await?;
+    let own = own_shape(&image.recipe);
+    let stack = run.map_or(Stack { machine: &own, files: &[], seed: 1 }, Stack::from);
+    let room = Room::open(cache, "shell")?;
+    let (machine, ssh) = boot_and_deploy(&Recipe { image: &image, accel, stack }, &room, teller).await?;
+    if let Some(run) = run {
+        let _step = teller.step("starting rules, services and visitors");
+        machine.while_alive(live(&ssh, &run.plan)).await?;
+    }
+    Ok(OpenMachine { machine, ssh, room })
+}
+
+/// What the image gives where no scenario says otherwise; the recipe adds the image's own kernel words by itself.
+fn own_shape(recipe: &image::Recipe) -> scenario::Machine {
+    let machine = &recipe.machine;
+    scenario::Machine { memory_bytes: u64::from(machine.memory_mib) << 20, cpus: machine.cpus, cmdline: Vec::new() }
+}
+
+/// Has the agent execute the plan in the background; returns when its traffic begins, or with what went wrong.
+async fn live(ssh: &Ssh, plan: &Plan) -> Result<()> {
+    let (agent, home) = (guest::AGENT, guest::HOME);
+    let text = serde_json::to_vec_pretty(plan).expect("plans are plain data");
+    ssh.upload(&format!("{home}/plan.json"), 0o644, text, SET_UP).await?;
+    let start = format!(
+        "cd {home} && {{ {agent} run plan.json > events.jsonl 2> agent.log < /dev/null & }}
+         until grep -qs '\"event\":\"ready\"' events.jsonl; do
+             kill -0 $! || {{ cat agent.log >&2; exit 1; }}
+             sleep 0.1
+         done"
+    );
+    let started = ssh.run(start, SET_UP).await;
+    started.map(drop).map_err(|e| Error::guest("the scenario's stack did not start").cause(e))
+}
