@@ -16,6 +16,7 @@ use crate::{
     vm::Accel,
 };
 pub use open::{OpenMachine, open};
+pub use room::Room;
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 use tokio::sync::{Mutex, Semaphore, watch};
 pub use warm::{Recipe as WarmRecipe, Stack, Warm, boot_and_deploy};

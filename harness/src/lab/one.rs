@@ -1,6 +1,10 @@
 //! One run: restore, hand over the plan, follow the record to its end, prove the machine's.
 
-use super::{Lab, RunResult, room::Room, warm};
+use super::{
+    Lab, RunResult,
+    room::{Room, given_up, where_to_look},
+    warm,
+};
 use crate::{
     error::{Context, Error, Result},
     guest::Events,
@@ -61,15 +65,16 @@ async fn restore(lab: &Lab<'_>, spec: &RunSpec, recipe: &warm::Recipe<'_>) -> Re
     };
     let plan = serde_json::to_vec(&spec.plan).expect("plans are plain data");
     let room = Room::open(lab.cache, &spec.run.scenario)?;
-    let machine = match Machine::restore(&warm.spec, &warm.state, &plan, room.path()).await {
-        Err(RestoreError::Unusable(why)) => {
-            warm = warm::remake(recipe, &why, lab.cache, lab.teller).await?;
-            Machine::restore(&warm.spec, &warm.state, &plan, room.path()).await?
-        }
-        restored => restored?,
-    };
+    let mut restored = Machine::restore(&warm.spec, &warm.state, &plan, room.path()).await;
+    if let Err(RestoreError::Unusable(why)) = &restored {
+        warm = warm::remake(recipe, why, lab.cache, lab.teller).await?;
+        restored = Machine::restore(&warm.spec, &warm.state, &plan, room.path()).await;
+    }
     known.insert(key, warm.clone());
-    Ok((warm, machine, room))
+    match restored {
+        Ok(machine) => Ok((warm, machine, room)),
+        Err(e) => Err(given_up(room, e.into())),
+    }
 }
 
 /// Continues the machine and tells its events until it says that it is done, or has failed.
@@ -88,13 +93,6 @@ async fn follow(lab: &Lab<'_>, spec: &RunSpec, machine: &Machine) -> Result<()> 
         }
     };
     machine.while_alive(listen).await
-}
-
-fn where_to_look(error: Error, path: &Path) -> Error {
-    match error.hint_text() {
-        Some(_) => error,
-        None => error.hint(format!("console, record and plan are in `{}`", path.display())),
-    }
 }
 
 /// To `--out`, under the run's own name.

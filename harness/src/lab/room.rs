@@ -2,7 +2,7 @@
 
 use crate::{
     cache::Cache,
-    error::{Context, Result},
+    error::{Context, Error, Exit, Result},
     story::Teller,
 };
 use std::{
@@ -52,6 +52,21 @@ impl Room {
             let _ = fs::remove_file(self.path.join(name));
         }
         self.path.clone()
+    }
+}
+
+/// What was not to be, and where to look: after a guest's death its console stays, for the error says where it is.
+pub fn given_up(room: Room, error: Error) -> Error {
+    match error.exit() {
+        Exit::Guest => where_to_look(error, &room.close(false)),
+        _ => error,
+    }
+}
+
+pub fn where_to_look(error: Error, path: &Path) -> Error {
+    match error.hint_text() {
+        Some(_) => error,
+        None => error.hint(format!("console and record are in `{}`", path.display())),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The warm machine: booted, deployed to, parked and saved once for each image, shape and stack; each run restores it.
 
-use super::room::Room;
+use super::room::{Room, given_up};
 use crate::{
     AGENT,
     cache::Cache,
@@ -107,10 +107,16 @@ impl Recipe<'_> {
 pub async fn ensure(recipe: &Recipe<'_>, cache: &Cache, teller: &Teller) -> Result<Warm> {
     let key = recipe.key()?;
     let _lock = lock(cache, &key).await?;
-    match find(recipe, &cache.states().join(&key)) {
-        Ok(warm) => Ok(warm),
-        Err(_) => make(recipe, cache, &key, teller).await,
+    let dir = cache.states().join(&key);
+    match find(recipe, &dir) {
+        Ok(warm) => return Ok(warm),
+        Err(RestoreError::Failed(e)) => return Err(e),
+        Err(RestoreError::Unusable(why)) if SavedState::is_in(&dir) => {
+            teller.notice(format!("{why}: making it again"));
+        }
+        Err(RestoreError::Unusable(_)) => {}
     }
+    make(recipe, cache, &key, teller).await
 }
 
 /// Makes it anew because the one in the cache turned out to be `why`.
@@ -140,13 +146,19 @@ fn find(recipe: &Recipe, dir: &Path) -> Result<Warm, RestoreError> {
 
 async fn make(recipe: &Recipe<'_>, cache: &Cache, key: &str, teller: &Teller) -> Result<Warm> {
     let room = Room::open(cache, "boot")?;
-    let (machine, ssh) = boot_and_deploy(recipe, &room, teller).await?;
+    match make_in(&room, recipe, &cache.states().join(key), teller).await {
+        Ok(warm) => Ok(warm),
+        Err(e) => Err(given_up(room, e)),
+    }
+}
+
+async fn make_in(room: &Room, recipe: &Recipe<'_>, dir: &Path, teller: &Teller) -> Result<Warm> {
+    let (machine, ssh) = boot_and_deploy(recipe, room, teller).await?;
     let parking = teller.step("parking the machine");
     let kernel = machine.while_alive(park(&machine, &ssh)).await?;
     drop(parking);
     let _saving = teller.step("saving the warm machine");
-    let dir = cache.states().join(key);
-    let state = machine.save(&dir).await?;
+    let state = machine.save(dir).await?;
     let facts = serde_json::to_vec(&Facts { kernel: kernel.clone() }).expect("plain data");
     fs::write(dir.join(FACTS), facts).host(|| format!("failed to write to `{}`", dir.display()))?;
     Ok(Warm { spec: recipe.spec(PathBuf::new()), state, kernel })

@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 
 /// QEMU's stream.
 const STATE: &str = "state.bin";
+/// What a state is called until it is whole; random letters follow.
+const DRAFT: &str = ".state-";
 /// [`Manifest`], written last: without it there is no state.
 const MANIFEST: &str = "state.json";
 
@@ -55,6 +57,11 @@ impl From<RestoreError> for Error {
 }
 
 impl SavedState {
+    /// Whether there is one in `dir`, usable or not; an interrupted save leaves none.
+    pub fn is_in(dir: &Path) -> bool {
+        dir.join(MANIFEST).exists()
+    }
+
     /// Finds the state in `dir`. Only the manifest is read; [`SavedState::verify`] reads the rest.
     pub fn open(dir: &Path) -> Result<Self, RestoreError> {
         let path = dir.join(MANIFEST);
@@ -98,8 +105,9 @@ pub struct Draft {
 impl Draft {
     pub fn begin(dir: &Path) -> Result<Self> {
         std::fs::create_dir_all(dir).host(|| format!("failed to create `{}`", dir.display()))?;
+        remove_drafts(dir);
         let file = tempfile::Builder::new()
-            .prefix(".state-")
+            .prefix(DRAFT)
             .tempfile_in(dir)
             .host(|| format!("failed to create a file in `{}`", dir.display()))?;
         // A crash between the two renames of `finish` must not leave an old manifest beside a new state.
@@ -127,6 +135,14 @@ impl Draft {
         std::io::Write::write_all(&mut described, &text).host(failed)?;
         described.persist(self.dir.join(MANIFEST)).host(failed)?;
         Ok(SavedState { dir: self.dir, manifest })
+    }
+}
+
+/// Saves that were killed left them. Whoever saves to `dir` is alone in it: the lab locks it.
+fn remove_drafts(dir: &Path) {
+    let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
+    for entry in entries.filter(|e| e.file_name().to_string_lossy().starts_with(DRAFT)) {
+        let _ = std::fs::remove_file(entry.path());
     }
 }
 

@@ -2,8 +2,14 @@
 
 use anyhow::{Context, Result};
 use nix::sched::{CloneFlags, setns, unshare};
+use std::cell::OnceCell;
 use std::fs::File;
 use std::rc::Rc;
+
+thread_local! {
+    /// Where this thread belongs; looked up once, as a walk through /proc costs more than a packet.
+    static HOME: OnceCell<Rc<File>> = const { OnceCell::new() };
+}
 
 /// Cheap to clone.
 #[derive(Clone)]
@@ -13,6 +19,16 @@ pub struct Namespace(Rc<File>);
 fn current() -> Result<File> {
     let path = format!("/proc/self/task/{}/ns/net", nix::unistd::gettid());
     File::open(&path).with_context(|| format!("failed to open {path}"))
+}
+
+fn home() -> Result<Rc<File>> {
+    HOME.with(|home| match home.get() {
+        Some(known) => Ok(known.clone()),
+        None => {
+            let found = Rc::new(current()?);
+            Ok(home.get_or_init(|| found).clone())
+        }
+    })
 }
 
 impl Namespace {
@@ -27,11 +43,11 @@ impl Namespace {
 
     /// Does something inside, on this thread: sockets opened there belong there for good.
     pub fn enter<T>(&self, inside: impl FnOnce() -> Result<T>) -> Result<T> {
-        let home = current()?;
+        let home = home()?;
         setns(&*self.0, CloneFlags::CLONE_NEWNET).context("setns")?;
         let outcome = inside();
         // Going on in the wrong namespace would make every later measurement a lie.
-        setns(&home, CloneFlags::CLONE_NEWNET).expect("one's own namespace can be entered again");
+        setns(&*home, CloneFlags::CLONE_NEWNET).expect("one's own namespace can be entered again");
         outcome
     }
 

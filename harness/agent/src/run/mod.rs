@@ -45,8 +45,7 @@ async fn go(plan: Plan, events: &Events) -> Result<()> {
 
     let origin = Instant::now();
     let mut rounds = traffic::Rounds::new(plan.seed, events.clone());
-    let mut schedule = Schedule::new(&plan);
-    while let Some((at_us, due)) = schedule.next() {
+    for (at_us, due) in Schedule::new(&plan) {
         tokio::time::sleep_until(origin + Duration::from_micros(at_us)).await;
         match due {
             Due::Probe(number) => sample(&mut samplers[number], events)?,

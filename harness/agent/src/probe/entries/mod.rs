@@ -1,30 +1,32 @@
 //! Follows every conntrack entry from birth to expiry, by ctnetlink, without disturbing it.
 //!
-//! The kernel tells of births, changes of state (with the time left) and deaths. Two things it does not tell: that a
-//! packet without a change of state set the timer anew, and when the timer ran out (the gc comes by up to a minute
-//! later). So each entry is asked for shortly before its known expiry; asking by tuple does not reap, listing would.
+//! The kernel tells of births and deaths as they happen. Between an entry's expiry and its death lies up to a minute,
+//! until the gc comes by (since Linux 4.9); what an entry's time stamps say is when its timer ran out: `nf_ct_delete`
+//! subtracts the lag (`net.netfilter.nf_conntrack_timestamp`, kernel 2.6.38 and later). Listing the table would reap
+//! what has expired; it is done once, at the very end, for those that are still alive.
 
-mod table;
+mod tally;
 mod wire;
 
 use crate::events::Events;
-use crate::fd;
+use crate::{fd, tune};
 use anyhow::{Context, Result};
 use netlink_sys::Socket;
 use std::cell::RefCell;
 use std::io::ErrorKind::WouldBlock;
 use std::rc::Rc;
-use std::time::Duration;
-use table::Table;
+use tally::Tallies;
 use tokio::io::unix::AsyncFd;
 use tunelab_protocol::{Event, Population};
+
+/// Off by default; asked for before the first visitor comes.
+const TIME_STAMPS: &str = "net.netfilter.nf_conntrack_timestamp";
 
 pub struct EntryWatch(Rc<Watch>);
 
 struct Watch {
-    table: RefCell<Table>,
+    tallies: RefCell<Tallies>,
     news: AsyncFd<Socket>,
-    ask: Socket,
     events: Events,
 }
 
@@ -32,11 +34,11 @@ impl EntryWatch {
     pub fn start(populations: &[Rc<Population>], events: &Events) -> Result<Self> {
         // Built in is fine; whoever lacks it is told when the socket is opened.
         let _ = crate::tool::modprobe("nf_conntrack_netlink", "");
+        tune::write(TIME_STAMPS, "1").context("this kernel does not stamp conntrack entries")?;
         let subnets = populations.iter().map(|p| (p.name.clone(), p.subnet)).collect();
         let watch = Rc::new(Watch {
-            table: RefCell::new(Table::new(subnets)),
+            tallies: RefCell::new(Tallies::new(subnets)),
             news: fd::watch(wire::open_news().context("this kernel tells nothing of conntrack (ctnetlink events)")?)?,
-            ask: wire::open()?,
             events: events.clone(),
         });
         let follower = watch.clone();
@@ -48,13 +50,12 @@ impl EntryWatch {
         Ok(EntryWatch(watch))
     }
 
-    /// Tells what each population's entries did. Those alive are looked at once more.
+    /// Tells what each population's entries did; those alive count with the time they have left.
     pub fn finish(&self) -> Result<()> {
         let watch = &self.0;
         watch.hear()?;
-        let alive = watch.table.borrow().alive();
-        alive.into_iter().try_for_each(|id| watch.look(id))?;
-        for entries in watch.table.borrow_mut().summary(watch.events.now_us()) {
+        let alive = wire::list().context("failed to list the conntrack table")?;
+        for entries in watch.tallies.borrow().summary(&alive) {
             watch.events.emit(Event::Entries(entries));
         }
         Ok(())
@@ -64,41 +65,20 @@ impl EntryWatch {
 impl Watch {
     async fn follow(&self) -> Result<()> {
         loop {
-            let due = self.table.borrow_mut().next_due();
-            let wait = due.map_or(Duration::MAX, |at| Duration::from_micros(at.saturating_sub(self.events.now_us())));
-            tokio::select! {
-                biased;
-                ready = self.news.readable() => {
-                    self.hear()?;
-                    ready?.clear_ready();
-                }
-                () = tokio::time::sleep(wait) => self.look_at_due()?,
-            }
+            let mut ready = self.news.readable().await?;
+            self.hear()?;
+            ready.clear_ready();
         }
     }
 
     fn hear(&self) -> Result<()> {
-        let mut table = self.table.borrow_mut();
+        let mut tallies = self.tallies.borrow_mut();
         loop {
             match self.news.get_ref().recv_from_full() {
-                Ok((bytes, _)) => table.note(wire::read(&bytes)?, self.events.now_us()),
+                Ok((bytes, _)) => wire::read(&bytes)?.iter().for_each(|news| tallies.note(news)),
                 Err(e) if e.kind() == WouldBlock => return Ok(()),
                 Err(e) => return Err(e).context("the kernel has dropped news"),
             }
         }
-    }
-
-    fn look_at_due(&self) -> Result<()> {
-        let due = self.table.borrow_mut().take_due(self.events.now_us());
-        due.into_iter().try_for_each(|id| self.look(id))
-    }
-
-    /// Asks how much time one entry has left. That it is gone is no news: its death is told, too.
-    fn look(&self, id: u32) -> Result<()> {
-        let Some(tuple) = self.table.borrow().tuple(id) else { return Ok(()) };
-        if let Some(news) = wire::ask(&self.ask, tuple)? {
-            self.table.borrow_mut().note_look(news, self.events.now_us());
-        }
-        Ok(())
     }
 }

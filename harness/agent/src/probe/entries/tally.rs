@@ -1,0 +1,123 @@
+//! What the entries of each population did. No kernel here.
+
+use super::wire::{News, What};
+use std::collections::BTreeMap;
+use tunelab_protocol::{Entries, Lives, Subnet};
+
+/// TCP states by the kernel's numbers (enum tcp_conntrack), as /proc/net/nf_conntrack spells them.
+const STATES: [&str; 10] = [
+    "NONE",
+    "SYN_SENT",
+    "SYN_RECV",
+    "ESTABLISHED",
+    "FIN_WAIT",
+    "CLOSE_WAIT",
+    "LAST_ACK",
+    "TIME_WAIT",
+    "CLOSE",
+    "SYN_SENT2",
+];
+const SYN_SENT: u8 = 1;
+
+pub struct Tallies(Vec<Tally>);
+
+#[derive(Clone)]
+struct Tally {
+    population: String,
+    subnet: Subnet,
+    created: u64,
+    picked_up: u64,
+    /// State last seen, and life in milliseconds.
+    lives: Vec<(&'static str, u64)>,
+}
+
+impl Tallies {
+    pub fn new(populations: Vec<(String, Subnet)>) -> Self {
+        let one = |(population, subnet)| Tally { population, subnet, created: 0, picked_up: 0, lives: Vec::new() };
+        Tallies(populations.into_iter().map(one).collect())
+    }
+
+    pub fn note(&mut self, news: &News) {
+        let Some(tally) = self.0.iter_mut().find(|t| t.subnet.contains(news.source)) else { return };
+        match news.what {
+            What::Born => {
+                tally.created += 1;
+                tally.picked_up += u64::from(news.tcp_state.is_some_and(|state| state != SYN_SENT));
+            }
+            What::Died | What::Listed => tally.lives.push((state(news.tcp_state), news.life_ms)),
+        }
+    }
+
+    /// The end: one summary for each population, with those that are still `alive`.
+    pub fn summary(&self, alive: &[News]) -> Vec<Entries> {
+        let mut all = Tallies(self.0.clone());
+        alive.iter().for_each(|news| all.note(news));
+        let alive_of = |tally: &Tally| alive.iter().filter(|news| tally.subnet.contains(news.source)).count() as u64;
+        all.0.iter().map(|tally| tally.summary(alive_of(tally))).collect()
+    }
+}
+
+impl Tally {
+    fn summary(&self, alive_at_end: u64) -> Entries {
+        let longest = self.lives.iter().max_by_key(|(_, ms)| *ms);
+        let mut by_state: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
+        for (state, ms) in &self.lives {
+            by_state.entry(state).or_default().push(*ms);
+        }
+        Entries {
+            population: self.population.clone(),
+            created: self.created,
+            picked_up: self.picked_up,
+            alive_at_end,
+            longest_life_ms: longest.map_or(0, |(_, ms)| *ms),
+            longest_state: longest.map_or(STATES[0], |(state, _)| state).to_string(),
+            lives_by_state: by_state.into_iter().map(|(state, ms)| (state.to_string(), lives(ms))).collect(),
+        }
+    }
+}
+
+fn lives(mut ms: Vec<u64>) -> Lives {
+    ms.sort_unstable();
+    Lives {
+        entries: ms.len() as u64,
+        shortest_ms: ms.first().copied().unwrap_or(0),
+        median_ms: ms.get(ms.len() / 2).copied().unwrap_or(0),
+        longest_ms: ms.last().copied().unwrap_or(0),
+    }
+}
+
+fn state(number: Option<u8>) -> &'static str {
+    number.and_then(|n| STATES.get(usize::from(n)).copied()).unwrap_or(STATES[0])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn news(what: What, source: &str, state: u8, life_ms: u64) -> News {
+        News { what, source: source.parse().unwrap(), tcp_state: Some(state), life_ms }
+    }
+
+    fn tallies() -> Tallies {
+        Tallies::new(vec![("clean".into(), "10.1.0.0/16".parse().unwrap())])
+    }
+
+    #[test]
+    fn the_longest_life_may_be_of_one_that_is_alive() {
+        let mut tallies = tallies();
+        tallies.note(&news(What::Born, "10.1.0.1", 1, 0));
+        tallies.note(&news(What::Died, "10.1.0.1", 7, 121_000));
+        tallies.note(&news(What::Born, "10.1.0.2", 3, 0));
+        let summary = tallies.summary(&[news(What::Listed, "10.1.0.2", 3, 432_000_000)]).remove(0);
+        assert_eq!((summary.created, summary.picked_up, summary.alive_at_end), (2, 1, 1));
+        assert_eq!((summary.longest_life_ms, summary.longest_state.as_str()), (432_000_000, "ESTABLISHED"));
+        assert_eq!(summary.lives_by_state["TIME_WAIT"].longest_ms, 121_000);
+    }
+
+    #[test]
+    fn others_do_not_count() {
+        let mut tallies = tallies();
+        tallies.note(&news(What::Born, "192.168.0.1", 1, 0));
+        assert_eq!(tallies.summary(&[]).remove(0).created, 0);
+    }
+}
