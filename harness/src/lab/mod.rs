@@ -19,10 +19,10 @@ pub use open::{OpenMachine, open};
 pub use room::Room;
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 use tokio::sync::{Mutex, Semaphore, watch};
-pub use warm::{Recipe as WarmRecipe, Stack, Warm, boot_and_deploy};
+pub use warm::{Recipe as WarmRecipe, Stack, Warm, boot_and_deploy, ensure as warm};
 
 /// Nanoseconds of virtual time per instruction, as a power of two. At 0 or 1 the guest is a believable machine.
-const SHIFT: u8 = 1;
+pub const SHIFT: u8 = 1;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Clock {

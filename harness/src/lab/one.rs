@@ -67,7 +67,7 @@ async fn restore(lab: &Lab<'_>, spec: &RunSpec, recipe: &warm::Recipe<'_>) -> Re
     let room = Room::open(lab.cache, &spec.run.scenario)?;
     let mut restored = Machine::restore(&warm.spec, &warm.state, &plan, room.path()).await;
     if let Err(RestoreError::Unusable(why)) = &restored {
-        warm = warm::remake(recipe, why, lab.cache, lab.teller).await?;
+        warm = warm::remake(recipe, &warm.state, why, lab.cache, lab.teller).await?;
         restored = Machine::restore(&warm.spec, &warm.state, &plan, room.path()).await;
     }
     known.insert(key, warm.clone());

@@ -86,7 +86,11 @@ pub fn sweep(cache: &Cache, teller: &Teller) -> Result<()> {
         entries.filter_map(|e| Some(e.ok()?.path())).partition(|path| path.join(IN_USE).exists());
     let left: Vec<PathBuf> = in_use.into_iter().filter(|path| abandoned(path)).collect();
     if !left.is_empty() {
-        teller.notice(format!("swept what {} killed run{} left", left.len(), if left.len() == 1 { "" } else { "s" }));
+        teller.notice(format!(
+            "swept {} folder{} that killed runs left",
+            left.len(),
+            if left.len() == 1 { "" } else { "s" }
+        ));
     }
     records.sort_by_key(|path| fs::metadata(path).and_then(|m| m.modified()).unwrap_or(SystemTime::UNIX_EPOCH));
     let old = records.len().saturating_sub(RECORDS);

@@ -119,10 +119,20 @@ pub async fn ensure(recipe: &Recipe<'_>, cache: &Cache, teller: &Teller) -> Resu
     make(recipe, cache, &key, teller).await
 }
 
-/// Makes it anew because the one in the cache turned out to be `why`.
-pub async fn remake(recipe: &Recipe<'_>, why: &str, cache: &Cache, teller: &Teller) -> Result<Warm> {
+/// Makes it anew because `damaged`, the one in the cache, turned out to be `why`. Another process may have done so.
+pub async fn remake(
+    recipe: &Recipe<'_>,
+    damaged: &SavedState,
+    why: &str,
+    cache: &Cache,
+    teller: &Teller,
+) -> Result<Warm> {
     let key = recipe.key()?;
     let _lock = lock(cache, &key).await?;
+    match find(recipe, &cache.states().join(&key)) {
+        Ok(warm) if warm.state.manifest != damaged.manifest => return Ok(warm),
+        _ => {}
+    }
     teller.notice(format!("{why}: making it again"));
     make(recipe, cache, &key, teller).await
 }

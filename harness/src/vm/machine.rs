@@ -3,6 +3,7 @@
 use super::argv::{self, Start, Wiring};
 use super::death::Death;
 use super::process::Process;
+use super::processor::Seat;
 use super::qmp::Qmp;
 use super::spec::{MachineSpec, Shape};
 use super::state::{Draft, RestoreError, SavedState};
@@ -34,6 +35,7 @@ pub struct Machine {
     death: tokio::sync::watch::Receiver<Option<Death>>,
     watcher: tokio::task::JoinHandle<()>,
     process: Process,
+    _seat: Option<Seat>,
 }
 
 impl Machine {
@@ -114,6 +116,8 @@ impl Machine {
         let mut command = Command::new(&spec.qemu);
         command.args(argv::command_line(spec, &wiring)).stdin(Stdio::null());
         command.stdout(log.try_clone().host(|| files("`qemu.log`"))?).stderr(log);
+        let seat = if spec.shape.accel.is_virtual() { Seat::take() } else { None };
+        seat.iter().for_each(|seat| seat.give_to(&mut command));
         let process = Process::spawn(command, vec![qmp_there.into()]).await?;
         let (qmp, qmp_events) = match Qmp::connect(qmp_here).await {
             Ok(connected) => connected,
@@ -128,7 +132,7 @@ impl Machine {
             tell.send_replace(Some(died));
         });
         let (dir, shape) = (dir.to_owned(), spec.shape.clone());
-        Ok(Machine { dir, shape, qmp, ssh_port: None, expected, death, watcher, process })
+        Ok(Machine { dir, shape, qmp, ssh_port: None, expected, death, watcher, process, _seat: seat })
     }
 
     /// QEMU that ends before it is a machine found something wrong with this host or its command line.

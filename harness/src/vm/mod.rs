@@ -7,6 +7,7 @@ pub mod console;
 mod death;
 mod machine;
 mod process;
+mod processor;
 mod qmp;
 pub mod registers;
 mod spec;

@@ -43,7 +43,7 @@ fn boots_under_the_virtual_clock() {
     -rtc base=2026-01-01T00:00:00,clock=vm
     -seed 42
     -machine q35,usb=off,smbus=off,sata=off,vmport=off
-    -cpu max,la57=off
+    -cpu qemu64,+rdrand
     -smp 1
     -m 1024M
     -kernel image/kernel
@@ -78,7 +78,7 @@ fn restores_under_the_virtual_clock() {
     -rtc base=2026-01-01T00:00:00,clock=vm
     -seed 42
     -machine q35,usb=off,smbus=off,sata=off,vmport=off
-    -cpu max,la57=off
+    -cpu qemu64,+rdrand
     -smp 1
     -m 1024M
     -kernel image/kernel
@@ -110,7 +110,7 @@ fn wall_clock_machines_differ_in_the_clock_only() {
     -accel tcg
     -rtc base=utc
     -machine q35,usb=off,smbus=off,sata=off,vmport=off
-    -cpu max,la57=off
+    -cpu qemu64,+rdrand
     -smp 1
     -m 1024M
     -kernel image/kernel

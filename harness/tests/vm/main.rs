@@ -1,1 +1,14 @@
-//! To come.
+//! Tests on real machines: QEMU, a real kernel, the whole way. Run by plain `cargo test`.
+//!
+//! `bench` is where each of them works: own folders, an image and a warm machine shared by all, and at the end a proof
+//! that nothing survived. A host that cannot run machines fails these tests with the reason; none is skipped.
+
+mod bench;
+mod command;
+mod damage;
+mod deaths;
+mod full_disk;
+mod interrupted;
+mod sameness;
+mod scenario;
+mod shared;

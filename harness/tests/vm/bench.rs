@@ -1,0 +1,211 @@
+//! A test's own cache and repository, and the proof at its end that nothing of it survived.
+
+use crate::shared::{self, Shared};
+use std::{
+    fs::{self, File},
+    os::unix::fs::symlink,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+use tempfile::TempDir;
+use tokio::sync::watch;
+use tunelab::{
+    cache::Cache,
+    error::Result,
+    host::InstallPolicy,
+    lab::{self, Clock, Request, RunResult},
+    plan::RunSpec,
+    scenario::{self, Scenario},
+    story::{RunName, Story, Teller},
+};
+
+pub const IMAGE: &str = "debian-12";
+/// What is deployed is conntrack-leak's, to the byte, and so is the warm machine; only the plan is another.
+pub const SHORT: &str = "short";
+pub const ENDLESS: &str = "endless";
+
+const REPOSITORY: &str = "repository";
+
+/// Machines at once, over all processes that run these tests here.
+const MACHINES: usize = 2;
+
+/// Whose image or warm machine a test works with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Use {
+    Shared,
+    /// A copy, to be damaged.
+    Copy,
+    None,
+}
+
+pub struct Bench {
+    home: TempDir,
+    pub shared: &'static Shared,
+    pub cache: Cache,
+    _place: File,
+}
+
+/// Runs a test with the image and the warm machine that all share.
+pub fn on_bench(test: impl AsyncFnOnce(&Bench)) {
+    with(Use::Shared, Use::Shared, test);
+}
+
+/// Runs a test where machines may run, and looks at what it left.
+pub fn with(images: Use, states: Use, test: impl AsyncFnOnce(&Bench)) {
+    let shared = shared::get();
+    let mut bench = Bench::open(shared, images, states);
+    // What it left is needed to find out why it failed.
+    bench.home.disable_cleanup(true);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(test(&bench));
+    runtime.shutdown_background();
+    bench.prove_nothing_survived();
+    bench.home.disable_cleanup(false);
+}
+
+impl Bench {
+    fn open(shared: &'static Shared, images: Use, states: Use) -> Self {
+        let home = TempDir::with_prefix_in("bench-", env!("CARGO_TARGET_TMPDIR")).unwrap();
+        let root = home.path().join("cache");
+        fs::create_dir(&root).unwrap();
+        provide(images, &shared.image.dir, &root.join("images"));
+        provide(states, &shared.state, &root.join("states"));
+        write_repository(&home.path().join(REPOSITORY));
+        Bench { cache: Cache::at(root).unwrap(), home, shared, _place: place() }
+    }
+
+    /// A folder like this repository, with the short scenarios.
+    pub fn repository(&self) -> PathBuf {
+        self.home.path().join(REPOSITORY)
+    }
+
+    pub fn scenario(&self, name: &str) -> Scenario {
+        scenario::load(&self.repository().join("scenarios").join(name)).unwrap()
+    }
+
+    /// The warm machine's folder, for tests that have copied it.
+    pub fn state(&self) -> PathBuf {
+        self.cache.states().join(self.shared.state.file_name().unwrap())
+    }
+
+    /// Runs the short scenario; what was told as notices beside.
+    pub async fn short(&self) -> (Result<RunResult>, Vec<String>) {
+        let spec = spec(&self.scenario(SHORT), "article");
+        let (results, notices) = run(vec![spec], &self.cache).await;
+        (results.and_then(|mut results| results.remove(0)), notices)
+    }
+
+    fn prove_nothing_survived(&self) {
+        let left = processes(self.home.path());
+        assert!(left.is_empty(), "these survived the test: {left:#?}");
+        let in_use: Vec<_> = self.runs().into_iter().filter(|run| run.join("in-use").exists()).collect();
+        assert!(in_use.is_empty(), "these look as if somebody used them: {in_use:#?}");
+    }
+
+    pub fn runs(&self) -> Vec<PathBuf> {
+        fs::read_dir(self.cache.runs()).unwrap().map(|entry| entry.unwrap().path()).collect()
+    }
+
+    pub fn processes(&self) -> Vec<(i32, String)> {
+        processes(self.home.path())
+    }
+}
+
+/// A running process's number and command line, of those that name something below `home`.
+fn processes(home: &Path) -> Vec<(i32, String)> {
+    let home = home.to_str().unwrap();
+    let all = fs::read_dir("/proc").unwrap().filter_map(|entry| {
+        let entry = entry.ok()?;
+        let pid = entry.file_name().to_str()?.parse().ok()?;
+        let words = fs::read(entry.path().join("cmdline")).ok()?;
+        Some((pid, String::from_utf8_lossy(&words).replace('\0', " ")))
+    });
+    all.filter(|(_, words)| words.contains(home)).collect()
+}
+
+/// Waits until there is a place for one more test with machines; the kernel gives it back.
+fn place() -> File {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let places: Vec<_> = (0..MACHINES).map(|n| File::create(folder.join(format!("place-{n}"))).unwrap()).collect();
+    loop {
+        for place in &places {
+            if place.try_lock().is_ok() {
+                return place.try_clone().unwrap();
+            }
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// Gives `room` what the user's cache has in `from`.
+fn provide(how: Use, from: &Path, room: &Path) {
+    match how {
+        Use::Shared => symlink(from.parent().unwrap(), room).unwrap(),
+        Use::None => fs::create_dir(room).unwrap(),
+        Use::Copy => {
+            let to = room.join(from.file_name().unwrap());
+            fs::create_dir_all(&to).unwrap();
+            for file in fs::read_dir(from).unwrap() {
+                let file = file.unwrap();
+                fs::copy(file.path(), to.join(file.file_name())).unwrap();
+            }
+        }
+    }
+}
+
+/// conntrack-leak for half an hour, and for ever.
+pub fn write_repository(to: &Path) {
+    let ours = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let leak = ours.join("scenarios/conntrack-leak");
+    for (name, rounds, every) in [(SHORT, 3, "10 min"), (ENDLESS, 1_000_000, "1 h")] {
+        let folder = to.join("scenarios").join(name);
+        fs::create_dir_all(&folder).unwrap();
+        for file in fs::read_dir(&leak).unwrap() {
+            let file = file.unwrap();
+            fs::copy(file.path(), folder.join(file.file_name())).unwrap();
+        }
+        let mut text: toml::Table = fs::read_to_string(leak.join(scenario::FILE)).unwrap().parse().unwrap();
+        text.remove("claim");
+        let phase = text["phase"][0].as_table_mut().unwrap();
+        phase.insert("rounds".into(), rounds.into());
+        phase.insert("every".into(), every.into());
+        fs::write(folder.join(scenario::FILE), text.to_string()).unwrap();
+    }
+    symlink(ours.join("images"), to.join("images")).unwrap();
+}
+
+pub fn spec(scenario: &Scenario, variant: &str) -> RunSpec {
+    let variant = scenario.variants.iter().find(|v| v.name == variant).unwrap();
+    let run = RunName {
+        scenario: scenario.name.clone(),
+        image: IMAGE.into(),
+        variant: variant.name.clone(),
+        seed: 1,
+        repeat: 1,
+    };
+    RunSpec::new(scenario, variant, run)
+}
+
+/// As the command line runs them; the notices beside.
+pub async fn run(runs: Vec<RunSpec>, cache: &Cache) -> (Result<Vec<Result<RunResult>>>, Vec<String>) {
+    let (_never, cancel) = watch::channel(false);
+    let request = Request {
+        runs,
+        images: Path::new(env!("CARGO_MANIFEST_DIR")).join("images"),
+        clock: Clock::Virtual,
+        jobs: 1,
+        keep: false,
+        install: InstallPolicy::Auto,
+        out: None,
+        cancel,
+    };
+    let (teller, mut story) = Teller::new();
+    let results = lab::run_all(request, cache, &teller).await;
+    let mut notices = Vec::new();
+    while let Ok(piece) = story.try_recv() {
+        if let Story::Notice(line) = piece {
+            notices.push(line);
+        }
+    }
+    (results, notices)
+}

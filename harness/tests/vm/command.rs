@@ -1,0 +1,85 @@
+//! The real binary, as a user starts it, on a bench.
+
+use crate::bench::Bench;
+use std::{
+    io::{BufRead, BufReader, Read},
+    process::{Child, ChildStderr, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+pub const BINARY: &str = env!("CARGO_BIN_EXE_tunelab");
+
+pub struct Tunelab {
+    child: Child,
+    stderr: BufReader<ChildStderr>,
+    told: String,
+}
+
+/// How it ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// None: by a signal.
+    pub code: Option<i32>,
+    /// Everything on standard error, then what is left on standard output.
+    pub told: String,
+}
+
+/// `tunelab scenario`, one variant of a bench's scenario, whose outcome is taken as it comes.
+pub fn arguments(scenario: &str) -> [&str; 7] {
+    ["--no-install", "scenario", scenario, "--variant", "article", "--seed=1", "--accept"]
+}
+
+/// With the bench's folders in place of the user's.
+pub fn environment(bench: &Bench) -> [(&'static str, std::path::PathBuf); 2] {
+    [("TUNELAB_CACHE", bench.cache.root().to_owned()), ("CARGO_MANIFEST_DIR", bench.repository())]
+}
+
+impl Tunelab {
+    pub fn scenario(bench: &Bench, scenario: &str) -> Self {
+        let mut command = Command::new(BINARY);
+        command.args(arguments(scenario)).envs(environment(bench));
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        Tunelab { child, stderr, told: String::new() }
+    }
+
+    /// Reads what it tells until a line contains `what`.
+    pub fn wait_for(&mut self, what: &str) {
+        loop {
+            let mut line = String::new();
+            assert_ne!(self.stderr.read_line(&mut line).unwrap(), 0, "it ended without `{what}`:\n{}", self.told);
+            self.told.push_str(&line);
+            if line.contains(what) {
+                return;
+            }
+        }
+    }
+
+    pub fn signal(&self, signal: &str) {
+        kill(self.child.id() as i32, signal);
+    }
+
+    pub fn end(mut self) -> Ended {
+        self.stderr.read_to_string(&mut self.told).unwrap();
+        self.child.stdout.take().unwrap().read_to_string(&mut self.told).unwrap();
+        Ended { code: self.child.wait().unwrap().code(), told: self.told }
+    }
+}
+
+pub fn kill(pid: i32, signal: &str) {
+    let killed = Command::new("kill").arg(format!("-{signal}")).arg(pid.to_string()).status();
+    assert!(killed.unwrap().success());
+}
+
+/// Waits for a fact, for so long at most.
+pub fn within(limit: Duration, fact: impl Fn() -> bool) -> bool {
+    let deadline = Instant::now() + limit;
+    while !fact() {
+        if Instant::now() > deadline {
+            return false;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    true
+}

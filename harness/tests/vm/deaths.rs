@@ -1,0 +1,77 @@
+//! Guests that break: each is found soon, told apart, and told with the console's last lines.
+
+use crate::{
+    bench::{ENDLESS, SHORT, on_bench, spec},
+    command::{Tunelab, kill},
+};
+use std::time::{Duration, Instant};
+use tunelab::{
+    error::{Error, Exit},
+    lab::{self, Room, SHIFT, WarmRecipe},
+    story::Teller,
+    vm::Accel,
+};
+
+/// Far more than a death takes to be found (3 s), far less than anybody would wait.
+const SOON: Duration = Duration::from_secs(20);
+
+#[test]
+fn a_panic() {
+    let error = died_of("echo 1 > /proc/sys/kernel/sysrq; echo c > /proc/sysrq-trigger");
+    let message = error.message();
+    assert!(message.starts_with("the guest's kernel panicked: sysrq triggered crash\n"), "{error:?}");
+    assert!(message.contains("the console's last lines:\n") && message.contains("RIP: "), "{error:?}");
+}
+
+/// The kernel is replaced, by way of kexec, with one of three bytes: `cli`, and a jump to itself.
+#[test]
+fn a_hang_with_interrupts_off() {
+    let error = died_of(
+        r#"perl -e '
+            my $kernel = "\xfa\xeb\xfe";
+            my $segment = pack("PQQQ", $kernel, length $kernel, 0x1000000, 4096);
+            syscall(246, 0x1000000, 1, $segment, 0) == 0 or die "kexec_load: $!";
+            syscall(169, 0xfee1dead, 672274793, 0x45584543, 0);
+            die "reboot: $!"'"#,
+    );
+    let hangs = "the guest hangs: the vCPU stays at rip=0x1000001 with interrupts off";
+    assert!(error.message().starts_with(hangs), "{error:?}");
+}
+
+/// What is said when `command` breaks a machine that has just been deployed to.
+fn died_of(command: &str) -> Error {
+    let mut death = None;
+    on_bench(async |bench| {
+        let spec = spec(&bench.scenario(SHORT), "article");
+        let (accel, image) = (Accel::VirtualClock { shift: SHIFT }, &bench.shared.image);
+        let recipe = WarmRecipe { image, accel, stack: (&spec).into() };
+        let room = Room::open(&bench.cache, "death").unwrap();
+        let (machine, ssh) = lab::boot_and_deploy(&recipe, &room, &Teller::silent()).await.unwrap();
+        let since = Instant::now();
+        let error = machine.while_alive(ssh.run(command, 2 * SOON)).await.expect_err("it broke");
+        assert!(since.elapsed() < SOON, "it took {:?}", since.elapsed());
+        assert_eq!(error.exit(), Exit::Guest);
+        assert!(error.hint_text().unwrap().contains("console.log"), "{error:?}");
+        machine.shutdown().await.unwrap();
+        death = Some(error);
+    });
+    death.unwrap()
+}
+
+#[test]
+fn qemu_killed() {
+    on_bench(async |bench| {
+        let mut tunelab = Tunelab::scenario(bench, ENDLESS);
+        tunelab.wait_for(": started");
+        let qemu = bench.processes();
+        assert_eq!(qemu.len(), 1, "{qemu:#?}");
+        kill(qemu[0].0, "KILL");
+        let ended = tunelab.end();
+        assert_eq!(ended.code, Some(4), "{}", ended.told);
+        assert!(ended.told.contains("QEMU was killed by signal 9"), "{}", ended.told);
+        let kept = bench.runs();
+        assert_eq!(kept.len(), 1, "the folder that the hint names: {kept:#?}");
+        let console = kept[0].join("console.log");
+        assert!(console.exists() && ended.told.contains(console.to_str().unwrap()), "{}", ended.told);
+    });
+}

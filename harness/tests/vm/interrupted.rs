@@ -1,0 +1,55 @@
+//! Ctrl-C and `kill -9`: what is left, and whether the next run works.
+
+use crate::{
+    bench::{Bench, ENDLESS, SHORT, Use, on_bench, with},
+    command::{Tunelab, within},
+};
+use std::time::{Duration, Instant};
+
+/// Between a signal and the end of all that it should end.
+const AT_ONCE: Duration = Duration::from_secs(2);
+
+#[test]
+fn ctrl_c_while_days_pass() {
+    on_bench(async |bench| ctrl_c(bench, ": started"));
+}
+
+#[test]
+fn ctrl_c_while_booting() {
+    with(Use::Shared, Use::None, async |bench| ctrl_c(bench, "booting"));
+}
+
+fn ctrl_c(bench: &Bench, at: &str) {
+    let mut tunelab = Tunelab::scenario(bench, ENDLESS);
+    tunelab.wait_for(at);
+    assert!(within(AT_ONCE, || !bench.processes().is_empty()), "no QEMU");
+    let since = Instant::now();
+    tunelab.signal("INT");
+    let ended = tunelab.end();
+    let took = since.elapsed();
+    assert_eq!(ended.code, Some(130), "{}", ended.told);
+    assert!(took < AT_ONCE, "it took {took:?}");
+    assert!(bench.runs().is_empty(), "{:#?}", bench.runs());
+}
+
+#[test]
+fn killed_while_days_pass() {
+    on_bench(async |bench| {
+        let mut tunelab = Tunelab::scenario(bench, ENDLESS);
+        tunelab.wait_for(": started");
+        killed(bench, tunelab);
+        let next = Tunelab::scenario(bench, SHORT).end();
+        assert_eq!(next.code, Some(0), "{}", next.told);
+        assert!(next.told.contains("swept 1 folder that killed runs left"), "{}", next.told);
+        assert_eq!(bench.runs().len(), 1, "the record of the run just made");
+    });
+}
+
+/// `kill -9`: the kernel ends QEMU; the folders stay for the next run to sweep.
+pub fn killed(bench: &Bench, tunelab: Tunelab) {
+    assert!(within(AT_ONCE, || !bench.processes().is_empty()), "no QEMU");
+    tunelab.signal("KILL");
+    assert_eq!(tunelab.end().code, None);
+    assert!(within(AT_ONCE, || bench.processes().is_empty()), "{:#?}", bench.processes());
+    assert!(!bench.runs().is_empty());
+}

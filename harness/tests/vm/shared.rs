@@ -1,0 +1,70 @@
+//! What all these tests start from: a host that can, the image, and one warm machine, in the user's own cache.
+
+use crate::bench::{IMAGE, SHORT, spec, write_repository};
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+    sync::OnceLock,
+};
+use tokio::sync::mpsc::UnboundedReceiver;
+use tunelab::{
+    cache::Cache,
+    error::Result,
+    host::{self, InstallPolicy},
+    image::{Image, Recipe},
+    lab::{self, SHIFT, WarmRecipe},
+    report::Lines,
+    scenario,
+    story::{Story, Teller},
+    vm::Accel,
+};
+
+pub struct Shared {
+    pub image: Image,
+    /// The warm machine's folder.
+    pub state: PathBuf,
+}
+
+/// Made by the first test, waited for by the others. A host that lacks something fails each of them with the reason.
+pub fn get() -> &'static Shared {
+    static SHARED: OnceLock<Result<Shared, String>> = OnceLock::new();
+    match SHARED.get_or_init(|| make().map_err(|e| format!("{e:?}"))) {
+        Ok(shared) => shared,
+        Err(why) => panic!("no machine can run here: {why}"),
+    }
+}
+
+fn make() -> Result<Shared> {
+    let runtime = tokio::runtime::Runtime::new().expect("threads");
+    let (teller, story) = Teller::new();
+    let reader = runtime.spawn(show(story));
+    let shared = runtime.block_on(prepare(&teller));
+    drop(teller);
+    let _ = runtime.block_on(reader);
+    shared
+}
+
+/// Not by way of `print`, which the test runner keeps to itself: this takes a while, and may install packages.
+async fn show(mut story: UnboundedReceiver<Story>) {
+    let mut lines = Lines::default();
+    while let Some(piece) = story.recv().await {
+        for line in lines.hear(&piece) {
+            let _ = writeln!(std::io::stderr(), "{line}");
+        }
+    }
+}
+
+/// As the command line does it before its first run.
+async fn prepare(teller: &Teller) -> Result<Shared> {
+    let cache = Cache::open()?;
+    host::require(host::RUN, InstallPolicy::Auto, teller).await?;
+    let recipe = Recipe::find(&Path::new(env!("CARGO_MANIFEST_DIR")).join("images"), IMAGE)?;
+    let image = lab::ready_image(&recipe, InstallPolicy::Auto, &cache, teller).await?;
+    let home = tempfile::tempdir().expect("a temporary folder");
+    write_repository(home.path());
+    let run = spec(&scenario::load(&home.path().join("scenarios").join(SHORT))?, "article");
+    let recipe = WarmRecipe { image: &image, accel: Accel::VirtualClock { shift: SHIFT }, stack: (&run).into() };
+    lab::warm(&recipe, &cache, teller).await?;
+    let state = cache.states().join(recipe.key()?);
+    Ok(Shared { state, image })
+}
