@@ -32,6 +32,9 @@ pub enum Start<'a> {
     },
 }
 
+/// The user network's name in QEMU; taken away before a machine is saved, so that its state restores without it.
+pub const NETWORK: &str = "net";
+
 /// All of it, without the program's name.
 pub fn command_line(spec: &MachineSpec, wiring: &Wiring) -> Vec<OsString> {
     [
@@ -134,19 +137,23 @@ fn root_disk(root: &RootDisk) -> Vec<OsString> {
 }
 
 /// User-mode network that leads nowhere (`restrict`); while deploying, one port for SSH, which QEMU picks (port 0), so
-/// that two machines cannot race for one. After a restore QEMU would have the guest announce itself, by interrupts at
-/// the host's pace: `guest_announce=off`.
+/// that two machines cannot race for one.
+///
+/// A restored machine has the card alone (see [`NETWORK`]): the user network wakes QEMU's main loop once a second of the
+/// host's time, and a main loop that looks whether the vCPU is halted, at the very moment it halts, lets time leap a few
+/// nanoseconds too far. `guest_announce=off`: after a restore QEMU would have the guest announce itself, by interrupts
+/// at the host's pace.
 fn network(start: Start) -> Vec<OsString> {
-    let forward = match start {
-        Start::Boot => ",hostfwd=tcp:127.0.0.1:0-:22",
-        Start::Restore { .. } => "",
-    };
-    words([
-        "-netdev".into(),
-        format!("user,id=net,restrict=on,ipv6=off{forward}"),
-        "-device".into(),
-        "virtio-net-pci,netdev=net,ioeventfd=off,guest_announce=off,romfile=".to_string(),
-    ])
+    const CARD: &str = "virtio-net-pci,mac=52:54:00:12:34:56,ioeventfd=off,guest_announce=off,romfile=";
+    match start {
+        Start::Boot => words([
+            "-netdev".into(),
+            format!("user,id={NETWORK},restrict=on,ipv6=off,hostfwd=tcp:127.0.0.1:0-:22"),
+            "-device".into(),
+            format!("{CARD},netdev={NETWORK}"),
+        ]),
+        Start::Restore { .. } => words(["-device", CARD]),
+    }
 }
 
 /// ttyS0 into a file. An ISA serial port is synchronous by nature: writing to it takes no host time that shows.

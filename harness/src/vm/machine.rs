@@ -192,6 +192,7 @@ impl Machine {
         self.stop().await?;
         let draft = Draft::begin(dir)?;
         let moved = async {
+            self.qmp.remove_network(argv::NETWORK).await?;
             self.qmp.give("state", draft.file().as_fd()).await?;
             self.qmp.migrate("state").await?;
             self.qmp.migrated(STATE).await
