@@ -56,12 +56,20 @@ pub async fn open(
     let own = own_shape(&image.recipe);
     let stack = run.map_or(Stack { machine: &own, files: &[], seed: 1 }, Stack::from);
     let room = Room::open(cache, "shell")?;
-    let (machine, ssh) = boot_and_deploy(&Recipe { image: &image, accel, stack }, &room, teller).await?;
-    if let Some(run) = run {
-        let _step = teller.step("starting rules, services and visitors");
-        machine.while_alive(live(&ssh, &run.plan)).await?;
+    let recipe = Recipe { image: &image, accel, stack };
+    match start(&recipe, run.map(|r| &r.plan), &room, teller).await {
+        Ok((machine, ssh)) => Ok(OpenMachine { machine, ssh, room }),
+        Err(e) => Err(room::given_up(room, e)),
     }
-    Ok(OpenMachine { machine, ssh, room })
+}
+
+async fn start(recipe: &Recipe<'_>, plan: Option<&Plan>, room: &Room, teller: &Teller) -> Result<(Machine, Ssh)> {
+    let (machine, ssh) = boot_and_deploy(recipe, room, teller).await?;
+    if let Some(plan) = plan {
+        let _step = teller.step("starting rules, services and visitors");
+        machine.while_alive(live(&ssh, plan)).await?;
+    }
+    Ok((machine, ssh))
 }
 
 /// What the image gives where no scenario says otherwise; the recipe adds the image's own kernel words by itself.

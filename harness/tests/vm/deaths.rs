@@ -44,7 +44,7 @@ fn died_of(command: &str) -> Error {
     on_bench(async |bench| {
         let spec = spec(&bench.scenario(SHORT), "article");
         let (accel, image) = (Accel::VirtualClock { shift: SHIFT }, &bench.shared.image);
-        let recipe = WarmRecipe { image, accel, run: &spec };
+        let recipe = WarmRecipe { image, accel, stack: (&spec).into() };
         let room = Room::open(&bench.cache, "death").unwrap();
         let (machine, ssh) = lab::boot_and_deploy(&recipe, &room, &Teller::silent()).await.unwrap();
         let since = Instant::now();

@@ -12,3 +12,4 @@ mod interrupted;
 mod sameness;
 mod scenario;
 mod shared;
+mod shell;
