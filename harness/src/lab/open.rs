@@ -2,7 +2,7 @@
 
 use super::{
     Clock, accel, ready_image,
-    room::{self, Room},
+    room::{self, Room, given_up},
     warm::{Recipe, Stack, boot_and_deploy},
 };
 use crate::{
@@ -56,12 +56,19 @@ pub async fn open(
     let own = own_shape(&image.recipe);
     let stack = run.map_or(Stack { machine: &own, files: &[], seed: 1 }, Stack::from);
     let room = Room::open(cache, "shell")?;
-    let (machine, ssh) = boot_and_deploy(&Recipe { image: &image, accel, stack }, &room, teller).await?;
+    match boot(&Recipe { image: &image, accel, stack }, run, &room, teller).await {
+        Ok((machine, ssh)) => Ok(OpenMachine { machine, ssh, room }),
+        Err(e) => Err(given_up(room, e)),
+    }
+}
+
+async fn boot(recipe: &Recipe<'_>, run: Option<&RunSpec>, room: &Room, teller: &Teller) -> Result<(Machine, Ssh)> {
+    let (machine, ssh) = boot_and_deploy(recipe, room, teller).await?;
     if let Some(run) = run {
         let _step = teller.step("starting rules, services and visitors");
         machine.while_alive(live(&ssh, &run.plan)).await?;
     }
-    Ok(OpenMachine { machine, ssh, room })
+    Ok((machine, ssh))
 }
 
 /// What the image gives where no scenario says otherwise; the recipe adds the image's own kernel words by itself.

@@ -63,7 +63,7 @@ async fn prepare(teller: &Teller) -> Result<Shared> {
     let home = tempfile::tempdir().expect("a temporary folder");
     write_repository(home.path());
     let run = spec(&scenario::load(&home.path().join("scenarios").join(SHORT))?, "article");
-    let recipe = WarmRecipe { image: &image, accel: Accel::VirtualClock { shift: SHIFT }, run: &run };
+    let recipe = WarmRecipe { image: &image, accel: Accel::VirtualClock { shift: SHIFT }, stack: (&run).into() };
     lab::warm(&recipe, &cache, teller).await?;
     let state = cache.states().join(recipe.key()?);
     Ok(Shared { state, image })
