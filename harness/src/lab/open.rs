@@ -2,7 +2,7 @@
 
 use super::{
     Clock, accel, ready_image,
-    room::{self, Room},
+    room::{self, Room, given_up},
     warm::{Recipe, Stack, boot_and_deploy},
 };
 use crate::{
@@ -56,18 +56,17 @@ pub async fn open(
     let own = own_shape(&image.recipe);
     let stack = run.map_or(Stack { machine: &own, files: &[], seed: 1 }, Stack::from);
     let room = Room::open(cache, "shell")?;
-    let recipe = Recipe { image: &image, accel, stack };
-    match start(&recipe, run.map(|r| &r.plan), &room, teller).await {
+    match boot(&Recipe { image: &image, accel, stack }, run, &room, teller).await {
         Ok((machine, ssh)) => Ok(OpenMachine { machine, ssh, room }),
-        Err(e) => Err(room::given_up(room, e)),
+        Err(e) => Err(given_up(room, e)),
     }
 }
 
-async fn start(recipe: &Recipe<'_>, plan: Option<&Plan>, room: &Room, teller: &Teller) -> Result<(Machine, Ssh)> {
+async fn boot(recipe: &Recipe<'_>, run: Option<&RunSpec>, room: &Room, teller: &Teller) -> Result<(Machine, Ssh)> {
     let (machine, ssh) = boot_and_deploy(recipe, room, teller).await?;
-    if let Some(plan) = plan {
+    if let Some(run) = run {
         let _step = teller.step("starting rules, services and visitors");
-        machine.while_alive(live(&ssh, plan)).await?;
+        machine.while_alive(live(&ssh, &run.plan)).await?;
     }
     Ok((machine, ssh))
 }

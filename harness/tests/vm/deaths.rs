@@ -1,15 +1,15 @@
 //! Guests that break: each is found soon, told apart, and told with the console's last lines.
 
 use crate::{
-    bench::{ENDLESS, SHORT, on_bench, spec},
+    bench::{ENDLESS, on_bench},
     command::{Tunelab, kill},
 };
 use std::time::{Duration, Instant};
 use tunelab::{
     error::{Error, Exit},
-    lab::{self, Room, SHIFT, WarmRecipe},
+    host::InstallPolicy,
+    lab::{self, Clock},
     story::Teller,
-    vm::Accel,
 };
 
 /// Far more than a death takes to be found (3 s), far less than anybody would wait.
@@ -38,21 +38,19 @@ fn a_hang_with_interrupts_off() {
     assert!(error.message().starts_with(hangs), "{error:?}");
 }
 
-/// What is said when `command` breaks a machine that has just been deployed to.
+/// What is said when `command` breaks a machine that has just been booted.
 fn died_of(command: &str) -> Error {
     let mut death = None;
     on_bench(async |bench| {
-        let spec = spec(&bench.scenario(SHORT), "article");
-        let (accel, image) = (Accel::VirtualClock { shift: SHIFT }, &bench.shared.image);
-        let recipe = WarmRecipe { image, accel, stack: (&spec).into() };
-        let room = Room::open(&bench.cache, "death").unwrap();
-        let (machine, ssh) = lab::boot_and_deploy(&recipe, &room, &Teller::silent()).await.unwrap();
+        let (recipe, teller) = (&bench.shared.image.recipe, Teller::silent());
+        let open = lab::open(recipe, None, Clock::Virtual, InstallPolicy::Never, &bench.cache, &teller);
+        let open = open.await.unwrap_or_else(|e| panic!("{e:?}"));
         let since = Instant::now();
-        let error = machine.while_alive(ssh.run(command, 2 * SOON)).await.expect_err("it broke");
+        let error = open.machine.while_alive(open.ssh.run(command, 2 * SOON)).await.expect_err("it broke");
         assert!(since.elapsed() < SOON, "it took {:?}", since.elapsed());
         assert_eq!(error.exit(), Exit::Guest);
         assert!(error.hint_text().unwrap().contains("console.log"), "{error:?}");
-        machine.shutdown().await.unwrap();
+        open.close(true).await.unwrap();
         death = Some(error);
     });
     death.unwrap()
