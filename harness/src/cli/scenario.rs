@@ -46,8 +46,8 @@ pub struct Args {
     /// Seed of the visitors' choices
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Machines at once
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+    /// Machines at once; each keeps one CPU busy [default: this host's CPUs, at most 4]
+    #[arg(long, value_name = "N", default_value_t = default_jobs(), hide_default_value = true, value_parser = clap::value_parser!(u16).range(1..))]
     jobs: u16,
     /// Run everything so many times
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
@@ -89,6 +89,10 @@ enum Format {
     Human,
     Json,
     Junit,
+}
+
+fn default_jobs() -> u16 {
+    std::thread::available_parallelism().map_or(1, |n| n.get().min(4) as u16)
 }
 
 pub async fn run(args: &Args, policy: InstallPolicy) -> Result<Outcome> {

@@ -57,16 +57,17 @@ pub struct Visitors {
 
 impl Visitors {
     fn of(visits: Visits, crowded: bool) -> Self {
+        // A full table makes visitors wait in vain; it does not make them fail in other ways.
         let count = |n| ways::count(n, crowded);
         Visitors {
             served: count(visits.served),
             refused: count(visits.refused()),
             connect_timeout: count(visits.connect_timeout),
             answer_timeout: count(visits.answer_timeout),
-            reset: count(visits.reset),
-            closed: count(visits.closed),
-            error_status: count(visits.error_status),
-            local_error: count(visits.local_error),
+            reset: Num::exact(visits.reset),
+            closed: Num::exact(visits.closed),
+            error_status: Num::exact(visits.error_status),
+            local_error: Num::exact(visits.local_error),
         }
     }
 }

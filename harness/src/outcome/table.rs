@@ -56,6 +56,7 @@ impl Table {
         let hours = |at: &(u64, u64)| Num::near(at.0.saturating_sub(start) / HOUR_US, FULL);
         let rounds: BTreeSet<(usize, u64)> =
             full.iter().filter_map(|(at, _)| round_at(plan, at.saturating_sub(start))).collect();
+        let early_drops = *read("conntrack.early_drop").last().unwrap_or(&0);
         Some(Table {
             limit: Num::exact(*read("conntrack.max").last()?),
             count_per_day: per_day(&samples, start, record.lasted().as_micros() as u64),
@@ -64,7 +65,7 @@ impl Table {
             first_full_h: full.first().map(hours),
             last_full_h: full.last().map(hours),
             drops: Num::exact_if_zero(full.iter().map(|(_, drops)| drops).sum(), DROPS),
-            early_drops: Num::exact_if_zero(*read("conntrack.early_drop").last().unwrap_or(&0), EARLY),
+            early_drops: if full.is_empty() { Num::exact(early_drops) } else { Num::near(early_drops, EARLY) },
         })
     }
 

@@ -66,7 +66,7 @@ impl Way {
 }
 
 pub fn count(value: u64, crowded: bool) -> Num {
-    if crowded { Num::exact_if_zero(value, CROWDED) } else { Num::exact(value) }
+    if crowded { Num::near(value, CROWDED) } else { Num::exact(value) }
 }
 
 fn kept(population: &Population, entries: &Entries, timers: &Timers, crowded: bool) -> Kept {
