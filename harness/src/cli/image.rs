@@ -51,7 +51,7 @@ enum Command {
     },
     /// Remove what no recipe asks for any more, and what interrupted builds left
     Prune {
-        /// Remove everything
+        /// Remove every image
         #[arg(long)]
         all: bool,
     },

@@ -91,12 +91,12 @@ impl Qmp {
         self.ask(&service, qmp::getfd { fdname: name.into() }).await.map(drop)
     }
 
-    /// Starts writing the machine's state to the file given as `name`, as fast as the disk takes it.
+    /// Takes a network backend away; its card stays.
     pub async fn remove_network(&self, id: &str) -> Result<()> {
         self.execute(qmp::netdev_del { id: id.to_owned() }).await.map(drop)
     }
 
-    /// Starts writing the state to the file given as `name`.
+    /// Starts writing the machine's state to the file given as `name`, as fast as the disk takes it.
     pub async fn migrate(&self, name: &str) -> Result<()> {
         // Unset, it is 128 MiB/s, kept by sleeping.
         let unlimited = qmp::MigrateSetParameters { max_bandwidth: Some(1 << 40), ..Default::default() };

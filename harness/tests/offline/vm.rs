@@ -48,11 +48,11 @@ fn boots_under_the_virtual_clock() {
     -m 1024M
     -kernel image/kernel
     -initrd run/initrd
-    -append console=ttyS0 quiet panic=-1 oops=panic mitigations=off nowatchdog net.ifnames=0 tsc=reliable no_timer_check tunelab.spin nolapic_timer
+    -append console=ttyS0 quiet panic=-1 oops=panic mitigations=off nowatchdog net.ifnames=0 tsc=reliable no_timer_check psi=0 transparent_hugepage=never tunelab.spin nolapic_timer
     -blockdev {"driver":"raw","file":{"driver":"file","filename":"image/root.img","read-only":true},"node-name":"root","read-only":true}
     -device virtio-blk-pci,drive=root,ioeventfd=off
     -netdev user,id=net,restrict=on,ipv6=off,hostfwd=tcp:127.0.0.1:0-:22
-    -device virtio-net-pci,netdev=net,ioeventfd=off,guest_announce=off,romfile=
+    -device virtio-net-pci,mac=52:54:00:12:34:56,ioeventfd=off,guest_announce=off,romfile=,netdev=net
     -chardev file,id=console,path=a,, b/console.log
     -device isa-serial,chardev=console
     -device virtio-serial-pci,id=ports,max_ports=2,ioeventfd=off
@@ -84,8 +84,7 @@ fn restores_under_the_virtual_clock() {
     -kernel image/kernel
     -blockdev {"driver":"raw","file":{"driver":"file","filename":"image/root.img","read-only":true},"node-name":"root","read-only":true}
     -device virtio-blk-pci,drive=root,ioeventfd=off
-    -netdev user,id=net,restrict=on,ipv6=off
-    -device virtio-net-pci,netdev=net,ioeventfd=off,guest_announce=off,romfile=
+    -device virtio-net-pci,mac=52:54:00:12:34:56,ioeventfd=off,guest_announce=off,romfile=
     -chardev file,id=console,path=a,, b/console.log
     -device isa-serial,chardev=console
     -device virtio-serial-pci,id=ports,max_ports=2,ioeventfd=off

@@ -12,3 +12,4 @@ mod full_disk;
 mod interrupted;
 mod sameness;
 mod shared;
+mod shell;
