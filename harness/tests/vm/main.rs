@@ -4,12 +4,12 @@
 //! that nothing survived. A host that cannot run machines fails these tests with the reason; none is skipped.
 
 mod bench;
+mod catalogue;
 mod command;
 mod damage;
 mod deaths;
 mod full_disk;
 mod interrupted;
 mod sameness;
-mod scenario;
 mod shared;
 mod shell;
