@@ -161,7 +161,10 @@ async fn vital_signs(
         if let Some(death) = no_room(events) {
             return death;
         }
-        if let Ok(text) = qmp.human("info registers -a").await {
+        // Before its first word a kernel may still be unpacking itself, with interrupts off, for seconds on a busy host.
+        if written > 0
+            && let Ok(text) = qmp.human("info registers -a").await
+        {
             looks.push(registers::parse(&text));
             looks.drain(..looks.len().saturating_sub(LOOKS_AT_CPU));
         }
