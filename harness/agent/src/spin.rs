@@ -8,7 +8,12 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::path::Path;
 use std::process::{Child, Command};
+use std::time::Duration;
 use tunelab_protocol::guest;
+
+/// Between two timer interrupts, in virtual time. QEMU's main loop, which serves disk and network, gets its turn when
+/// the vCPU stops for a timer: at the kernel's own 4 ms, reading a few files would take seconds.
+const TURN: Duration = Duration::from_micros(100);
 
 /// Starts it as a process of its own, so that whoever parks the machine can end it.
 pub fn start() -> Result<Child> {
@@ -35,7 +40,21 @@ pub fn main() -> Result<()> {
     if unsafe { libc::sched_setscheduler(0, libc::SCHED_IDLE, &lowest) } != 0 {
         return Err(std::io::Error::last_os_error()).context("sched_setscheduler");
     }
+    interrupt_every(TURN)?;
     // Not `std::hint::spin_loop`: under TCG each PAUSE leaves the generated code, and time crawls.
     #[allow(clippy::empty_loop, reason = "being busy is the point")]
     loop {}
+}
+
+/// By a signal that does nothing.
+fn interrupt_every(interval: Duration) -> Result<()> {
+    extern "C" fn nothing(_: libc::c_int) {}
+    let interval = libc::timeval { tv_sec: 0, tv_usec: interval.subsec_micros().into() };
+    let timer = libc::itimerval { it_interval: interval, it_value: interval };
+    // SAFETY: the handler touches nothing, and the timer is valid for the call.
+    let failed = unsafe {
+        libc::signal(libc::SIGALRM, nothing as extern "C" fn(libc::c_int) as libc::sighandler_t);
+        libc::setitimer(libc::ITIMER_REAL, &raw const timer, std::ptr::null_mut())
+    };
+    if failed != 0 { Err(std::io::Error::last_os_error()).context("setitimer") } else { Ok(()) }
 }

@@ -9,7 +9,7 @@ use crate::{
     image::{Image, initrd},
     plan::RunSpec,
     story::Teller,
-    vm::{Accel, Machine, MachineSpec, RestoreError, RootDisk, SavedState, Shape},
+    vm::{Accel, Machine, MachineSpec, RestoreError, RootDisk, SavedState, Shape, argv},
 };
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -71,7 +71,7 @@ impl Recipe<'_> {
             hash.update(bytes);
         };
         part(self.image.key.as_bytes());
-        part(format!("{:?} {:?}", self.shape(), self.cmdline()).as_bytes());
+        part(format!("{:?}", argv::blueprint(&self.spec(PathBuf::new()))).as_bytes());
         part(AGENT);
         for (name, bytes) in files(self.stack.files)? {
             part(name.as_bytes());

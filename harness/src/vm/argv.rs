@@ -18,7 +18,7 @@ pub struct Wiring<'a> {
     /// Written by QEMU: the record.
     pub events: &'a Path,
     /// The other end of a socket of ours, inherited: no path, no length limit, nothing left on disk.
-    pub qmp: RawFd,
+    pub monitor: RawFd,
     pub start: Start<'a>,
 }
 
@@ -26,11 +26,16 @@ pub struct Wiring<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Start<'a> {
     Boot,
-    /// From a state file that is handed over by QMP (`migrate-incoming`), and then stopped; with the plan in this file.
+    /// From a saved machine, stopped; with the plan in this file.
     Restore {
         plan: &'a Path,
+        /// A copy of the saved state of its own (QEMU writes to what it loads from), inherited.
+        state: RawFd,
     },
 }
+
+/// What a saved state is called inside its file.
+pub const SNAPSHOT: &str = "warm";
 
 /// The user network's name in QEMU; taken away before a machine is saved, so that its state restores without it.
 pub const NETWORK: &str = "net";
@@ -47,12 +52,25 @@ pub fn command_line(spec: &MachineSpec, wiring: &Wiring) -> Vec<OsString> {
         console(wiring.console),
         ports(wiring.events),
         plan(wiring.start),
-        qmp(wiring.qmp),
+        monitor(wiring),
         end_of_life(),
         start(wiring.start),
         sandbox(),
     ]
     .concat()
+}
+
+/// What two machines that boot to the same state have in common: the command line without this host's paths.
+pub fn blueprint(spec: &MachineSpec) -> Vec<OsString> {
+    let nowhere = Path::new("");
+    let anywhere = MachineSpec {
+        kernel: nowhere.into(),
+        initrd: nowhere.into(),
+        root: RootDisk::ReadOnly(nowhere.into()),
+        seed: 0,
+        ..spec.clone()
+    };
+    command_line(&anywhere, &Wiring { console: nowhere, events: nowhere, monitor: 0, start: Start::Boot })
 }
 
 /// Only what is asked for: no devices, windows or configuration files of the host.
@@ -61,13 +79,18 @@ fn nothing_by_default() -> Vec<OsString> {
 }
 
 /// Who runs the guest and by which clock. `sleep=off` lets an idle guest leap; `clock=vm` ties its calendar to it.
+///
+/// `rr=record` is what makes two runs the same to the byte. Under it QEMU's main loop and its vCPU never work at the
+/// same time; without it the main loop may find the vCPU halted before that one's last instructions are counted, and
+/// leap a few nanoseconds too far (7.2: `icount_start_warp_timer` against `icount_process_data`; about once in ten
+/// thousand leaps). The recording itself nobody needs.
 fn accelerator(spec: &MachineSpec) -> Vec<OsString> {
     match spec.shape.accel {
         Accel::VirtualClock { shift } => words([
             "-accel".into(),
             "tcg,thread=single".into(),
             "-icount".into(),
-            format!("shift={shift},sleep=off"),
+            format!("shift={shift},sleep=off,rr=record,rrfile=/dev/null"),
             "-rtc".into(),
             format!("base={EPOCH},clock=vm"),
             "-seed".into(),
@@ -114,7 +137,14 @@ pub fn kernel_command_line(spec: &MachineSpec) -> String {
     let mut line =
         vec!["console=ttyS0", "quiet", "panic=-1", "oops=panic", "mitigations=off", "nowatchdog", "net.ifnames=0"];
     if spec.shape.accel.is_virtual() {
-        line.extend(["tsc=reliable", "no_timer_check", "psi=0", "transparent_hugepage=never", "tunelab.spin"]);
+        line.extend([
+            "tsc=reliable",
+            "no_timer_check",
+            "psi=0",
+            "transparent_hugepage=never",
+            "tsc_early_khz=1000010",
+            "tunelab.spin",
+        ]);
     }
     line.extend(spec.cmdline.iter().map(String::as_str));
     line.join(" ")
@@ -140,9 +170,8 @@ fn root_disk(root: &RootDisk) -> Vec<OsString> {
 /// that two machines cannot race for one.
 ///
 /// A restored machine has the card alone (see [`NETWORK`]): the user network wakes QEMU's main loop once a second of the
-/// host's time, and a main loop that looks whether the vCPU is halted, at the very moment it halts, lets time leap a few
-/// nanoseconds too far. `guest_announce=off`: after a restore QEMU would have the guest announce itself, by interrupts
-/// at the host's pace.
+/// host's time. `guest_announce=off`: after a restore QEMU would have the guest announce itself, by interrupts at the
+/// host's pace.
 fn network(start: Start) -> Vec<OsString> {
     const CARD: &str = "virtio-net-pci,mac=52:54:00:12:34:56,ioeventfd=off,guest_announce=off,romfile=";
     match start {
@@ -187,13 +216,20 @@ fn plan(start: Start) -> Vec<OsString> {
     let file = format!("name={PLAN_FILE},");
     let option = match start {
         Start::Boot => (file + "string=" + NO_PLAN).into(),
-        Start::Restore { plan } => file_option(&(file + "file="), plan),
+        Start::Restore { plan, .. } => file_option(&(file + "file="), plan),
     };
     vec!["-fw_cfg".into(), option]
 }
 
-fn qmp(fd: RawFd) -> Vec<OsString> {
-    words(["-chardev".into(), format!("socket,id=qmp,fd={fd}"), "-mon".into(), "chardev=qmp,mode=control".into()])
+/// QMP where a machine is made; where its clock leaps, the human monitor, which has no thread to be woken by that.
+fn monitor(wiring: &Wiring) -> Vec<OsString> {
+    let mode = if wiring.start == Start::Boot { "control" } else { "readline" };
+    words([
+        "-chardev".into(),
+        format!("socket,id=monitor,fd={}", wiring.monitor),
+        "-mon".into(),
+        format!("chardev=monitor,mode={mode}"),
+    ])
 }
 
 /// A guest that reboots (after a panic: at once, by `panic=-1`) ends QEMU, which is what is waited for.
@@ -201,11 +237,18 @@ fn end_of_life() -> Vec<OsString> {
     words(["-no-reboot"])
 }
 
-/// A restored machine waits: for its state, then for the plan.
+/// A restored machine has loaded its state when its monitor says hello, and waits to be continued.
 fn start(start: Start) -> Vec<OsString> {
     match start {
         Start::Boot => vec![],
-        Start::Restore { .. } => words(["-S", "-incoming", "defer"]),
+        Start::Restore { state, .. } => {
+            let file = format!("/proc/self/fd/{state}");
+            let node = serde_json::json!({
+                "node-name": "state", "driver": "qcow2",
+                "file": { "driver": "file", "filename": file, "locking": "off" },
+            });
+            words(["-blockdev".into(), node.to_string(), "-loadvm".into(), SNAPSHOT.into(), "-S".into()])
+        }
     }
 }
 

@@ -20,6 +20,8 @@ pub enum Death {
     PoweredOff,
     #[error("the guest rebooted, which none of ours does")]
     Rebooted,
+    #[error("the guest powered itself off or rebooted")]
+    Ended,
     #[error("the guest hangs: the vCPU stays at rip={rip:#x} with interrupts off")]
     Deaf { rip: u64 },
     #[error("the guest has said nothing for {0:?}")]

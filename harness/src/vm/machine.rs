@@ -2,15 +2,15 @@
 
 use super::argv::{self, Start, Wiring};
 use super::death::Death;
+use super::monitor::Monitor;
 use super::process::Process;
 use super::processor::Seat;
-use super::qmp::Qmp;
 use super::spec::{MachineSpec, Shape};
 use super::state::{Draft, RestoreError, SavedState};
 use super::watch::{Expected, Watched, watch};
 use crate::error::{Context, Error, Result};
 use std::fs::File;
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -18,8 +18,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::process::Command;
 
-/// Saving and loading a gigabyte takes seconds on a slow disk.
-const STATE: Duration = Duration::from_secs(120);
 /// How long a failed conversation waits for the watcher to say that the machine died of something.
 const AFTERTHOUGHT: Duration = Duration::from_millis(500);
 
@@ -29,7 +27,8 @@ const AFTERTHOUGHT: Duration = Duration::from_millis(500);
 pub struct Machine {
     dir: PathBuf,
     shape: Shape,
-    qmp: Arc<Qmp>,
+    monitor: Arc<Monitor>,
+    version: String,
     ssh_port: Option<u16>,
     expected: Arc<Expected>,
     death: tokio::sync::watch::Receiver<Option<Death>>,
@@ -41,9 +40,9 @@ pub struct Machine {
 impl Machine {
     /// Starts the guest. Returns as soon as it runs, long before it can be talked to.
     pub async fn boot(spec: &MachineSpec, dir: &Path) -> Result<Self> {
-        let mut machine = Self::launch(spec, dir, Start::Boot).await?;
+        let mut machine = Self::launch(spec, dir, Start::Boot, None).await?;
         machine.expected.run(true);
-        let network = machine.qmp.human("info usernet").await;
+        let network = machine.monitor.human("info usernet").await;
         let port = machine.or_death(network).await?;
         machine.ssh_port = Some(forwarded_port(&port).ok_or_else(|| {
             Error::host("QEMU forwards no port to the guest's SSH").hint("is its user-mode network (slirp) built in?")
@@ -64,75 +63,56 @@ impl Machine {
         }
         let plan_file = dir.join("plan.json");
         std::fs::write(&plan_file, plan).host(|| format!("failed to write `{}`", plan_file.display()))?;
-        // Reading it for the checksum and QEMU's start-up share the time.
-        let (state, machine) = tokio::join!(
-            tokio::task::spawn_blocking({
-                let saved = saved.clone();
-                move || saved.verify()
-            }),
-            Self::launch(spec, dir, Start::Restore { plan: &plan_file })
-        );
-        let machine = machine?;
-        let loaded = match state.map_err(|e| Error::host("checking a state was interrupted").cause(e))? {
-            Ok(state) => machine.load(saved, state).await,
-            Err(damaged) => Err(damaged),
-        };
-        match loaded {
-            Ok(()) => Ok(machine),
-            Err(e) => {
-                machine.shutdown().await?;
-                Err(e)
-            }
+        let state = tokio::task::spawn_blocking({
+            let saved = saved.clone();
+            move || saved.copy()
+        });
+        let state = state.await.map_err(|e| Error::host("checking a state was interrupted").cause(e))??;
+        let start = Start::Restore { plan: &plan_file, state: state.as_raw_fd() };
+        // QEMU exits when a state does not load, and says why.
+        let machine =
+            Self::launch(spec, dir, start, Some(state.into())).await.map_err(|e| saved.refused(e.message()))?;
+        if machine.version != saved.manifest.qemu {
+            let refused = saved.refused(&format!("QEMU {} wrote it, this is {}", saved.manifest.qemu, machine.version));
+            machine.shutdown().await?;
+            return Err(refused);
         }
+        Ok(machine)
     }
 
-    async fn load(&self, saved: &SavedState, state: File) -> Result<(), RestoreError> {
-        if self.qmp.version() != saved.manifest.qemu {
-            let (then, now) = (&saved.manifest.qemu, self.qmp.version());
-            return Err(saved.refused(&format!("QEMU {then} wrote it, this is {now}")));
-        }
-        let load = async {
-            self.qmp.give("state", state.as_fd()).await?;
-            self.qmp.migrate_incoming("state").await?;
-            self.qmp.migrated(STATE).await
-        };
-        match load.await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(why)) => Err(saved.refused(&why)),
-            // This QEMU exits when a state does not load, and says why on its stderr.
-            Err(e) => match self.died_within(AFTERTHOUGHT).await {
-                Some(Death::Exited(_)) => Err(saved.refused(&super::console::tail(&self.qemu_log(), 3).join("; "))),
-                _ => Err(e.into()),
-            },
-        }
-    }
-
-    async fn launch(spec: &MachineSpec, dir: &Path, start: Start<'_>) -> Result<Self> {
+    async fn launch(spec: &MachineSpec, dir: &Path, start: Start<'_>, state: Option<OwnedFd>) -> Result<Self> {
         let files = |e| format!("failed to prepare a machine in `{}`: {e}", dir.display());
-        let (qmp_here, qmp_there) = UnixStream::pair().host(|| files("a socket"))?;
+        let (ours, theirs) = UnixStream::pair().host(|| files("a socket"))?;
         let (console, events) = (dir.join("console.log"), dir.join("events.jsonl"));
         let log = File::create(dir.join("qemu.log")).host(|| files("`qemu.log`"))?;
-        let wiring = Wiring { console: &console, events: &events, qmp: qmp_there.as_raw_fd(), start };
+        let wiring = Wiring { console: &console, events: &events, monitor: theirs.as_raw_fd(), start };
         let mut command = Command::new(&spec.qemu);
         command.args(argv::command_line(spec, &wiring)).stdin(Stdio::null());
         command.stdout(log.try_clone().host(|| files("`qemu.log`"))?).stderr(log);
         let seat = if spec.shape.accel.is_virtual() { Seat::take() } else { None };
         seat.iter().for_each(|seat| seat.give_to(&mut command));
-        let process = Process::spawn(command, vec![qmp_there.into()]).await?;
-        let (qmp, qmp_events) = match Qmp::connect(qmp_here).await {
+        let inherited = state.into_iter().chain([theirs.into()]).collect();
+        let process = Process::spawn(command, inherited).await?;
+        let (monitor, version, said) = match Monitor::connect(ours, start).await {
             Ok(connected) => connected,
             Err(e) => return Err(Self::stillborn(process, e, dir).await),
         };
-        let (qmp, expected) = (Arc::new(qmp), Arc::new(Expected::default()));
+        let (monitor, expected) = (Arc::new(monitor), Arc::new(Expected::default()));
         let (tell, death) = tokio::sync::watch::channel(None);
-        let watched =
-            Watched { qmp: qmp.clone(), exit: process.exit(), qmp_events, console, events, expected: expected.clone() };
+        let watched = Watched {
+            monitor: monitor.clone(),
+            exit: process.exit(),
+            said,
+            console,
+            events,
+            expected: expected.clone(),
+        };
         let watcher = tokio::spawn(async move {
             let died = watch(watched).await;
             tell.send_replace(Some(died));
         });
         let (dir, shape) = (dir.to_owned(), spec.shape.clone());
-        Ok(Machine { dir, shape, qmp, ssh_port: None, expected, death, watcher, process, _seat: seat })
+        Ok(Machine { dir, shape, monitor, version, ssh_port: None, expected, death, watcher, process, _seat: seat })
     }
 
     /// QEMU that ends before it is a machine found something wrong with this host or its command line.
@@ -166,17 +146,11 @@ impl Machine {
 
     /// As QEMU gives it, with the distribution's own part.
     pub fn qemu_version(&self) -> &str {
-        self.qmp.version()
-    }
-
-    pub async fn stop(&self) -> Result<()> {
-        self.expected.run(false);
-        let stopped = self.qmp.stop().await;
-        self.or_death(stopped).await
+        &self.version
     }
 
     pub async fn cont(&self) -> Result<()> {
-        let continued = self.qmp.cont().await;
+        let continued = self.monitor.human("cont").await;
         self.or_death(continued).await?;
         self.expected.run(true);
         Ok(())
@@ -189,19 +163,21 @@ impl Machine {
 
     /// Stops the guest for good and keeps its state in `dir`.
     pub async fn save(self, dir: &Path) -> Result<SavedState> {
-        self.stop().await?;
-        let draft = Draft::begin(dir)?;
-        let moved = async {
-            self.qmp.remove_network(argv::NETWORK).await?;
-            self.qmp.give("state", draft.file().as_fd()).await?;
-            self.qmp.migrate("state").await?;
-            self.qmp.migrated(STATE).await
+        let Monitor::Qmp(qmp) = &*self.monitor else {
+            return Err(Error::host("a machine that was restored cannot be saved again"));
         };
-        let moved = moved.await;
-        if let Err(why) = self.or_death(moved).await? {
+        self.expected.run(false);
+        let draft = Draft::begin(dir)?;
+        let saved = async {
+            qmp.stop().await?;
+            qmp.remove_network(argv::NETWORK).await?;
+            qmp.save(draft.path(), argv::SNAPSHOT).await
+        };
+        let saved = saved.await;
+        if let Err(why) = self.or_death(saved).await? {
             return Err(unsaved(dir, &why));
         }
-        let (version, shape) = (self.qmp.version().to_owned(), self.shape.clone());
+        let (version, shape) = (self.version.clone(), self.shape.clone());
         self.shutdown().await?;
         tokio::task::spawn_blocking(move || draft.finish(version, shape))
             .await

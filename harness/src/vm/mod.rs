@@ -5,9 +5,12 @@
 pub mod argv;
 pub mod console;
 mod death;
+mod human;
 mod machine;
+mod monitor;
 mod process;
 mod processor;
+mod qcow2;
 mod qmp;
 pub mod registers;
 mod spec;

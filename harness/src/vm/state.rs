@@ -1,15 +1,16 @@
 //! A saved machine on disk: QEMU's state file, and beside it what it is and how to know it is whole.
 
-use super::spec::Shape;
+use super::{qcow2, spec::Shape};
 use crate::error::{Context, Error, Result};
+use nix::sys::memfd::{MFdFlags, memfd_create};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fs::File;
-use std::io::{Read, Seek};
+use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
-/// QEMU's stream.
-const STATE: &str = "state.bin";
+/// A qcow2 image with nothing but one snapshot of the machine in it.
+const STATE: &str = "state.qcow2";
 /// What a state is called until it is whole; random letters follow.
 const DRAFT: &str = ".state-";
 /// [`Manifest`], written last: without it there is no state.
@@ -62,7 +63,7 @@ impl SavedState {
         dir.join(MANIFEST).exists()
     }
 
-    /// Finds the state in `dir`. Only the manifest is read; [`SavedState::verify`] reads the rest.
+    /// Finds the state in `dir`. Only the manifest is read; [`SavedState::copy`] reads the rest.
     pub fn open(dir: &Path) -> Result<Self, RestoreError> {
         let path = dir.join(MANIFEST);
         let unusable = |why: &dyn std::fmt::Display| {
@@ -73,8 +74,9 @@ impl SavedState {
         Ok(SavedState { dir: dir.to_owned(), manifest })
     }
 
-    /// The state file, whole: size and checksum are those of the manifest. Positioned at its start.
-    pub fn verify(&self) -> Result<File, RestoreError> {
+    /// A copy of the state in memory, for one machine to load and to write to. Whole: size and checksum are those of
+    /// the manifest.
+    pub fn copy(&self) -> Result<File, RestoreError> {
         let path = self.dir.join(STATE);
         let unusable = |why: String| RestoreError::Unusable(format!("the saved machine `{}` {why}", path.display()));
         let mut file = File::open(&path).map_err(|e| unusable(format!("cannot be read: {e}")))?;
@@ -83,10 +85,13 @@ impl SavedState {
         if size != *size_bytes {
             return Err(unusable(format!("is damaged: {size} bytes instead of {size_bytes}")));
         }
-        if checksum(&mut file).map_err(|e| unusable(format!("cannot be read: {e}")))? != *sha256 {
+        let memory = memfd_create("tunelab-state", MFdFlags::MFD_CLOEXEC);
+        let mut copy = File::from(memory.host(|| "failed to take memory for a saved machine".into())?);
+        let checksum = copy_and_hash(&mut file, &mut copy).map_err(|e| unusable(format!("cannot be read: {e}")))?;
+        if checksum != *sha256 {
             return Err(unusable("is damaged: its checksum is another".into()));
         }
-        Ok(file)
+        Ok(copy)
     }
 
     /// The error for a state that is whole and still cannot be loaded.
@@ -106,10 +111,9 @@ impl Draft {
     pub fn begin(dir: &Path) -> Result<Self> {
         std::fs::create_dir_all(dir).host(|| format!("failed to create `{}`", dir.display()))?;
         remove_drafts(dir);
-        let file = tempfile::Builder::new()
-            .prefix(DRAFT)
-            .tempfile_in(dir)
-            .host(|| format!("failed to create a file in `{}`", dir.display()))?;
+        let failed = || format!("failed to create a file in `{}`", dir.display());
+        let mut file = tempfile::Builder::new().prefix(DRAFT).tempfile_in(dir).host(failed)?;
+        file.write_all(&qcow2::empty()).host(failed)?;
         // A crash between the two renames of `finish` must not leave an old manifest beside a new state.
         match std::fs::remove_file(dir.join(MANIFEST)) {
             Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
@@ -119,20 +123,22 @@ impl Draft {
         }
     }
 
-    pub fn file(&self) -> &File {
-        self.file.as_file()
+    /// An empty qcow2 image, to be written by whoever opens it.
+    pub fn path(&self) -> &Path {
+        self.file.path()
     }
 
     /// Names the file and describes it. No fsync: after a crash of the host the checksum tells, and it is built anew.
     pub fn finish(mut self, qemu: String, shape: Shape) -> Result<SavedState> {
         let failed = || format!("failed to keep the machine's state in `{}`", self.dir.display());
         let size_bytes = self.file.as_file().metadata().host(failed)?.len();
-        let sha256 = checksum(self.file.as_file_mut()).host(failed)?;
+        self.file.rewind().host(failed)?;
+        let sha256 = copy_and_hash(self.file.as_file_mut(), &mut std::io::sink()).host(failed)?;
         let manifest = Manifest { qemu, shape, size_bytes, sha256 };
         self.file.persist(self.dir.join(STATE)).host(failed)?;
         let text = serde_json::to_vec_pretty(&manifest).host(failed)?;
         let mut described = tempfile::NamedTempFile::new_in(&self.dir).host(failed)?;
-        std::io::Write::write_all(&mut described, &text).host(failed)?;
+        described.write_all(&text).host(failed)?;
         described.persist(self.dir.join(MANIFEST)).host(failed)?;
         Ok(SavedState { dir: self.dir, manifest })
     }
@@ -146,17 +152,17 @@ fn remove_drafts(dir: &Path) {
     }
 }
 
-/// SHA-256 of the whole file in hex; the file is left at its start.
-fn checksum(file: &mut File) -> std::io::Result<String> {
+/// SHA-256 in hex of all that is in `from`.
+fn copy_and_hash(from: &mut File, to: &mut impl Write) -> std::io::Result<String> {
     let mut hash = Sha256::new();
     let mut buffer = vec![0; 1 << 18];
-    file.rewind()?;
     loop {
-        match file.read(&mut buffer)? {
-            0 => break,
-            n => hash.update(&buffer[..n]),
+        match from.read(&mut buffer)? {
+            0 => return Ok(hex::encode(hash.finalize())),
+            n => {
+                hash.update(&buffer[..n]);
+                to.write_all(&buffer[..n])?;
+            }
         }
     }
-    file.rewind()?;
-    Ok(hex::encode(hash.finalize()))
 }

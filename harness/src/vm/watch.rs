@@ -2,7 +2,7 @@
 
 use super::console::{Cry, Listener};
 use super::death::Death;
-use super::qmp::Qmp;
+use super::monitor::Monitor;
 use super::registers::{self, Cpu};
 use qapi::qmp;
 use std::path::PathBuf;
@@ -26,9 +26,10 @@ const ROOM: u64 = 1 << 20;
 
 /// What the watcher looks at.
 pub struct Watched {
-    pub qmp: Arc<Qmp>,
+    pub monitor: Arc<Monitor>,
     pub exit: watch::Receiver<Option<ExitStatus>>,
-    pub qmp_events: mpsc::UnboundedReceiver<qmp::Event>,
+    /// What QEMU says by itself.
+    pub said: mpsc::UnboundedReceiver<qmp::Event>,
     pub console: PathBuf,
     pub events: PathBuf,
     pub expected: Arc<Expected>,
@@ -66,14 +67,14 @@ impl Expected {
 
 /// Watches until the machine dies.
 pub async fn watch(watched: Watched) -> Death {
-    let Watched { qmp, mut exit, mut qmp_events, console, events, expected } = watched;
+    let Watched { monitor, mut exit, mut said, console, events, expected } = watched;
     let sight = Mutex::new(Listener::default());
     let listen = || sight.lock().expect("no panics here").listen(&console);
     let reason = Mutex::new(None);
     let death = tokio::select! {
         status = ended(&mut exit) => Death::of_process(status),
-        death = monitor(&qmp, &mut qmp_events, &expected, &reason) => death,
-        death = vital_signs(&qmp, &events, &expected, &sight, &console) => death,
+        death = follow(&monitor, &mut said, &expected, &reason) => death,
+        death = vital_signs(&monitor, &events, &expected, &sight, &console) => death,
     };
     // What the guest said last explains how QEMU ended: a panic reboots, a reboot ends QEMU with status 0.
     if !matches!(death, Death::Panic(_) | Death::Oops(_))
@@ -87,6 +88,8 @@ pub async fn watch(watched: Watched) -> Death {
     match (death, *reason.lock().expect("no panics here")) {
         (Death::Exited(0), Some(qmp::ShutdownCause::guest_shutdown)) => Death::PoweredOff,
         (Death::Exited(0), Some(qmp::ShutdownCause::guest_reset)) => Death::Rebooted,
+        // The human monitor gives no reason.
+        (Death::Exited(0), None) => Death::Ended,
         (death, _) => death,
     }
 }
@@ -101,8 +104,8 @@ async fn ended(exit: &mut watch::Receiver<Option<ExitStatus>>) -> ExitStatus {
 }
 
 /// Follows QEMU's events; ends only if QEMU stops a guest that should run.
-async fn monitor(
-    qmp: &Qmp,
+async fn follow(
+    monitor: &Monitor,
     events: &mut mpsc::UnboundedReceiver<qmp::Event>,
     expected: &Expected,
     reason: &Mutex<Option<qmp::ShutdownCause>>,
@@ -111,7 +114,8 @@ async fn monitor(
         match event {
             qmp::Event::SHUTDOWN { data, .. } => *reason.lock().expect("no panics here") = Some(data.reason),
             qmp::Event::STOP { .. } if expected.running() => {
-                if let Ok(status) = qmp.status().await
+                if let Monitor::Qmp(qmp) = monitor
+                    && let Ok(status) = qmp.status().await
                     && !status.running
                     && expected.running()
                 {
@@ -127,7 +131,7 @@ async fn monitor(
 
 /// Looks at what the guest writes, and when it writes nothing, at why.
 async fn vital_signs(
-    qmp: &Qmp,
+    monitor: &Monitor,
     events: &std::path::Path,
     expected: &Expected,
     sight: &Mutex<Listener>,
@@ -163,7 +167,7 @@ async fn vital_signs(
         }
         // Before its first word a kernel may still be unpacking itself, with interrupts off, for seconds on a busy host.
         if written > 0
-            && let Ok(text) = qmp.human("info registers -a").await
+            && let Ok(text) = monitor.human("info registers -a").await
         {
             looks.push(registers::parse(&text));
             looks.drain(..looks.len().saturating_sub(LOOKS_AT_CPU));

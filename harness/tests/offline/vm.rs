@@ -27,7 +27,7 @@ fn spec(accel: Accel) -> MachineSpec {
 /// One option a line.
 fn argv(spec: &MachineSpec, start: Start) -> String {
     let (console, events) = (Path::new("a, b/console.log"), Path::new("a, b/events.jsonl"));
-    let words = command_line(spec, &Wiring { console, events, qmp: 7, start });
+    let words = command_line(spec, &Wiring { console, events, monitor: 7, start });
     let words: Vec<String> = words.into_iter().map(|w| w.into_string().unwrap()).collect();
     words.join(" ").replace(" -", "\n-")
 }
@@ -39,7 +39,7 @@ fn boots_under_the_virtual_clock() {
     -no-user-config
     -display none
     -accel tcg,thread=single
-    -icount shift=1,sleep=off
+    -icount shift=1,sleep=off,rr=record,rrfile=/dev/null
     -rtc base=2026-01-01T00:00:00,clock=vm
     -seed 42
     -machine q35,usb=off,smbus=off,sata=off,vmport=off
@@ -48,7 +48,7 @@ fn boots_under_the_virtual_clock() {
     -m 1024M
     -kernel image/kernel
     -initrd run/initrd
-    -append console=ttyS0 quiet panic=-1 oops=panic mitigations=off nowatchdog net.ifnames=0 tsc=reliable no_timer_check psi=0 transparent_hugepage=never tunelab.spin nolapic_timer
+    -append console=ttyS0 quiet panic=-1 oops=panic mitigations=off nowatchdog net.ifnames=0 tsc=reliable no_timer_check psi=0 transparent_hugepage=never tsc_early_khz=1000010 tunelab.spin nolapic_timer
     -blockdev {"driver":"raw","file":{"driver":"file","filename":"image/root.img","read-only":true},"node-name":"root","read-only":true}
     -device virtio-blk-pci,drive=root,ioeventfd=off
     -netdev user,id=net,restrict=on,ipv6=off,hostfwd=tcp:127.0.0.1:0-:22
@@ -59,8 +59,8 @@ fn boots_under_the_virtual_clock() {
     -chardev file,id=events,path=a,, b/events.jsonl
     -device virtserialport,bus=ports.0,nr=1,chardev=events,name=tunelab.events
     -fw_cfg name=opt/tunelab.plan,string=-
-    -chardev socket,id=qmp,fd=7
-    -mon chardev=qmp,mode=control
+    -chardev socket,id=monitor,fd=7
+    -mon chardev=monitor,mode=control
     -no-reboot
     -sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny
     "#);
@@ -68,13 +68,13 @@ fn boots_under_the_virtual_clock() {
 
 #[test]
 fn restores_under_the_virtual_clock() {
-    let start = Start::Restore { plan: Path::new("a, b/plan.json") };
+    let start = Start::Restore { plan: Path::new("a, b/plan.json"), state: 8 };
     assert_snapshot!(argv(&spec(Accel::VirtualClock { shift: 1 }), start), @r#"
     -nodefaults
     -no-user-config
     -display none
     -accel tcg,thread=single
-    -icount shift=1,sleep=off
+    -icount shift=1,sleep=off,rr=record,rrfile=/dev/null
     -rtc base=2026-01-01T00:00:00,clock=vm
     -seed 42
     -machine q35,usb=off,smbus=off,sata=off,vmport=off
@@ -91,11 +91,12 @@ fn restores_under_the_virtual_clock() {
     -chardev file,id=events,path=a,, b/events.jsonl
     -device virtserialport,bus=ports.0,nr=1,chardev=events,name=tunelab.events
     -fw_cfg name=opt/tunelab.plan,file=a,, b/plan.json
-    -chardev socket,id=qmp,fd=7
-    -mon chardev=qmp,mode=control
+    -chardev socket,id=monitor,fd=7
+    -mon chardev=monitor,mode=readline
     -no-reboot
+    -blockdev {"driver":"qcow2","file":{"driver":"file","filename":"/proc/self/fd/8","locking":"off"},"node-name":"state"}
+    -loadvm warm
     -S
-    -incoming defer
     -sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny
     "#);
 }
@@ -179,7 +180,7 @@ fn registers_tell_a_hang_from_work() {
 /// Writes a state of some bytes into `dir`.
 fn saved(dir: &Path) -> SavedState {
     let draft = Draft::begin(dir).unwrap();
-    draft.file().write_all(&[7; 100_000]).unwrap();
+    std::fs::write(draft.path(), [7; 100_000]).unwrap();
     draft.finish("7.2.22".into(), spec(Accel::WallTcg).shape).unwrap()
 }
 
@@ -195,22 +196,31 @@ fn a_state_is_whole_or_unusable() {
     let dir = tempfile::tempdir().unwrap();
     assert!(why(SavedState::open(dir.path())).contains("state.json"));
     saved(dir.path());
-    SavedState::open(dir.path()).unwrap().verify().unwrap();
+    SavedState::open(dir.path()).unwrap().copy().unwrap();
 
-    let file = dir.path().join("state.bin");
+    let file = dir.path().join("state.qcow2");
     let whole = std::fs::read(&file).unwrap();
     std::fs::write(&file, &whole[..60_000]).unwrap();
     let state = SavedState::open(dir.path()).unwrap();
-    assert!(why(state.verify()).contains("60000 bytes instead of 100000"));
+    assert!(why(state.copy()).contains("60000 bytes instead of 100000"));
     let mut flipped = whole.clone();
     flipped[50_000] ^= 1;
     std::fs::write(&file, flipped).unwrap();
-    assert!(why(state.verify()).contains("checksum"));
+    assert!(why(state.copy()).contains("checksum"));
 
     // A new draft makes the old state unusable at once, and leaves nothing behind if it is given up.
     drop(Draft::begin(dir.path()).unwrap());
     why(SavedState::open(dir.path()));
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+}
+
+/// The copy is the machine's own: what it writes there is not in the cache.
+#[test]
+fn a_state_is_copied_for_whoever_loads_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let state = saved(dir.path());
+    state.copy().unwrap().write_all(b"scribble").unwrap();
+    state.copy().unwrap();
 }
 
 #[tokio::test]

@@ -18,7 +18,7 @@ use tunelab::{
 #[test]
 fn a_truncated_state() {
     with(Use::Shared, Use::Copy, async |bench| {
-        let state = bench.state().join("state.bin");
+        let state = bench.state().join("state.qcow2");
         let size = state.metadata().unwrap().len();
         OpenOptions::new().write(true).open(&state).unwrap().set_len(size / 2).unwrap();
         let (result, notices) = bench.short().await;
@@ -36,7 +36,7 @@ fn a_truncated_state() {
 fn a_tampered_state_and_a_killed_remedy_and_two_more() {
     const TOLD: &str = "is damaged: its checksum is another: making it again";
     with(Use::Shared, Use::Copy, async |bench| {
-        flip_a_bit(&bench.state().join("state.bin"));
+        flip_a_bit(&bench.state().join("state.qcow2"));
         let mut first = Tunelab::scenario(bench, SHORT);
         first.wait_for(TOLD);
         first.wait_for("booting");

@@ -23,10 +23,11 @@ impl Site {
         let [ours, theirs] = [1, 2].map(|end| Ipv4Addr::new(10, 255, number, end));
         let mut server = Rtnl::open()?;
         server.add_veth(&here, NIC, namespace.file())?;
+        silence_ipv6(&here).context("failed to turn IPv6 off on a site's link")?;
         server.add_address(&here, ours, 30)?;
         server.up(&here)?;
         let rtnl = namespace.enter(|| {
-            silence_ipv6().context("failed to turn IPv6 off in a site")?;
+            ["all", "default"].into_iter().try_for_each(silence_ipv6).context("failed to turn IPv6 off in a site")?;
             let mut rtnl = Rtnl::open()?;
             rtnl.up("lo")?;
             rtnl.add_address(NIC, theirs, 30)?;
@@ -47,13 +48,11 @@ impl Site {
     }
 }
 
-/// Nobody speaks IPv6 there; router solicitations would only wake the machine.
-fn silence_ipv6() -> Result<()> {
-    for scope in ["all", "default"] {
-        let path = format!("/proc/sys/net/ipv6/conf/{scope}/disable_ipv6");
-        if std::path::Path::new(&path).exists() {
-            std::fs::write(path, "1")?;
-        }
+/// Nobody speaks IPv6 there; router solicitations, which never end, would only wake the machine.
+fn silence_ipv6(scope: &str) -> Result<()> {
+    let path = format!("/proc/sys/net/ipv6/conf/{scope}/disable_ipv6");
+    if std::path::Path::new(&path).exists() {
+        std::fs::write(path, "1")?;
     }
     Ok(())
 }

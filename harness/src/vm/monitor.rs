@@ -1,0 +1,51 @@
+//! The way to talk to a QEMU: QMP while a machine is booted and deployed to, the human monitor once its clock leaps.
+
+use super::argv::Start;
+use super::human::Human;
+use super::qmp::Qmp;
+use crate::error::Result;
+use qapi::qmp::Event;
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// Loading and saving a gigabyte takes seconds on a slow disk.
+pub const STATE: Duration = Duration::from_secs(120);
+
+pub enum Monitor {
+    Qmp(Qmp),
+    Human(Human),
+}
+
+impl Monitor {
+    /// Returns when QEMU has what it starts from: its version in its own words, and its events, of which the human
+    /// monitor has none.
+    pub async fn connect(
+        stream: std::os::unix::net::UnixStream,
+        start: Start<'_>,
+    ) -> Result<(Self, String, mpsc::UnboundedReceiver<Event>)> {
+        let (monitor, events) = match start {
+            Start::Boot => {
+                let (qmp, events) = Qmp::connect(stream).await?;
+                (Monitor::Qmp(qmp), events)
+            }
+            Start::Restore { .. } => {
+                (Monitor::Human(Human::connect(stream, STATE).await?), mpsc::unbounded_channel().1)
+            }
+        };
+        let version = monitor.ask("info version", STATE).await?;
+        Ok((monitor, version.trim().to_owned(), events))
+    }
+
+    /// A command of the human monitor, which both understand.
+    pub async fn human(&self, command: &str) -> Result<String> {
+        const ANSWER: Duration = Duration::from_secs(20);
+        self.ask(command, ANSWER).await
+    }
+
+    async fn ask(&self, command: &str, limit: Duration) -> Result<String> {
+        match self {
+            Monitor::Qmp(qmp) => qmp.human(command, limit).await,
+            Monitor::Human(human) => human.ask(command, limit).await,
+        }
+    }
+}
