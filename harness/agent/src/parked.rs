@@ -11,15 +11,16 @@ use crate::{run, spin};
 use anyhow::{Context, Result};
 use nix::unistd::{ForkResult, dup2_stderr, dup2_stdin, dup2_stdout, fork, setsid};
 use std::fs::File;
-use tunelab_protocol::{EVENT_PORT, Event, Plan, VERSION};
+use tunelab_protocol::{EVENT_PORT, Event, Plan, Preload, VERSION};
 
 /// Where sshd notes its pid, whoever starts it.
 pub const SSHD_PID: &str = "/run/tunelab/sshd.pid";
 
-pub fn main() -> Result<()> {
+/// `preload` is a file with a [`Preload`].
+pub fn main(preload: &str) -> Result<()> {
     let events = Events::new(open_port(EVENT_PORT)?);
     leave_session()?;
-    if let Err(e) = park(&events) {
+    if let Err(e) = park(preload, &events) {
         events.emit(Event::Failed { what: format!("{e:#}"), hint: None });
     }
     Ok(())
@@ -40,8 +41,10 @@ fn leave_session() -> Result<()> {
     Ok(())
 }
 
-fn park(events: &Events) -> Result<()> {
-    warm::warm()?;
+fn park(preload: &str, events: &Events) -> Result<()> {
+    let preload = std::fs::read(preload).with_context(|| format!("failed to read {preload}"))?;
+    let preload: Preload = serde_json::from_slice(&preload).context("this is not what to load")?;
+    warm::warm(&preload)?;
     quiet::quiet()?;
     let kernel = nix::sys::utsname::uname()?.release().to_string_lossy().into_owned();
     events.emit(Event::Parked { version: VERSION, kernel });

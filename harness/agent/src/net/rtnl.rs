@@ -4,6 +4,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use netlink_packet_core::{NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload};
 use netlink_packet_route::address::{AddressAttribute, AddressMessage, AddressScope};
 use netlink_packet_route::link::{InfoData, InfoKind, InfoVeth, LinkAttribute, LinkFlags, LinkInfo, LinkMessage};
+use netlink_packet_route::neighbour::{NeighbourAddress, NeighbourAttribute, NeighbourMessage, NeighbourState};
 use netlink_packet_route::route::{
     RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteScope, RouteType,
 };
@@ -16,6 +17,9 @@ use tunelab_protocol::Subnet;
 
 /// `RT_TABLE_LOCAL`: what is ours.
 const TABLE_LOCAL: u8 = 255;
+
+/// An Ethernet address.
+pub type Mac = [u8; 6];
 
 /// Speaks for the namespace it was opened in.
 pub struct Rtnl {
@@ -49,19 +53,38 @@ impl Rtnl {
     }
 
     /// A pair: `name` here, `peer` in the other namespace.
-    pub fn add_veth(&mut self, name: &str, peer: &str, there: &impl AsRawFd) -> Result<()> {
+    pub fn add_veth(&mut self, (name, mac): (&str, Mac), peer: (&str, Mac), there: &impl AsRawFd) -> Result<()> {
         let mut other = LinkMessage::default();
-        other.attributes = vec![LinkAttribute::IfName(peer.into()), LinkAttribute::NetNsFd(there.as_raw_fd())];
+        other.attributes = vec![
+            LinkAttribute::IfName(peer.0.into()),
+            LinkAttribute::Address(peer.1.into()),
+            LinkAttribute::NetNsFd(there.as_raw_fd()),
+        ];
         let mut link = LinkMessage::default();
         link.attributes = vec![
             LinkAttribute::IfName(name.into()),
+            LinkAttribute::Address(mac.into()),
             LinkAttribute::LinkInfo(vec![
                 LinkInfo::Kind(InfoKind::Veth),
                 LinkInfo::Data(InfoData::Veth(InfoVeth::Peer(other))),
             ]),
         ];
         self.request(RouteNetlinkMessage::NewLink(link), NLM_F_CREATE | NLM_F_EXCL)
-            .with_context(|| format!("failed to make the veth pair {name}/{peer}"))
+            .with_context(|| format!("failed to make the veth pair {name}/{}", peer.0))
+    }
+
+    /// Where `address` is, once and for all: nobody asks by ARP, and no timer looks whether it is still there.
+    pub fn add_neighbour(&mut self, nic: &str, address: Ipv4Addr, mac: Mac) -> Result<()> {
+        let mut neighbour = NeighbourMessage::default();
+        neighbour.header.family = AddressFamily::Inet;
+        neighbour.header.ifindex = index(nic)?;
+        neighbour.header.state = NeighbourState::Permanent;
+        neighbour.attributes = vec![
+            NeighbourAttribute::Destination(NeighbourAddress::Inet(address)),
+            NeighbourAttribute::LinkLayerAddress(mac.into()),
+        ];
+        self.request(RouteNetlinkMessage::NewNeighbour(neighbour), NLM_F_CREATE)
+            .with_context(|| format!("failed to say where {address} is"))
     }
 
     pub fn add_address(&mut self, nic: &str, address: Ipv4Addr, prefix: u8) -> Result<()> {

@@ -21,17 +21,21 @@ impl Site {
         let namespace = Namespace::create()?;
         let here = format!("site{number}");
         let [ours, theirs] = [1, 2].map(|end| Ipv4Addr::new(10, 255, number, end));
+        // Locally administered.
+        let [our_mac, their_mac] = [1, 2].map(|end| [2, 0, 0, 0, number, end]);
         let mut server = Rtnl::open()?;
-        server.add_veth(&here, NIC, namespace.file())?;
+        server.add_veth((&here, our_mac), (NIC, their_mac), namespace.file())?;
         silence_ipv6(&here).context("failed to turn IPv6 off on a site's link")?;
         server.add_address(&here, ours, 30)?;
         server.up(&here)?;
+        server.add_neighbour(&here, theirs, their_mac)?;
         let rtnl = namespace.enter(|| {
             ["all", "default"].into_iter().try_for_each(silence_ipv6).context("failed to turn IPv6 off in a site")?;
             let mut rtnl = Rtnl::open()?;
             rtnl.up("lo")?;
             rtnl.add_address(NIC, theirs, 30)?;
             rtnl.up(NIC)?;
+            rtnl.add_neighbour(NIC, ours, our_mac)?;
             rtnl.add_local(subnet)?;
             rtnl.add_route(None, ours)?;
             netem::apply(&mut rtnl, NIC, link)?;

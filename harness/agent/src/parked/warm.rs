@@ -4,10 +4,12 @@
 //! seconds a wait were seen. So nothing cold may be left; the run reports how much it read all the same.
 
 use crate::tool::{self, PATH, first_of};
+use crate::tune;
 use anyhow::Result;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use tunelab_protocol::Preload;
 
 /// Programs that a plan starts.
 const PROGRAMS: [&[&str]; 3] = [&["nginx"], &["iptables-legacy-restore", "iptables-restore"], &["modprobe"]];
@@ -33,7 +35,7 @@ const FILES: [&str; 9] = [
     "/etc/ssl/openssl.cnf",
 ];
 
-pub fn warm() -> Result<()> {
+pub fn warm(preload: &Preload) -> Result<()> {
     for module in MODULES {
         // Built in, or of a kernel that lacks it: whoever needs it will say so.
         let _ = tool::modprobe(module, "");
@@ -58,6 +60,21 @@ pub fn warm() -> Result<()> {
         let _ = std::fs::read(file);
     }
     rehearse();
+    load(preload)
+}
+
+/// Modules, and those that the rules and the following of conntrack ask for; no rule is in force yet.
+fn load(preload: &Preload) -> Result<()> {
+    for module in &preload.modules {
+        tool::modprobe(&module.name, &module.parameters)?;
+    }
+    if let Some(rules) = &preload.rules {
+        tune::test_rules(rules)?;
+    }
+    if Path::new("/proc/sys/net/netfilter/nf_conntrack_max").exists() {
+        // Built in is fine; whoever lacks it is told when entries are followed.
+        let _ = tool::modprobe("nf_conntrack_netlink", "");
+    }
     Ok(())
 }
 

@@ -75,7 +75,7 @@ fn build_crowds(plan: &Plan) -> Result<Vec<Crowd>> {
         .map(|(population, number)| {
             let site = Site::build(number, population.subnet, population.link)
                 .with_context(|| format!("failed to build the network of `{}`", population.name))?;
-            Ok(Crowd::new(population.clone(), site, plan.server.address))
+            Crowd::new(population.clone(), site, plan.server.address)
         })
         .collect()
 }

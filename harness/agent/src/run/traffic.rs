@@ -2,7 +2,7 @@
 
 use crate::events::Events;
 use crate::net::Site;
-use crate::visit::Visitor;
+use crate::visit::{Capture, Visitor};
 use anyhow::{Context, Result};
 use fastrand::Rng;
 use std::cell::Cell;
@@ -12,26 +12,32 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
-use tunelab_protocol::{Event, Phase, Population, Traffic, Visits};
+use tunelab_protocol::{Event, Leave, Phase, Population, Traffic, Visits};
 
 /// A population at its site, handing out its addresses.
 pub struct Crowd {
     pub population: Rc<Population>,
     site: Rc<Site>,
     target: SocketAddrV4,
+    capture: Option<Rc<Capture>>,
     next: Cell<u32>,
 }
 
 impl Crowd {
-    pub fn new(population: Population, site: Site, server: Ipv4Addr) -> Self {
+    pub fn new(population: Population, site: Site, server: Ipv4Addr) -> Result<Self> {
         let target = SocketAddrV4::new(population.target.unwrap_or(server), population.port);
-        Crowd { population: Rc::new(population), site: Rc::new(site), target, next: Cell::new(0) }
+        let capture = match population.visit.leave {
+            Leave::LateDuplicate { .. } => Some(Rc::new(Capture::start(&site.namespace, population.subnet)?)),
+            _ => None,
+        };
+        Ok(Crowd { population: Rc::new(population), site: Rc::new(site), target, capture, next: Cell::new(0) })
     }
 
     fn visitor(&self) -> Visitor {
         let number = self.next.replace(self.next.get() + 1);
         let source = self.population.subnet.host(number);
-        Visitor { population: self.population.clone(), site: self.site.clone(), source, target: self.target }
+        let (population, site, capture) = (self.population.clone(), self.site.clone(), self.capture.clone());
+        Visitor { population, site, source, target: self.target, capture }
     }
 }
 

@@ -1,61 +1,85 @@
 //! The network delivers a second copy of an old packet: the very frame, captured on its way out and sent again.
 
-use crate::net::Site;
+use crate::net::Namespace;
 use anyhow::{Context, Result};
+use nix::sys::socket::{setsockopt, sockopt::RcvBufForce};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::io::Read;
 use std::mem;
 use std::net::Ipv4Addr;
 use std::os::fd::AsRawFd;
-use tunelab_protocol::Duplicate;
+use tunelab_protocol::{Duplicate, Subnet};
 
 const ETHERNET: usize = 14;
+/// Room for the packets of a burst, in bytes.
+const ROOM: usize = 16 << 20;
 const ETH_P_ALL: u16 = libc::ETH_P_ALL as u16;
 
-/// Collects what leaves the site from one address.
+/// What left a site lately: its visitors' packets that may be sent again.
+///
+/// One for all visitors of a site: closing such a socket waits for an RCU grace period, in which nobody else is served.
 pub struct Capture {
-    socket: Socket,
+    socket: RefCell<Socket>,
+    seen: RefCell<HashMap<Ipv4Addr, Seen>>,
+}
+
+/// The first of each kind from one address.
+#[derive(Default)]
+struct Seen {
+    ack: Option<Vec<u8>>,
+    request: Option<Vec<u8>>,
 }
 
 impl Capture {
-    pub fn start(site: &Site, source: Ipv4Addr) -> Result<Self> {
-        site.namespace.enter(|| {
+    pub fn start(namespace: &Namespace, subnet: Subnet) -> Result<Self> {
+        namespace.enter(|| {
             // Protocol 0 hears nothing until it is bound, so that nothing slips past the filter.
             let socket = Socket::new(Domain::PACKET, Type::RAW, Some(Protocol::from(0))).context("AF_PACKET")?;
-            attach_filter(&socket, source)?;
+            attach_filter(&socket, subnet)?;
             socket.bind(&link_address(crate::net::index(crate::net::SITE_NIC)?)?)?;
             socket.set_nonblocking(true)?;
-            Ok(Capture { socket })
+            setsockopt(&socket, RcvBufForce, &ROOM)?;
+            Ok(Capture { socket: socket.into(), seen: RefCell::default() })
         })
     }
 
-    /// Sends the chosen packet once more.
-    pub fn replay(mut self, of: Duplicate) -> Result<()> {
-        let mut frame = self.find(of).with_context(|| format!("no {of:?} was seen to send again"))?;
-        complete_checksum(&mut frame);
-        self.socket.send(&frame).context("failed to send the duplicate")?;
-        Ok(())
+    /// Takes note of what has been sent since. To be called more often than the socket can fill up.
+    pub fn drain(&self) {
+        let (mut socket, mut seen) = (self.socket.borrow_mut(), self.seen.borrow_mut());
+        let mut buffer = [0; 2048];
+        while let Ok(length) = socket.read(&mut buffer) {
+            let frame = &buffer[..length];
+            let Some(segment) = Segment::of(frame) else { continue };
+            let seen = seen.entry(segment.source).or_default();
+            let place = match segment {
+                _ if segment.is_pure_ack() => &mut seen.ack,
+                _ if segment.payload > 0 => &mut seen.request,
+                _ => continue,
+            };
+            place.get_or_insert_with(|| frame.to_vec());
+        }
     }
 
-    fn find(&mut self, of: Duplicate) -> Option<Vec<u8>> {
-        let mut buffer = [0; 2048];
-        while let Ok(length) = self.socket.read(&mut buffer) {
-            let frame = &buffer[..length];
-            let wanted = match (of, Segment::of(frame)) {
-                (Duplicate::Ack, Some(segment)) => segment.is_pure_ack(),
-                (Duplicate::Request, Some(segment)) => segment.payload > 0,
-                (_, None) => false,
-            };
-            if wanted {
-                return Some(frame.to_vec());
-            }
-        }
-        None
+    /// Sends the chosen packet of this address once more.
+    pub fn replay(&self, source: Ipv4Addr, of: Duplicate) -> Result<()> {
+        self.drain();
+        let seen = self.seen.borrow_mut().remove(&source).unwrap_or_default();
+        let frame = match of {
+            Duplicate::Ack => seen.ack,
+            Duplicate::Request => seen.request,
+        };
+        let mut frame = frame.with_context(|| format!("no {of:?} was seen to send again"))?;
+        complete_checksum(&mut frame);
+        self.socket.borrow().send(&frame).context("failed to send the duplicate")?;
+        Ok(())
     }
 }
 
 /// Where things are in a frame.
 struct Segment {
+    source: Ipv4Addr,
     tcp: usize,
     end: usize,
     flags: u8,
@@ -73,7 +97,8 @@ impl Segment {
         let tcp = ETHERNET + header;
         let end = (ETHERNET + total).min(frame.len());
         let offset = usize::from(*frame.get(tcp + 12)? >> 4) * 4;
-        Some(Segment { tcp, end, flags: *frame.get(tcp + 13)?, payload: end.checked_sub(tcp + offset)? })
+        let source = <[u8; 4]>::try_from(ip.get(12..16)?).ok()?.into();
+        Some(Segment { source, tcp, end, flags: *frame.get(tcp + 13)?, payload: end.checked_sub(tcp + offset)? })
     }
 
     /// ACK and nothing else, without data.
@@ -103,17 +128,18 @@ fn fold(mut sum: u32) -> u16 {
     !(sum as u16)
 }
 
-/// Classic BPF: IPv4 from this source, whole; nothing else.
-fn attach_filter(socket: &Socket, source: Ipv4Addr) -> Result<()> {
+/// Classic BPF: IPv4 from this subnet, whole; nothing else.
+fn attach_filter(socket: &Socket, subnet: Subnet) -> Result<()> {
     let step = |code: u32, jt, jf, k| libc::sock_filter { code: code as u16, jt, jf, k };
     let (load_half, load_word) =
         (libc::BPF_LD | libc::BPF_H | libc::BPF_ABS, libc::BPF_LD | libc::BPF_W | libc::BPF_ABS);
     let (equal, give) = (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, libc::BPF_RET | libc::BPF_K);
     let mut program = [
         step(load_half, 0, 0, 12),
-        step(equal, 0, 3, libc::ETH_P_IP as u32),
+        step(equal, 0, 4, libc::ETH_P_IP as u32),
         step(load_word, 0, 0, (ETHERNET + 12) as u32),
-        step(equal, 0, 1, source.into()),
+        step(libc::BPF_ALU | libc::BPF_AND | libc::BPF_K, 0, 0, u32::MAX << (32 - u32::from(subnet.prefix()))),
+        step(equal, 0, 1, subnet.address().into()),
         step(give, 0, 0, u32::MAX),
         step(give, 0, 0, 0),
     ];

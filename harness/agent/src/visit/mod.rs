@@ -5,10 +5,10 @@ mod fare;
 mod late;
 
 pub use fare::Fare;
+pub use late::Capture;
 
 use crate::net::Site;
 use client::Client;
-use late::Capture;
 use std::mem;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::rc::Rc;
@@ -25,6 +25,7 @@ pub struct Visitor {
     pub site: Rc<Site>,
     pub source: Ipv4Addr,
     pub target: SocketAddrV4,
+    pub capture: Option<Rc<Capture>>,
 }
 
 impl Visitor {
@@ -34,10 +35,9 @@ impl Visitor {
 
     async fn go(&self) -> Result<Fare, Fare> {
         let visit = &self.population.visit;
-        let capture = match visit.leave {
-            Leave::LateDuplicate { .. } => Some(Capture::start(&self.site, self.source).map_err(|_| Fare::LocalError)?),
-            _ => None,
-        };
+        if let Some(capture) = &self.capture {
+            capture.drain();
+        }
         let mut client = Client::connect(self).await?;
         let (last, earlier) = visit.paths.split_last().expect("a visit has a path");
         for path in earlier {
@@ -48,10 +48,10 @@ impl Visitor {
             Leave::Vanish { after_request: true } => client.send(visit, last).await?,
             _ => client.ask(visit, last).await?,
         }
-        self.leave(client, capture).await
+        self.leave(client).await
     }
 
-    async fn leave(&self, mut client: Client, capture: Option<Capture>) -> Result<Fare, Fare> {
+    async fn leave(&self, mut client: Client) -> Result<Fare, Fare> {
         match self.population.visit.leave {
             Leave::ClientCloses => drop(client),
             Leave::ServerCloses => client.wait_for_close().await?,
@@ -69,7 +69,8 @@ impl Visitor {
                 sleep(SETTLE).await;
                 self.depart()?;
                 sleep(Duration::from_micros(after_us)).await;
-                capture.expect("started above").replay(of).map_err(|_| Fare::LocalError)?;
+                let capture = self.capture.as_ref().expect("started with the population");
+                capture.replay(self.source, of).map_err(|_| Fare::LocalError)?;
             }
         }
         Ok(Fare::Served)
