@@ -8,12 +8,12 @@ fn main() {
     }
     let mut args = std::env::args().skip(1);
     let outcome = match (args.next().as_deref(), args.next()) {
-        (Some("park"), Some(preload)) => parked::main(&preload),
+        (Some("park"), None) => parked::main(),
         (Some("spin"), None) => spin::main(),
         (Some("run"), Some(plan)) => run::main(&plan),
         (Some("backend"), Some(config)) => serve::backend::main(&config),
         _ => Err(anyhow::anyhow!(
-            "usage: tunelab-agent park PRELOAD | spin | run PLAN | backend JSON; or as PID 1 of tunelab's initrd"
+            "usage: tunelab-agent park | spin | run PLAN | backend JSON; or as PID 1 of tunelab's initrd"
         )),
     };
     if let Err(e) = outcome {

@@ -11,16 +11,15 @@ use crate::{run, spin};
 use anyhow::{Context, Result};
 use nix::unistd::{ForkResult, dup2_stderr, dup2_stdin, dup2_stdout, fork, setsid};
 use std::fs::File;
-use tunelab_protocol::{EVENT_PORT, Event, Plan, Preload, VERSION};
+use tunelab_protocol::{EVENT_PORT, Event, Plan, VERSION};
 
 /// Where sshd notes its pid, whoever starts it.
 pub const SSHD_PID: &str = "/run/tunelab/sshd.pid";
 
-/// `preload` is a file with a [`Preload`].
-pub fn main(preload: &str) -> Result<()> {
+pub fn main() -> Result<()> {
     let events = Events::new(open_port(EVENT_PORT)?);
     leave_session()?;
-    if let Err(e) = park(preload, &events) {
+    if let Err(e) = park(&events) {
         events.emit(Event::Failed { what: format!("{e:#}"), hint: None });
     }
     Ok(())
@@ -41,10 +40,8 @@ fn leave_session() -> Result<()> {
     Ok(())
 }
 
-fn park(preload: &str, events: &Events) -> Result<()> {
-    let preload = std::fs::read(preload).with_context(|| format!("failed to read {preload}"))?;
-    let preload: Preload = serde_json::from_slice(&preload).context("this is not what to load")?;
-    warm::warm(&preload)?;
+fn park(events: &Events) -> Result<()> {
+    warm::warm()?;
     quiet::quiet()?;
     let kernel = nix::sys::utsname::uname()?.release().to_string_lossy().into_owned();
     events.emit(Event::Parked { version: VERSION, kernel });

@@ -53,16 +53,6 @@ pub struct ModuleLoad {
     pub parameters: String,
 }
 
-/// What is loaded before a machine is saved, so that no run has to: checking a module's signature takes a good part of
-/// a second.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Preload {
-    pub modules: Vec<ModuleLoad>,
-    /// Modules that these rules ask for; the rules themselves come with the plan.
-    pub rules: Option<String>,
-}
-
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Sysctl {

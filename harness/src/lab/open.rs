@@ -54,7 +54,7 @@ pub async fn open(
     let accel = accel(clock, cache, teller).await;
     let image = ready_image(image, install, cache, teller).await?;
     let own = own_shape(&image.recipe);
-    let stack = run.map_or(Stack { machine: &own, files: &[], server: None, seed: 1 }, Stack::from);
+    let stack = run.map_or(Stack { machine: &own, files: &[], seed: 1 }, Stack::from);
     let room = Room::open(cache, "shell")?;
     match boot(&Recipe { image: &image, accel, stack }, run, &room, teller).await {
         Ok((machine, ssh)) => Ok(OpenMachine { machine, ssh, room }),

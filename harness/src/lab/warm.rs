@@ -18,7 +18,7 @@ use std::{
     path::{Path, PathBuf},
     time::Duration,
 };
-use tunelab_protocol::{Event, Preload, Server, guest};
+use tunelab_protocol::{Event, guest};
 
 /// From power-on to a shell. TCG on a loaded machine is slow; a guest that died is found at once all the same.
 const BOOT: Duration = Duration::from_secs(90);
@@ -53,27 +53,17 @@ pub struct Recipe<'a> {
 pub struct Stack<'a> {
     pub machine: &'a crate::scenario::Machine,
     pub files: &'a [PathBuf],
-    pub server: Option<&'a Server>,
     pub seed: u64,
 }
 
 impl<'a> From<&'a RunSpec> for Stack<'a> {
     fn from(run: &'a RunSpec) -> Self {
-        Stack { machine: &run.machine, files: &run.files, server: Some(&run.plan.server), seed: run.run.seed }
-    }
-}
-
-impl Stack<'_> {
-    /// What the machine has loaded when it is saved, as the agent reads it.
-    fn preload(&self) -> Vec<u8> {
-        let preload =
-            self.server.map(|server| Preload { modules: server.modules.clone(), rules: server.rules.clone() });
-        serde_json::to_vec(&preload.unwrap_or_default()).expect("plain data")
+        Stack { machine: &run.machine, files: &run.files, seed: run.run.seed }
     }
 }
 
 impl Recipe<'_> {
-    /// Equal keys, equal machines: image, shape, command line, agent, what it loads, deployed files.
+    /// Equal keys, equal machines: image, shape, command line, agent, deployed files.
     pub fn key(&self) -> Result<String> {
         let mut hash = Sha256::new();
         let mut part = |bytes: &[u8]| {
@@ -83,7 +73,6 @@ impl Recipe<'_> {
         part(self.image.key.as_bytes());
         part(format!("{:?}", argv::blueprint(&self.spec(PathBuf::new()))).as_bytes());
         part(AGENT);
-        part(&self.stack.preload());
         for (name, bytes) in files(self.stack.files)? {
             part(name.as_bytes());
             part(&bytes);
@@ -176,7 +165,7 @@ async fn make(recipe: &Recipe<'_>, cache: &Cache, key: &str, teller: &Teller) ->
 async fn make_in(room: &Room, recipe: &Recipe<'_>, dir: &Path, teller: &Teller) -> Result<Warm> {
     let (machine, ssh) = boot_and_deploy(recipe, room, teller).await?;
     let parking = teller.step("parking the machine");
-    let kernel = machine.while_alive(park(&machine, &ssh, recipe.stack.preload())).await?;
+    let kernel = machine.while_alive(park(&machine, &ssh)).await?;
     drop(parking);
     let _saving = teller.step("saving the warm machine");
     let state = machine.save(dir).await?;
@@ -231,11 +220,9 @@ fn files(paths: &[PathBuf]) -> Result<Vec<(String, Vec<u8>)>> {
 }
 
 /// Until the agent says that all is warm and quiet; which kernel it is.
-async fn park(machine: &Machine, ssh: &Ssh, preload: Vec<u8>) -> Result<String> {
+async fn park(machine: &Machine, ssh: &Ssh) -> Result<String> {
     let mut events = Events::of(machine).await?;
-    let list = format!("{}/preload.json", guest::HOME);
-    ssh.upload(&list, 0o644, preload, DEPLOY).await?;
-    ssh.run(format!("{} park {list}", guest::AGENT), DEPLOY).await?;
+    ssh.run(format!("{} park", guest::AGENT), DEPLOY).await?;
     let parked = tokio::time::timeout(DEPLOY, events.next()).await;
     match parked.map_err(|_| Error::guest("the agent did not park within 60 s"))??.event {
         Event::Parked { kernel, .. } => Ok(kernel),

@@ -4,19 +4,29 @@
 //! seconds a wait were seen. So nothing cold may be left; the run reports how much it read all the same.
 
 use crate::tool::{self, PATH, first_of};
-use crate::tune;
 use anyhow::Result;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use tunelab_protocol::Preload;
 
 /// Programs that a plan starts.
 const PROGRAMS: [&[&str]; 3] = [&["nginx"], &["iptables-legacy-restore", "iptables-restore"], &["modprobe"]];
 
 /// Modules that a plan may need and that keep no state of their own until it does. libcrc32c, which conntrack needs, has
 /// the kernel look for the fastest checksum of this CPU, in folders of which nothing else is needed.
-const MODULES: [&str; 4] = ["veth", "sch_netem", "af_packet", "libcrc32c"];
+///
+/// Not conntrack itself, which before Linux 4.10 tracks from the moment it is loaded.
+const MODULES: [&str; 9] = [
+    "veth",
+    "sch_netem",
+    "af_packet",
+    "libcrc32c",
+    "nfnetlink",
+    "nf_defrag_ipv4",
+    "nf_defrag_ipv6",
+    "x_tables",
+    "ip_tables",
+];
 
 /// Folders read whole (below /lib/modules/RELEASE/kernel: conntrack and its matches; iptables' extensions).
 const MODULE_FOLDERS: [&str; 4] = ["net/netfilter", "net/ipv4/netfilter", "net/ipv6/netfilter", "lib"];
@@ -35,7 +45,7 @@ const FILES: [&str; 9] = [
     "/etc/ssl/openssl.cnf",
 ];
 
-pub fn warm(preload: &Preload) -> Result<()> {
+pub fn warm() -> Result<()> {
     for module in MODULES {
         // Built in, or of a kernel that lacks it: whoever needs it will say so.
         let _ = tool::modprobe(module, "");
@@ -60,21 +70,6 @@ pub fn warm(preload: &Preload) -> Result<()> {
         let _ = std::fs::read(file);
     }
     rehearse();
-    load(preload)
-}
-
-/// Modules, and those that the rules and the following of conntrack ask for; no rule is in force yet.
-fn load(preload: &Preload) -> Result<()> {
-    for module in &preload.modules {
-        tool::modprobe(&module.name, &module.parameters)?;
-    }
-    if let Some(rules) = &preload.rules {
-        tune::test_rules(rules)?;
-    }
-    if Path::new("/proc/sys/net/netfilter/nf_conntrack_max").exists() {
-        // Built in is fine; whoever lacks it is told when entries are followed.
-        let _ = tool::modprobe("nf_conntrack_netlink", "");
-    }
     Ok(())
 }
 

@@ -5,5 +5,5 @@ mod rules;
 mod sysctl;
 
 pub use limits::{Nofile, raise_own};
-pub use rules::{load as load_rules, test as test_rules};
+pub use rules::load as load_rules;
 pub use sysctl::{apply, read, write};

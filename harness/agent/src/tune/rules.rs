@@ -9,19 +9,9 @@ use std::process::{Command, Stdio};
 const RESTORE: [&str; 2] = ["iptables-legacy-restore", "iptables-restore"];
 
 pub fn load(file: &str) -> Result<()> {
-    restore(file, &[])
-}
-
-/// Puts nothing in force, but has the kernel load every match and target that the rules name.
-pub fn test(file: &str) -> Result<()> {
-    restore(file, &["--test"])
-}
-
-fn restore(file: &str, args: &[&str]) -> Result<()> {
     let restore = first_of(&RESTORE).context("this guest has no iptables-restore")?;
     let rules = File::open(file).with_context(|| format!("failed to open {file}"))?;
     let output = Command::new(restore)
-        .args(args)
         .env("PATH", PATH)
         .stdin(Stdio::from(rules))
         .output()
