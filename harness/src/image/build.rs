@@ -34,7 +34,7 @@ pub async fn build(recipe: &Recipe, key: &str, room: &Path, log: &Path, teller: 
     let tmpfs = resources::memory_available_bytes() >= MEMORY_FOR_TMPFS_BYTES;
     resources::require_free(room, if tmpfs { DISK_BYTES } else { DISK_BYTES + WORK_BYTES })?;
     let step = teller.step(format!("building image `{}`", recipe.name));
-    std::fs::create_dir(room.join("work")).host(|| format!("failed to create a folder in `{}`", room.display()))?;
+    std::fs::create_dir(room.join("scratch")).host(|| format!("failed to create a folder in `{}`", room.display()))?;
     install(recipe, key, room, log, tmpfs, &step).await?;
     step.progress(Some(0.99), "checksums");
     let (recipe, key, room) = (recipe.clone(), key.to_owned(), room.to_owned());
@@ -103,7 +103,7 @@ fn finish(recipe: &Recipe, key: &str, room: &Path) -> Result<()> {
     std::fs::write(at(MODULES), archive).host(|| format!("failed to write `{}`", at(MODULES).display()))?;
     ext4::forget_times(&at(ROOT), mmdebstrap::SOURCE_DATE_EPOCH)
         .host(|| format!("failed to edit `{}`", at(ROOT).display()))?;
-    for leftover in ["modules", "work"] {
+    for leftover in ["modules", "scratch"] {
         std::fs::remove_dir_all(at(leftover)).host(|| format!("failed to remove `{}`", at(leftover).display()))?;
     }
     for leftover in ["release", "packages.tsv"] {

@@ -55,7 +55,7 @@ pub fn environment(room: &Path, uuid: &str, tmpfs: bool) -> Vec<(&'static str, S
         ("LC_ALL", "C.UTF-8".into()),
         ("DEBIAN_FRONTEND", "noninteractive".into()),
         ("SOURCE_DATE_EPOCH", SOURCE_DATE_EPOCH.to_string()),
-        ("TMPDIR", room.join("work").display().to_string()),
+        ("TMPDIR", room.join("scratch").display().to_string()),
         ("TUNELAB_TRIM", TRIM.into()),
         ("TUNELAB_PACK", PACK.into()),
         ("TUNELAB_OUT", room.display().to_string()),

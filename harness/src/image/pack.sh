@@ -43,8 +43,8 @@ find "$root/mnt" -newermt "@$SOURCE_DATE_EPOCH" -exec touch --no-dereference --d
 # Every feature is named, none is taken from this host's mke2fs.conf; Linux 3.2 knows all of them.
 blocks=$(find "$root/mnt" -type f -printf '%s\n' | awk '{ n += int(($1 + 4095) / 4096) } END { print n }')
 inodes=$(find "$root/mnt" | wc -l)
-printf '[fs_types]\next4 = {\ninode_size = 256\n}\n' > "$out/work/mke2fs.conf"
-MKE2FS_CONFIG="$out/work/mke2fs.conf" mke2fs -q -t ext4 -b 4096 -m 0 -N $((inodes + 1024)) \
+printf '[fs_types]\next4 = {\ninode_size = 256\n}\n' > "$out/scratch/mke2fs.conf"
+MKE2FS_CONFIG="$out/scratch/mke2fs.conf" mke2fs -q -t ext4 -b 4096 -m 0 -N $((inodes + 1024)) \
     -O none,extents,filetype,sparse_super,large_file,dir_index,dir_nlink,extra_isize,flex_bg,uninit_bg \
     -E "root_owner=0:0,hash_seed=$TUNELAB_UUID,nodiscard,lazy_itable_init=0" -U "$TUNELAB_UUID" -L tunelab \
     -d "$root/mnt" "$out/root.img" $(((blocks + inodes / 8) * 105 / 100 + 4096))

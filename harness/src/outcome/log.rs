@@ -16,11 +16,8 @@ pub struct Log {
     pub texts: BTreeMap<String, Num>,
 }
 
-const LINES: Tolerance = Tolerance {
-    percent: 30,
-    least: 10,
-    why: "one line a refused packet, but ten in 5 s, and chance decides who is refused",
-};
+const LINES: Tolerance =
+    Tolerance { percent: 15, least: 5, why: "one line a refused packet, and chance decides who is refused" };
 /// The rate limit lets 10 lines through in 5 s, so that a few packets more or less decide over the rest.
 const SUPPRESSED: Tolerance = Tolerance { percent: 30, least: 20, why: "what is left over from a rate limit" };
 

@@ -70,8 +70,8 @@ impl Qmp {
     /// Writes the stopped machine's state into `image`, an empty qcow2 image, as a snapshot of this name. `Err` inside
     /// holds QEMU's own words.
     ///
-    /// Not by migration, whose thread reads clocks that under `rr=record` are the main loop's alone (7.2 aborts), nor by
-    /// the job `snapshot-save`, whose drain waits for an event of the record, of which a stopped machine has none.
+    /// Not by migration, whose thread reads clocks that under `rr=record` are the main loop's alone (7.2 aborts); by
+    /// `savevm` rather than a job, because it is done when it answers.
     pub async fn save(&self, image: &Path, name: &str) -> Result<Result<(), String>> {
         // Whether it is whole is told by a checksum: no need to wait for the disk at every step.
         let node = typed::<qmp::blockdev_add>(json!({
