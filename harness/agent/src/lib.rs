@@ -25,6 +25,8 @@ pub mod events;
 pub mod fd;
 /// Waits for the plan, in QEMU's firmware configuration.
 pub mod handover;
+/// Which Linux this is.
+pub mod release;
 /// Keeps the vCPU busy while the host talks to the guest.
 pub mod spin;
 /// Runs the guest's own programs.

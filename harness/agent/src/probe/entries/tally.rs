@@ -19,7 +19,12 @@ const STATES: [&str; 10] = [
 ];
 const SYN_SENT: u8 = 1;
 
-pub struct Tallies(Vec<Tally>);
+#[derive(Clone)]
+pub struct Tallies {
+    tallies: Vec<Tally>,
+    /// Of the living, by their ids: before Linux 5.12 an entry's death does not say which state it was in.
+    states: BTreeMap<u32, u8>,
+}
 
 #[derive(Clone)]
 struct Tally {
@@ -34,26 +39,31 @@ struct Tally {
 impl Tallies {
     pub fn new(populations: Vec<(String, Subnet)>) -> Self {
         let one = |(population, subnet)| Tally { population, subnet, created: 0, picked_up: 0, lives: Vec::new() };
-        Tallies(populations.into_iter().map(one).collect())
+        Tallies { tallies: populations.into_iter().map(one).collect(), states: BTreeMap::new() }
     }
 
     pub fn note(&mut self, news: &News) {
-        let Some(tally) = self.0.iter_mut().find(|t| t.subnet.contains(news.source)) else { return };
+        let Some(tally) = self.tallies.iter_mut().find(|t| t.subnet.contains(news.source)) else { return };
         match news.what {
             What::Born => {
                 tally.created += 1;
                 tally.picked_up += u64::from(news.tcp_state.is_some_and(|state| state != SYN_SENT));
+                self.states.extend(news.tcp_state.map(|state| (news.id, state)));
             }
-            What::Died | What::Listed => tally.lives.push((state(news.tcp_state), news.life_ms)),
+            What::Changed => self.states.extend(news.tcp_state.map(|state| (news.id, state))),
+            What::Died | What::Listed => {
+                let known = self.states.remove(&news.id);
+                tally.lives.push((state(news.tcp_state.or(known)), news.life_ms));
+            }
         }
     }
 
     /// The end: one summary for each population, with those that are still `alive`.
     pub fn summary(&self, alive: &[News]) -> Vec<Entries> {
-        let mut all = Tallies(self.0.clone());
+        let mut all = self.clone();
         alive.iter().for_each(|news| all.note(news));
         let alive_of = |tally: &Tally| alive.iter().filter(|news| tally.subnet.contains(news.source)).count() as u64;
-        all.0.iter().map(|tally| tally.summary(alive_of(tally))).collect()
+        all.tallies.iter().map(|tally| tally.summary(alive_of(tally))).collect()
     }
 }
 
@@ -95,7 +105,8 @@ mod tests {
     use super::*;
 
     fn news(what: What, source: &str, state: u8, life_ms: u64) -> News {
-        News { what, source: source.parse().unwrap(), tcp_state: Some(state), life_ms }
+        let id = u32::from(source.parse::<std::net::Ipv4Addr>().unwrap());
+        News { what, id, source: source.parse().unwrap(), tcp_state: Some(state), life_ms }
     }
 
     fn tallies() -> Tallies {
@@ -112,6 +123,15 @@ mod tests {
         assert_eq!((summary.created, summary.picked_up, summary.alive_at_end), (2, 1, 1));
         assert_eq!((summary.longest_life_ms, summary.longest_state.as_str()), (432_000_000, "ESTABLISHED"));
         assert_eq!(summary.lives_by_state["TIME_WAIT"].longest_ms, 121_000);
+    }
+
+    #[test]
+    fn a_death_that_does_not_say_its_state_was_in_the_last_one_heard_of() {
+        let mut tallies = tallies();
+        tallies.note(&news(What::Born, "10.1.0.1", 1, 0));
+        tallies.note(&news(What::Changed, "10.1.0.1", 3, 0));
+        tallies.note(&News { tcp_state: None, ..news(What::Died, "10.1.0.1", 0, 600_000) });
+        assert_eq!(tallies.summary(&[]).remove(0).longest_state, "ESTABLISHED");
     }
 
     #[test]

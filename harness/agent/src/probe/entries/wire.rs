@@ -1,5 +1,6 @@
 //! ctnetlink: what is said and asked.
 
+use crate::release;
 use anyhow::{Result, anyhow};
 use netlink_packet_core::{
     NLA_TYPE_MASK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_REQUEST, NetlinkBuffer, NetlinkHeader, NetlinkMessage,
@@ -13,11 +14,16 @@ use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_NETFILTER};
 use nix::sys::socket::{setsockopt, sockopt::RcvBufForce};
 use std::net::{IpAddr, Ipv4Addr};
 
-/// NFNLGRP_CONNTRACK_NEW and _DESTROY. Changes of state, three times as many, are left alone: each costs the guest as
-/// much as a packet.
+/// NFNLGRP_CONNTRACK_NEW and _DESTROY.
 const GROUPS: [u32; 2] = [1, 3];
+/// NFNLGRP_CONNTRACK_UPDATE: changes of state, three times as many, each of which costs the guest as much as a packet.
+/// Heard only where the news of a death does not say the last state (before Linux 5.12, commit 86d21fc74745).
+const CHANGES: u32 = 2;
+const DEATHS_TELL: (u32, u32) = (5, 12);
 /// Room for the news of a whole burst while the agent is busy with visitors.
 const BUFFER: usize = 16 << 20;
+/// CTA_ID: the kernel's own number of an entry, big-endian.
+const ID: u16 = 12;
 /// CTA_TIMESTAMP, and in it CTA_TIMESTAMP_START and _STOP: nanoseconds of CLOCK_REALTIME, big-endian.
 const TIMESTAMP: u16 = 20;
 const START: u16 = 1;
@@ -27,6 +33,8 @@ const STOP: u16 = 2;
 #[derive(Debug, Clone)]
 pub struct News {
     pub what: What,
+    /// One entry has one for as long as it lives.
+    pub id: u32,
     pub source: Ipv4Addr,
     /// The kernel's number of the TCP state; `None` for other protocols, and at death before Linux 5.12.
     pub tcp_state: Option<u8>,
@@ -37,6 +45,7 @@ pub struct News {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum What {
     Born,
+    Changed,
     Died,
     Listed,
 }
@@ -51,7 +60,8 @@ fn open() -> Result<Socket> {
 pub fn open_news() -> Result<Socket> {
     let socket = open()?;
     setsockopt(&socket, RcvBufForce, &BUFFER)?;
-    GROUPS.into_iter().try_for_each(|group| socket.add_membership(group))?;
+    let changes = (!release::at_least(DEATHS_TELL)).then_some(CHANGES);
+    GROUPS.into_iter().chain(changes).try_for_each(|group| socket.add_membership(group))?;
     Ok(socket)
 }
 
@@ -103,10 +113,11 @@ fn interpret(message: NetlinkMessage<NetfilterMessage>, listed: bool) -> Option<
     let (what, attributes) = match message {
         ConntrackMessage::New(attributes) if listed => (What::Listed, attributes),
         ConntrackMessage::New(attributes) if flags & NLM_F_CREATE != 0 => (What::Born, attributes),
+        ConntrackMessage::New(attributes) => (What::Changed, attributes),
         ConntrackMessage::Delete(attributes) => (What::Died, attributes),
         _ => return None,
     };
-    let mut news = News { what, source: Ipv4Addr::UNSPECIFIED, tcp_state: None, life_ms: 0 };
+    let mut news = News { what, id: 0, source: Ipv4Addr::UNSPECIFIED, tcp_state: None, life_ms: 0 };
     let (mut left_ms, mut stamps) = (0, (None, None));
     for attribute in attributes {
         match attribute {
@@ -115,6 +126,9 @@ fn interpret(message: NetlinkMessage<NetfilterMessage>, listed: bool) -> Option<
             ConntrackAttribute::CtaProtoInfo(info) => news.tcp_state = state(&info),
             ConntrackAttribute::Other(other) if other.kind() & NLA_TYPE_MASK == TIMESTAMP => {
                 stamps = time_stamps(&other)
+            }
+            ConntrackAttribute::Other(other) if other.kind() & NLA_TYPE_MASK == ID => {
+                news.id = value(&other).try_into().map_or(0, u32::from_be_bytes);
             }
             _ => {}
         }
@@ -132,9 +146,14 @@ fn real_ns() -> u64 {
     std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_nanos() as u64)
 }
 
-fn time_stamps(attribute: &impl Nla) -> (Option<u64>, Option<u64>) {
+fn value(attribute: &impl Nla) -> Vec<u8> {
     let mut bytes = vec![0; attribute.value_len()];
     attribute.emit_value(&mut bytes);
+    bytes
+}
+
+fn time_stamps(attribute: &impl Nla) -> (Option<u64>, Option<u64>) {
+    let bytes = value(attribute);
     let (mut start, mut stop) = (None, None);
     for nested in NlasIterator::new(&bytes).flatten() {
         let value = nested.value().try_into().ok().map(u64::from_be_bytes);
