@@ -4,6 +4,7 @@
 //! wakes an idle kernel, says [`Event::Parked`] and looks for a plan again and again. The host saves the machine there.
 
 mod quiet;
+mod threads;
 mod warm;
 
 use crate::events::{Events, open_port};
@@ -43,6 +44,7 @@ fn leave_session() -> Result<()> {
 fn park(events: &Events) -> Result<()> {
     warm::warm()?;
     quiet::quiet()?;
+    threads::quiet()?;
     let kernel = nix::sys::utsname::uname()?.release().to_string_lossy().into_owned();
     events.emit(Event::Parked { version: VERSION, kernel });
     let line = crate::handover::wait_for_plan()?;

@@ -42,12 +42,12 @@ fn end_sshd() -> Result<()> {
     Ok(())
 }
 
-fn processes() -> Result<Vec<Pid>> {
+pub(super) fn processes() -> Result<Vec<Pid>> {
     let entries = std::fs::read_dir("/proc").context("failed to list processes")?;
     Ok(entries.filter_map(|e| e.ok()?.file_name().to_str()?.parse().ok()).map(Pid::from_raw).collect())
 }
 
-fn comm(pid: Pid) -> String {
+pub(super) fn comm(pid: Pid) -> String {
     std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default()
 }
 
