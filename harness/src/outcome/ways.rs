@@ -38,9 +38,9 @@ pub struct Kept {
 pub const LEAK: Duration = Duration::from_secs(3600);
 
 const CROWDED: Tolerance = Tolerance {
-    percent: 15,
+    percent: 20,
     least: 10,
-    why: "who finds room in a full table depends on the hash seed and on the gc worker's phase",
+    why: "an expired entry makes room once early_drop or the gc worker comes by: hash seed and phase decide whose SYN it is",
 };
 const LIFE: Tolerance = Tolerance { percent: 0, least: 10, why: "a life near the edge of the 10 s rounding" };
 
