@@ -177,10 +177,14 @@ pub fn write_repository(to: &Path) {
 }
 
 pub fn spec(scenario: &Scenario, variant: &str) -> RunSpec {
+    spec_on(IMAGE, scenario, variant)
+}
+
+pub fn spec_on(image: &str, scenario: &Scenario, variant: &str) -> RunSpec {
     let variant = scenario.variants.iter().find(|v| v.name == variant).unwrap();
     let run = RunName {
         scenario: scenario.name.clone(),
-        image: IMAGE.into(),
+        image: image.into(),
         variant: variant.name.clone(),
         seed: 1,
         repeat: 1,

@@ -2,7 +2,7 @@
 //!
 //! The longest of these tests; its name has the runner begin with it, beside the short ones.
 
-use crate::bench::{self, on_bench};
+use crate::bench::{self, IMAGE, on_bench};
 use std::path::Path;
 use tunelab::{
     cli::judge,
@@ -13,27 +13,40 @@ use tunelab::{
 
 #[test]
 fn conntrack_leak() {
-    as_its_snapshot_says("conntrack-leak");
+    as_its_snapshot_says("conntrack-leak", &[IMAGE]);
 }
 
-fn as_its_snapshot_says(name: &str) {
+#[test]
+#[ignore = "builds three more images and runs on each: some minutes"]
+fn conntrack_leak_on_its_other_images() {
+    as_its_snapshot_says("conntrack-leak", &["debian-11", "debian-13", "debian-testing"]);
+}
+
+fn as_its_snapshot_says(name: &str, images: &[&str]) {
     on_bench(async |bench| {
         let repository = Path::new(env!("CARGO_MANIFEST_DIR"));
         let scenario = Catalogue::of(repository).unwrap().load(name).unwrap();
         claims::check(&scenario).unwrap();
-        let specs: Vec<_> = scenario.variant_names().iter().map(|v| bench::spec(&scenario, v)).collect();
+        let on = |image| scenario.variant_names().into_iter().map(move |v| (image, v));
+        let pairs = images.iter().flat_map(|image| on(*image));
+        let specs: Vec<_> = pairs.map(|(image, variant)| bench::spec_on(image, &scenario, variant)).collect();
         let results = bench::run(specs.clone(), &bench.cache).await.0.unwrap_or_else(|e| panic!("{e:?}"));
         for result in &results {
             result.as_ref().unwrap_or_else(|e| panic!("{e:?}"));
         }
         let runs = specs.into_iter().zip(results).collect();
         let verdicts = judge(repository, &[scenario], runs, Mode::of_environment(false)).unwrap();
-        match &verdicts[0].comparison {
-            Compared::With(Comparison::Matches | Comparison::Accepted) => {}
-            Compared::With(Comparison::Differs { diff, .. }) => {
-                panic!("`{name}` differs from its snapshot; `cargo insta review` takes or rejects it\n{diff}")
+        for verdict in &verdicts {
+            let image = &verdict.image;
+            match &verdict.comparison {
+                Compared::With(Comparison::Matches | Comparison::Accepted) => {}
+                Compared::With(Comparison::Differs { diff, .. }) => panic!(
+                    "`{name}` on `{image}` differs from its snapshot; `cargo insta review` takes or rejects it\n{diff}"
+                ),
+                other => panic!(
+                    "`{name}` on `{image}` has nothing to be compared with ({other:?}); `--accept` stores what it does"
+                ),
             }
-            other => panic!("`{name}` has nothing to be compared with ({other:?}); `--accept` stores what it does"),
         }
     });
 }
