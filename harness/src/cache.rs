@@ -40,6 +40,11 @@ impl Cache {
         self.root.join("images")
     }
 
+    /// `<checksum>`: disk images as their publishers have them; `<checksum>.part`, what there is of one so far.
+    pub fn downloads(&self) -> PathBuf {
+        self.root.join("downloads")
+    }
+
     /// `<key>/`: warm machines, ready to be restored.
     pub fn states(&self) -> PathBuf {
         self.root.join("states")

@@ -12,11 +12,15 @@ mod store;
 mod build;
 mod checksum;
 mod ext4;
+mod failure;
+mod fetch;
+mod install;
 mod manifest;
 mod mmdebstrap;
 mod modules;
 mod progress;
 
+pub use fetch::{Patience, fetch};
 pub use manifest::{FileFact, Manifest, Package};
-pub use recipe::{Init, Machine, Packages, Recipe, Source};
+pub use recipe::{Disk, Init, Keyring, Machine, Packages, Proof, Recipe, Source, Sums};
 pub use store::{Found, Image, Stored, ensure, list, open, prune};

@@ -3,7 +3,7 @@
 //! An image is built in `.building-<name>-<key>/` and renamed when whole; `.<name>-<key>.lock` is held meanwhile, so
 //! that whoever holds it may throw away what an interrupted build left.
 
-use super::{Manifest, Recipe, build, checksum, mmdebstrap};
+use super::{Manifest, Recipe, Source, build, checksum, mmdebstrap};
 use crate::{
     cache::Cache,
     error::{Context, Error, Result},
@@ -62,11 +62,15 @@ pub struct Stored {
 }
 
 impl Recipe {
-    /// SHA-256 in hex over all that decides what is built; the mirror's packages of the day do not.
+    /// SHA-256 in hex over all that decides what is built; which mirror is used does not, nor its packages of the day.
     pub fn key(&self) -> String {
-        let source = serde_json::to_vec(&(&self.source, self.init)).expect("a recipe is plain data");
+        let source = serde_json::to_vec(&(self.source.essence(), self.init)).expect("a recipe is plain data");
         let version = mmdebstrap::VERSION.to_le_bytes();
-        checksum::of_bytes(&[b"image", &version, mmdebstrap::PACK.as_bytes(), &source])
+        let mut parts = vec![&b"image"[..], &version, mmdebstrap::PACK.as_bytes(), &source];
+        if matches!(&self.source, Source::Packages(packages) if !packages.mirrors.is_empty()) {
+            parts.extend(mmdebstrap::ARCHIVE.map(str::as_bytes));
+        }
+        checksum::of_bytes(&parts)
     }
 
     fn folder(&self) -> String {

@@ -1,4 +1,4 @@
-//! Recipes, the store, and building.
+//! The store, and building.
 
 use std::{
     collections::BTreeMap,
@@ -28,66 +28,6 @@ summary = "a test"
 suite = "bookworm"
 install = ["linux-image-cloud-amd64"]
 "#;
-
-#[test]
-fn the_recipes_of_the_project_are_right() {
-    let recipes = Recipe::list(&images()).unwrap();
-    let debian = recipes.iter().find(|r| r.name == "debian-12").unwrap();
-    assert_eq!((debian.machine.memory_mib, debian.machine.cpus), (1024, 1));
-}
-
-#[test]
-fn every_problem_of_a_recipe_is_told_at_once_with_its_place() {
-    let text = r#"summery = "x"
-init = "systemd"
-[packages]
-suite = "book worm"
-instal = ["kmod"]
-[machine]
-memory = "lots"
-cpus = 0
-"#;
-    insta::assert_snapshot!(format!("{:?}", parse(text).unwrap_err()), @r#"
-    `images/test.toml` has problems
-    images/test.toml:1:1: `summary` is missing
-    hint: for example `summary = "Debian 12, kernel 6.1"`
-    images/test.toml:1:1: unknown key `summery`
-    hint: did you mean `summary`?
-    images/test.toml:2:8: unknown init `systemd`: it is `agent`
-    images/test.toml:3:1: `install` is missing
-    hint: for example `install = ["linux-image-cloud-amd64"]`
-    images/test.toml:4:9: `book worm` is no name of a suite
-    hint: such as `bookworm`
-    images/test.toml:5:1: unknown key `instal`
-    hint: did you mean `install`?
-    images/test.toml:7:10: `lots` is no size of memory
-    hint: such as `512 MiB` or `1 GiB`
-    images/test.toml:8:8: `cpus` must be a number from 1 to 64
-    "#);
-}
-
-#[test]
-fn a_file_that_is_no_toml_is_told_with_its_place() {
-    let error = parse("summary = \n[packages]\nsuite = 'a'\ninstall = []").unwrap_err();
-    assert_eq!(error.exit(), Exit::Input);
-    assert!(format!("{error:?}").contains("images/test.toml:1:"), "{error:?}");
-}
-
-#[test]
-fn an_unknown_image_is_told_with_the_nearest() {
-    let error = Recipe::find(&images(), "debain-12").unwrap_err();
-    assert_eq!(error.exit(), Exit::Input);
-    assert!(error.hint_text().unwrap().starts_with("did you mean `debian-12`?"), "{error:?}");
-}
-
-#[test]
-fn the_key_is_what_is_built_not_how_it_is_used() {
-    let key = |text: &str| parse(text).unwrap().key();
-    assert_eq!(key(GOOD), key(&GOOD.replace("a test", "another")));
-    assert_eq!(key(GOOD), key(&format!("{GOOD}[machine]\nmemory = \"2 GiB\"")));
-    assert_ne!(key(GOOD), key(&GOOD.replace("bookworm", "trixie")));
-    assert_ne!(key(GOOD), key(&GOOD.replace("cloud-", "")));
-}
 
 /// An image of three small files, put into the store as a build would.
 fn stored(cache: &Cache, recipe: &Recipe) -> PathBuf {

@@ -1,11 +1,16 @@
 //! Tests that need no virtual machine.
 
+mod archive;
 mod cli;
+mod fetch;
 mod host;
 mod image;
+mod images;
 mod made;
 mod outcome;
 mod plan;
+mod recipe;
 mod report;
 mod scenario;
+mod server;
 mod vm;

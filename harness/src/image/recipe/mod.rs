@@ -1,7 +1,14 @@
 //! What an image is made of: `images/<name>.toml`, checked.
 
+mod disk;
+mod keyring;
+mod packages;
 mod parse;
 mod reader;
+mod source;
+mod url;
+
+pub use source::{Disk, Keyring, Packages, Proof, Source, Sums};
 
 use crate::error::{Context, Error, Exit, Result};
 use serde::Serialize;
@@ -14,25 +21,11 @@ pub struct Recipe {
     pub name: String,
     /// One line for lists.
     pub summary: String,
+    /// What the lab knows it cannot do there, a line each.
+    pub cannot: Vec<String>,
     pub source: Source,
     pub init: Init,
     pub machine: Machine,
-}
-
-/// Where the root file system comes from: one table of the file each.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Source {
-    Packages(Packages),
-}
-
-/// `[packages]`: a suite of a Debian-like distribution, installed by mmdebstrap.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Packages {
-    /// A suite whose mirrors and keyring mmdebstrap knows by itself.
-    pub suite: String,
-    /// Package names, the kernel's among them; what they depend on follows, what they recommend does not.
-    pub install: Vec<String>,
 }
 
 /// Who is process 1.
@@ -41,6 +34,8 @@ pub struct Packages {
 pub enum Init {
     /// Our agent, from our own initrd.
     Agent,
+    /// What the disk image brings: upstart, systemd.
+    Distribution,
 }
 
 /// The machine this image gets where a scenario says nothing else.

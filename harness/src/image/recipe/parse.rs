@@ -1,14 +1,15 @@
 //! From the text of a recipe to a [`Recipe`], or every problem in it at once.
 
 use super::{
-    Init, Machine, Packages, Recipe, Source,
+    Init, Machine, Recipe, Source, disk, packages,
     reader::{Problems, Table, nearest},
 };
 use crate::error::Result;
-use toml::de::{DeArray, DeTable, DeValue};
+use std::path::Path;
+use toml::de::{DeTable, DeValue};
 
 impl Recipe {
-    /// `file` is what messages call it.
+    /// `file` is what messages call it; keyrings are looked for in `keys/` beside it.
     pub fn parse(name: &str, file: &str, text: &str) -> Result<Self> {
         let problems = Problems::new(file, text);
         let (document, syntax) = DeTable::parse_recoverable(text);
@@ -16,7 +17,8 @@ impl Recipe {
             problems.add(error.span().unwrap_or_default(), error.message(), None);
         }
         let table = Table::new(document.get_ref(), 0..0, &problems);
-        let recipe = read(name, &table, &problems);
+        let keys = Path::new(file).with_file_name("keys");
+        let recipe = read(name, &table, &keys, &problems);
         table.finish();
         match (problems.into_error(), recipe) {
             (None, Some(recipe)) => Ok(recipe),
@@ -26,61 +28,49 @@ impl Recipe {
     }
 }
 
-fn read(name: &str, file: &Table<'_, '_>, problems: &Problems<'_>) -> Option<Recipe> {
+fn read(name: &str, file: &Table<'_, '_>, keys: &Path, problems: &Problems<'_>) -> Option<Recipe> {
     let summary = file.string("summary").map(|(text, _)| text);
     if file.get("summary").is_none() {
         file.missing("summary", "\"Debian 12, kernel 6.1\"");
     }
+    let cannot = file.strings("cannot", "lines").unwrap_or_default().into_iter().map(|(line, _)| line).collect();
     let init = read_init(file, problems);
-    let source = file.table("packages").map(|table| read_packages(table, problems));
-    if file.get("packages").is_none() {
+    let disk = file.table("disk").map(|table| disk::read(table, keys, problems));
+    let packages = file.table("packages").map(|table| packages::read(table, keys, problems));
+    if file.get("disk").is_none() && file.get("packages").is_none() {
         file.missing("packages", "{ suite = \"bookworm\", install = [\"linux-image-cloud-amd64\"] }");
     }
     let machine = file.table("machine").map_or_else(Machine::default, |table| read_machine(table, problems));
-    let recipe = Recipe { name: name.into(), summary: summary?, source: Source::Packages(source??), init, machine };
-    Some(recipe)
+    let source = match (disk, packages) {
+        (Some(disk), packages) => Source::Disk { disk: disk?, add: packages.flatten() },
+        (None, packages) => Source::Packages(packages??),
+    };
+    Some(Recipe { name: name.into(), summary: summary?, cannot, source, init, machine })
 }
 
+/// A disk image brings its own init; a root made of packages has none that was ever set up.
 fn read_init(file: &Table<'_, '_>, problems: &Problems<'_>) -> Init {
-    if let Some((word, span)) = file.string("init")
-        && word != "agent"
-    {
-        let hint = nearest(&word, ["agent"].into_iter()).map(|near| format!("did you mean `{near}`?"));
-        problems.add(span, format!("unknown init `{word}`: it is `agent`"), hint);
+    let from_disk = file.get("disk").is_some();
+    if let Some((word, span)) = file.string("init") {
+        let (message, hint) = match (word.as_str(), from_disk) {
+            ("agent", false) | ("distribution", true) => return init_of(from_disk),
+            ("agent", true) => ("a disk image is booted by its own init".into(), Some("leave `init` out".into())),
+            ("distribution", false) => {
+                ("only a disk image has an init of its own".into(), Some("leave `init` out, or add `[disk]`".into()))
+            }
+            _ => {
+                let near = nearest(&word, ["agent", "distribution"].into_iter());
+                let hint = near.map(|near| format!("did you mean `{near}`?"));
+                (format!("unknown init `{word}`: it is `agent` or `distribution`"), hint)
+            }
+        };
+        problems.add(span, message, hint);
     }
-    Init::Agent
+    init_of(from_disk)
 }
 
-fn read_packages(table: Table<'_, '_>, problems: &Problems<'_>) -> Option<Packages> {
-    let suite = table.string("suite");
-    if let Some((suite, span)) = &suite
-        && !is_word(suite)
-    {
-        problems.add(span.clone(), format!("`{suite}` is no name of a suite"), Some("such as `bookworm`".into()));
-    }
-    let install = table.read("install", "an array of package names", |v| v.as_array().map(|_| ())).and_then(|_| {
-        let names = table.get("install")?.get_ref().as_array()?;
-        read_names(names, problems)
-    });
-    for (key, example) in [("suite", "\"bookworm\""), ("install", "[\"linux-image-cloud-amd64\"]")] {
-        if table.get(key).is_none() {
-            table.missing(key, example);
-        }
-    }
-    table.finish();
-    Some(Packages { suite: suite?.0, install: install? })
-}
-
-fn read_names(names: &DeArray<'_>, problems: &Problems<'_>) -> Option<Vec<String>> {
-    let mut read = Vec::new();
-    for name in names {
-        match name.get_ref().as_str() {
-            Some(text) if is_word(text) => read.push(text.to_owned()),
-            Some(text) => problems.add(name.span(), format!("`{text}` is no name of a package"), None),
-            None => problems.add(name.span(), "a package name must be a string", None),
-        }
-    }
-    Some(read)
+fn init_of(from_disk: bool) -> Init {
+    if from_disk { Init::Distribution } else { Init::Agent }
 }
 
 fn read_machine(table: Table<'_, '_>, problems: &Problems<'_>) -> Machine {
@@ -116,10 +106,4 @@ fn parse_mib(text: &str) -> Option<u32> {
         _ => return None,
     };
     (mib >= 64).then_some(mib)
-}
-
-/// What mmdebstrap takes as one word: nothing that could be an option or a second argument.
-fn is_word(text: &str) -> bool {
-    text.starts_with(|c: char| c.is_ascii_alphanumeric())
-        && text.chars().all(|c| c.is_ascii_alphanumeric() || "+-.:_/=~".contains(c))
 }

@@ -81,6 +81,28 @@ impl<'a, 'p> Table<'a, 'p> {
         self.read(key, "a string", |v| v.as_str().map(str::to_owned))
     }
 
+    /// Left out is `false`.
+    pub fn flag(&self, key: &'static str) -> bool {
+        self.read(key, "`true` or `false`", |v| v.as_bool()).is_some_and(|(on, _)| on)
+    }
+
+    /// An array of at least one string, with their places.
+    pub fn strings(&self, key: &'static str, of: &str) -> Option<Vec<(String, Range<usize>)>> {
+        let value = self.get(key)?;
+        let Some(array) = value.get_ref().as_array().filter(|array| !array.is_empty()) else {
+            self.problems.add(value.span(), format!("`{key}` must be an array of {of}, at least one"), None);
+            return None;
+        };
+        let mut strings = Vec::new();
+        for value in array {
+            match value.get_ref().as_str() {
+                Some(text) => strings.push((text.to_owned(), value.span())),
+                None => self.problems.add(value.span(), format!("`{key}` holds what is not a string"), None),
+            }
+        }
+        Some(strings)
+    }
+
     pub fn table(&self, key: &'static str) -> Option<Table<'a, 'p>> {
         let value = self.get(key)?;
         let table = value.get_ref().as_table();
@@ -90,10 +112,14 @@ impl<'a, 'p> Table<'a, 'p> {
         table.map(|table| Table::new(table, value.span(), self.problems))
     }
 
+    /// Where the table begins, for what is wrong with all of it.
+    pub fn start(&self) -> Range<usize> {
+        self.span.start..self.span.start
+    }
+
     pub fn missing(&self, key: &str, example: &str) {
-        let start = self.span.start;
         self.problems.add(
-            start..start,
+            self.start(),
             format!("`{key}` is missing"),
             Some(format!("for example `{key} = {example}`")),
         );
