@@ -14,6 +14,7 @@ pub enum Need {
     Mmdebstrap,
     Mke2fs,
     ArchiveKeys,
+    Gpgv,
     Ids,
     Namespaces,
 }
@@ -22,7 +23,8 @@ pub enum Need {
 pub const RUN: &[Need] = &[Need::Qemu];
 
 /// To build an image. The order is the order of proving: namespaces need the ids.
-pub const BUILD: &[Need] = &[Need::Mmdebstrap, Need::Mke2fs, Need::ArchiveKeys, Need::Ids, Need::Namespaces];
+pub const BUILD: &[Need] =
+    &[Need::Mmdebstrap, Need::Mke2fs, Need::ArchiveKeys, Need::Gpgv, Need::Ids, Need::Namespaces];
 
 /// QEMU before 7.2 was never tried with `-icount shift=N,sleep=off` by us.
 const QEMU_AT_LEAST: (u32, u32) = (7, 2);
@@ -34,6 +36,7 @@ impl Need {
             Need::Mmdebstrap => "mmdebstrap",
             Need::Mke2fs => "mke2fs",
             Need::ArchiveKeys => "archive keys",
+            Need::Gpgv => "gpgv",
             Need::Ids => "newuidmap",
             Need::Namespaces => "namespaces",
         }
@@ -46,6 +49,7 @@ impl Need {
             Need::Mmdebstrap => "builds images from packages",
             Need::Mke2fs => "writes root disks",
             Need::ArchiveKeys => "tell Debian's packages from others",
+            Need::Gpgv => "checks who signed what is downloaded",
             Need::Ids => "lets an ordinary user build images",
             Need::Namespaces => "keep a build apart from this host",
         }
@@ -58,6 +62,7 @@ impl Need {
             Need::Mmdebstrap => &["mmdebstrap"],
             Need::Mke2fs => &["e2fsprogs"],
             Need::ArchiveKeys => &["debian-archive-keyring"],
+            Need::Gpgv => &["gpgv"],
             Need::Ids => &["uidmap"],
             Need::Namespaces => &["util-linux"],
         }
@@ -75,6 +80,7 @@ impl Need {
             Need::Mmdebstrap => self.version(&["--version"]).await,
             Need::Mke2fs => self.version(&["-V"]).await,
             Need::ArchiveKeys => self.prove_keys(),
+            Need::Gpgv => self.version(&["--version"]).await,
             Need::Ids => self.prove_ids().await,
             Need::Namespaces => prove_namespaces().await,
         }
