@@ -32,8 +32,7 @@ const UNTRUSTED: &[&str] = &[
 ];
 
 const EXPIRED: &[&str] = &["is expired"];
-const WEAK: &[&str] =
-    &["uses weak", "weak digest", "untrusted digest", "untrusted public key algorithm", "not considered secure"];
+const WEAK: &[&str] = &["untrusted public key algorithm", "not considered secure"];
 
 pub struct Failure {
     /// Everything it printed.
@@ -45,7 +44,7 @@ pub struct Failure {
 impl Failure {
     /// Another mirror may do. One that cannot be trusted is not passed over in silence.
     pub fn is_unreachable(&self) -> bool {
-        self.says(UNREACHABLE) && ![UNTRUSTED, EXPIRED, WEAK].iter().any(|words| self.says(words))
+        self.says(UNREACHABLE) && !self.says(UNTRUSTED) && !self.says(EXPIRED) && !self.is_weak()
     }
 
     /// The first line of apt's that says why.
@@ -70,7 +69,7 @@ impl Failure {
             "the disk under the cache is full; make room, or put the cache elsewhere with `TUNELAB_CACHE`".into()
         } else if self.says(EXPIRED) {
             format!("if this archive is known to be no longer kept up, say `expired = true` in {recipe}")
-        } else if self.says(WEAK) {
+        } else if self.is_weak() {
             format!("if this archive is known to be so old, say `weak_signature = true` in {recipe}")
         } else if self.says(UNTRUSTED) {
             match &self.keyring {
@@ -80,10 +79,19 @@ impl Failure {
         } else if self.says(&["Unable to locate package", "has no installation candidate"]) {
             format!("{recipe} names a package that its suite does not have")
         } else if self.says(UNREACHABLE) {
-            "a package mirror could not be reached; check the network and try again".into()
+            "a package mirror could not be reached, or lacks a file; check the network and try again".into()
         } else {
             format!("everything it printed is in `{}`", log.display())
         }
+    }
+
+    /// apt names no reason for a signature that it finds good and too weak: it says that the key is invalid, where it
+    /// says `BADSIG`, `EXPKEYSIG` and the like of others.
+    fn is_weak(&self) -> bool {
+        const INVALID: &str = "signatures were invalid: ";
+        let named = self.output.split(INVALID).skip(1);
+        let bare = |key: &str| key.starts_with(|c: char| c.is_ascii_hexdigit()) && key.len() >= 40;
+        self.says(WEAK) || named.filter_map(|rest| rest.split_whitespace().next()).any(bare)
     }
 
     fn says(&self, words: &[&str]) -> bool {
@@ -121,7 +129,10 @@ mod tests {
         assert!(hint("W: Temporary failure resolving 'mirror'").contains("network"));
         assert!(hint("E: Release file for http://m is expired (invalid since 3d)").contains("`expired = true`"));
         assert!(hint("E: The repository 'http://m' is not signed.").contains("vouch"));
-        assert!(hint("something else").contains("`small.log`") || hint("something else").contains("small.log"));
+        let key = "E7E8".repeat(10);
+        assert!(hint(&format!("The following signatures were invalid: {key}\nE: is not signed.")).contains("weak"));
+        assert!(hint("The following signatures were invalid: BADSIG 97FF37FEE7E8CD3C Old").contains("vouch"));
+        assert!(hint("something else").contains("small.log"));
     }
 
     #[test]

@@ -124,7 +124,7 @@ fn read(reader: &mut impl BufRead) -> std::io::Result<Option<Request>> {
     if reader.read_line(&mut line)? == 0 {
         return Ok(None);
     }
-    let path = line.split(' ').nth(1).unwrap_or_default().to_owned();
+    let path = plain(line.split(' ').nth(1).unwrap_or_default());
     let mut from = None;
     loop {
         let mut header = String::new();
@@ -136,4 +136,16 @@ fn read(reader: &mut impl BufRead) -> std::io::Result<Option<Request>> {
             from = range.trim_end_matches('-').parse().ok();
         }
     }
+}
+
+/// Without percent signs: apt asks for `%2b` where a version has a `+`.
+fn plain(path: &str) -> String {
+    let mut parts = path.split('%');
+    let mut plain = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (code, rest) = part.split_at(2);
+        plain.push(u8::from_str_radix(code, 16).unwrap().into());
+        plain.push_str(rest);
+    }
+    plain
 }
