@@ -20,6 +20,11 @@ const SUITE: &str = "bookworm";
 const INSTALL: [&str; 8] =
     ["linux-image-cloud-amd64", "nginx-light", "iptables", "iproute2", "conntrack", "procps", "kmod", "openssh-server"];
 
+const CONTROL: &str = "Package: old-init\nVersion: 1.5\nArchitecture: amd64\nEssential: yes\n\
+    Maintainer: Nobody <nobody@example.org>\nDescription: an init of 2012\n";
+
+const INITCTL: &str = "#!/bin/sh\necho no upstart to connect to\nexit 1\n";
+
 struct Archive {
     folder: tempfile::TempDir,
 }
@@ -33,6 +38,7 @@ impl Archive {
         }
         fs::set_permissions(archive.at("gnupg"), std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
         archive.download().await;
+        archive.make_upstart();
         for name in ["old", "other"] {
             archive.key(name);
         }
@@ -76,6 +82,30 @@ impl Archive {
         });
         let out = child.await.unwrap().wait_with_output().await.unwrap();
         assert!(out.status.success(), "the packages of {SUITE} cannot be downloaded; mmdebstrap said why above");
+    }
+
+    /// A package from the days of upstart, which as it is set up does what fails in a root that is not booted.
+    fn make_upstart(&self) {
+        let tree = self.at("upstart");
+        for (file, mode, text) in [
+            ("DEBIAN/control", 0o644, CONTROL),
+            (
+                "DEBIAN/postinst",
+                0o755,
+                "#!/bin/sh\nset -e\ninitctl start job\nMAKEDEV generic\nupdate-initramfs -c -k 3.2\n",
+            ),
+            ("etc/init/job.conf", 0o644, "task\n"),
+            ("sbin/initctl", 0o755, INITCTL),
+            ("sbin/MAKEDEV", 0o755, "#!/bin/sh\nexit 1\n"),
+        ] {
+            let path = tree.join(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(&path, text).unwrap();
+            fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
+        }
+        let deb = self.at("archive/pool/old-init_1.5_amd64.deb");
+        let built = Command::new("dpkg-deb").args(["--root-owner-group", "--build"]).arg(tree).arg(deb).output();
+        success(&built.unwrap());
     }
 
     /// As Ubuntu's of 2004: 1024 bits of DSA, and SHA-1 to sign with.
@@ -212,6 +242,8 @@ async fn an_old_archive_is_used_as_far_as_its_recipe_allows_and_no_further() {
     for name in INSTALL {
         assert!(image.manifest.packages.iter().any(|p| p.name == name), "{name} is not installed");
     }
+    assert_eq!(inside(&image.root, "/usr/sbin/initctl"), INITCTL, "what stood in for it is gone");
+    assert!(inside(&image.root, "/usr/sbin/update-initramfs").starts_with("#!/bin/sh"));
     assert_eq!(inside(&image.root, "/etc/apt/sources.list"), "", "which mirror was used is no part of the image");
     let left: Vec<_> = fs::read_dir(&image.dir).unwrap().flatten().map(|e| e.file_name()).collect();
     assert_eq!(left.len(), 4, "{left:?}");
