@@ -10,11 +10,10 @@ use std::time::{Duration, Instant};
 
 /// What OpenSSH 5.9 has too; the first of each that both sides know is used. Elliptic curves and AES in counter mode
 /// are also what an emulated CPU does fastest.
-const ALGORITHMS: [(MethodType, &str); 6] = [
-    (MethodType::Kex, "ecdh-sha2-nistp256"),
-    (MethodType::HostKey, "ecdsa-sha2-nistp256"),
-    (MethodType::CryptCs, "aes128-ctr"),
-    (MethodType::CryptSc, "aes128-ctr"),
+const ALGORITHMS: [(MethodType, &str); 5] = [
+    (MethodType::Kex, "ecdh-sha2-nistp256,diffie-hellman-group14-sha1"),
+    (MethodType::CryptCs, "aes128-ctr,aes192-ctr,aes256-ctr"),
+    (MethodType::CryptSc, "aes128-ctr,aes192-ctr,aes256-ctr"),
     (MethodType::MacCs, "hmac-sha1,hmac-sha2-256"),
     (MethodType::MacSc, "hmac-sha1,hmac-sha2-256"),
 ];
@@ -31,6 +30,13 @@ const STDERR_END: usize = 600;
 #[derive(Clone)]
 pub struct Ssh(Arc<Mutex<Session>>);
 
+/// Who must answer.
+struct Host {
+    /// Its public key, as it comes over the wire.
+    blob: Vec<u8>,
+    algorithms: &'static str,
+}
+
 /// What a command that ended with status 0 wrote.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Output {
@@ -43,7 +49,7 @@ impl Ssh {
     ///
     /// Run it under [`crate::vm::Machine::while_alive`]: a guest that died is no reason to wait.
     pub async fn connect(port: u16, keys: &Keys, limit: Duration) -> Result<Self> {
-        let (user, host) = (keys.user_key()?, keys.host_blob()?);
+        let (user, host) = (keys.user_key()?, Host { blob: keys.host_blob()?, algorithms: keys.host_algorithms() });
         blocking(move || {
             let deadline = Instant::now() + limit;
             let stream = wait_for_banner(port, deadline)
@@ -112,19 +118,19 @@ fn banner(address: SocketAddr) -> std::io::Result<TcpStream> {
     }
 }
 
-fn log_in(stream: TcpStream, user_key: &str, host_blob: &[u8]) -> Result<Ssh> {
+fn log_in(stream: TcpStream, user_key: &str, host: &Host) -> Result<Ssh> {
     let failed = |what: &'static str| move || format!("SSH to the guest failed: {what}");
     stream.set_read_timeout(None).and_then(|()| stream.set_nodelay(true)).host(failed("socket"))?;
     let mut session = Session::new().host(failed("no session"))?;
     session.set_timeout(millis(PATIENCE));
-    for (method, names) in ALGORITHMS {
+    for (method, names) in ALGORITHMS.into_iter().chain([(MethodType::HostKey, host.algorithms)]) {
         session.method_pref(method, names).host(failed("algorithms"))?;
     }
     session.set_tcp_stream(stream);
     session.handshake().guest(failed("handshake"))?;
     match session.host_key() {
-        Some((key, _)) if key == host_blob => {}
-        _ => return Err(Error::guest("SSH to the guest failed: it is not the host we made the key for")),
+        Some((key, _)) if key == host.blob => {}
+        _ => return Err(Error::guest("SSH to the guest failed: its host key is not the one expected")),
     }
     session.userauth_pubkey_memory("root", None, user_key, None).guest(failed("root's key was not accepted"))?;
     Ok(Ssh(Arc::new(Mutex::new(session))))
