@@ -28,12 +28,18 @@ pub enum Event {
     },
     /// Rules, sysctls and processes are in place; traffic begins.
     Ready,
-    /// Effective value after everything was applied; `None` where this kernel has no such name.
+    /// Effective value after everything was applied; `None` where this kernel has it under none of its names
+    /// ([`crate::spellings`]).
     Sysctl {
         name: String,
         value: Option<String>,
     },
-    /// A write that the kernel refused or a name it does not have, and what was asked of it.
+    /// This kernel does not have the name that was written, and has the setting under another: that was used.
+    SysctlRenamed {
+        name: String,
+        used: String,
+    },
+    /// A write that the kernel refused or a setting it does not have under any name, and what was asked of it.
     SysctlRefused {
         name: String,
         value: String,

@@ -6,10 +6,12 @@
 
 mod event;
 mod plan;
+mod spelling;
 mod subnet;
 
 pub use event::*;
 pub use plan::*;
+pub use spelling::{spellings, todays_name};
 pub use subnet::Subnet;
 
 /// Raised whenever a plan or an event changes its meaning; the agent refuses a plan of another one.

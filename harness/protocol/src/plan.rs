@@ -33,7 +33,7 @@ pub struct Server {
     pub modules: Vec<ModuleLoad>,
     /// Rules in iptables-save format, loaded before the sysctls (conntrack's exist only once a rule needs it).
     pub rules: Option<String>,
-    /// sysctl.d files, applied in order.
+    /// sysctl.d files, applied in order; what the kernel does not take of them is an outcome.
     pub sysctl_files: Vec<String>,
     /// Single sysctls, applied after the files.
     pub sysctls: Vec<Sysctl>,
@@ -56,10 +56,10 @@ pub struct ModuleLoad {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Sysctl {
-    /// Dotted, the kernel's own name.
+    /// Dotted; any of its names ([`crate::spellings`]).
     pub name: String,
     pub value: String,
-    /// A name that does not exist on this kernel ends the run if true; else it is an outcome ("not on this kernel").
+    /// If the kernel does not have it under any name, or refuses the value: ends the run if true, else is an outcome.
     pub required: bool,
 }
 

@@ -35,9 +35,12 @@ pub struct Outcome {
     pub log: Log,
     /// By population, in the scenario's order.
     pub ways: toml::Table,
-    /// Effective values; `absent` where this kernel has no such name.
+    /// Effective values by today's names; `absent` where this kernel has none.
     pub sysctls: BTreeMap<String, String>,
-    /// What the kernel did not take, and why.
+    /// Names as they are written, where this kernel has another for the same, and that one.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub renamed_sysctls: BTreeMap<String, String>,
+    /// What the kernel did not take, and why: `not on this kernel`, or its own words for a value it refuses.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub refused_sysctls: BTreeMap<String, String>,
 }
@@ -87,6 +90,7 @@ impl Outcome {
             log: Log::of(record),
             ways: ways.into_iter().map(|(name, way)| (name, document(&way).into())).collect(),
             sysctls,
+            renamed_sysctls: renamed(&record.events),
             refused_sysctls: refused(&record.events),
         }
     }
@@ -137,6 +141,14 @@ fn sysctls(events: &[Stamped]) -> BTreeMap<String, String> {
     };
     // The kernel separates the numbers of a value by tabs; people by a space.
     events.iter().filter_map(value).map(|(n, v)| (n, v.split_whitespace().collect::<Vec<_>>().join(" "))).collect()
+}
+
+fn renamed(events: &[Stamped]) -> BTreeMap<String, String> {
+    let renamed = |e: &Stamped| match &e.event {
+        Event::SysctlRenamed { name, used } => Some((name.clone(), used.clone())),
+        _ => None,
+    };
+    events.iter().filter_map(renamed).collect()
 }
 
 fn refused(events: &[Stamped]) -> BTreeMap<String, String> {

@@ -19,6 +19,7 @@ pub fn render(verdict: &Verdict, terminal: bool) -> String {
             out += &format!("\n{}: {}", told.run, diagnostic::render(error, terminal));
         }
     }
+    out += &sysctls(verdict);
     out += &claims(verdict);
     let whole = verdict.runs.iter().all(|told| told.result.is_ok());
     out += &snapshot(&verdict.comparison, whole, terminal);
@@ -80,6 +81,24 @@ fn row(ran: &Ran) -> [String; 8] {
 
 fn hours(hours: Num) -> String {
     units::show(Duration::from_secs(hours.value * 3600))
+}
+
+/// What the kernel did not take as it was written: one line for all variants in which it was so.
+fn sysctls(verdict: &Verdict) -> String {
+    let mut said: Vec<(String, Vec<&str>)> = Vec::new();
+    for ran in verdict.runs.iter().filter_map(|told| told.result.as_ref().ok()) {
+        let refused = ran.outcome.refused_sysctls.iter().map(|(name, why)| format!("{name} = {why}"));
+        let renamed = ran.outcome.renamed_sysctls.iter().map(|(name, used)| format!("{name} is here {used}"));
+        for what in refused.chain(renamed) {
+            let variant = ran.result.run.variant.as_str();
+            match said.iter_mut().find(|(known, _)| *known == what) {
+                Some((_, variants)) => variants.push(variant),
+                None => said.push((what, vec![variant])),
+            }
+        }
+    }
+    let lines: String = said.iter().map(|(what, variants)| format!("  {}: {what}\n", variants.join(", "))).collect();
+    if lines.is_empty() { lines } else { format!("\nsysctls not as written\n{lines}") }
 }
 
 fn claims(verdict: &Verdict) -> String {

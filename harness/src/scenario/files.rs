@@ -3,6 +3,7 @@
 use super::problems::{Problems, nearest};
 use std::{cell::RefCell, collections::BTreeSet, path::Path};
 use toml::Spanned;
+use tunelab_protocol::todays_name;
 
 /// The scenario's folder, and which of its files are deployed.
 pub struct Files<'a> {
@@ -93,9 +94,11 @@ pub fn is_sysctl(name: &str) -> bool {
     name.contains(['.', '/']) && name.chars().all(good)
 }
 
-/// Names in dots, as `sysctl -a` prints them.
+/// Names in dots, as `sysctl -a` of the current kernel prints them.
 fn sysctl_names(text: &str) -> Vec<String> {
-    lines(text, &['#', ';']).filter_map(|(_, line)| Some(sysctl_line(line)?.0.replace('/', "."))).collect()
+    lines(text, &['#', ';'])
+        .filter_map(|(_, line)| Some(todays_name(&sysctl_line(line)?.0.replace('/', "."))))
+        .collect()
 }
 
 /// sysctl.d(5): `name = value` lines.

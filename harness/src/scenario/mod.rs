@@ -25,6 +25,7 @@ use problems::Problems;
 use section::Section;
 use std::path::Path;
 use toml::de::DeTable;
+use tunelab_protocol::todays_name;
 
 /// The file that makes a folder a scenario.
 pub const FILE: &str = "scenario.toml";
@@ -69,8 +70,8 @@ fn read(name: &str, folder: &Path, root: &Section<'_>) -> Option<Scenario> {
     let claims = claims::claims(root, &variants.iter().map(|v| v.name.as_str()).collect::<Vec<_>>());
     root.finish();
     let (files, mut reported_sysctls) = files.into_parts();
-    reported_sysctls.extend(asked);
-    reported_sysctls.extend(variants.iter().flat_map(|v| v.server.sysctls.iter().map(|s| s.name.clone())));
+    let set = variants.iter().flat_map(|v| v.server.sysctls.iter().map(|s| &s.name));
+    reported_sysctls.extend(asked.iter().chain(set).map(|name| todays_name(name)));
     Some(Scenario {
         name: name.to_owned(),
         folder: folder.to_owned(),

@@ -25,6 +25,7 @@ pub struct Scenario {
     /// Everything any variant deploys, by name in the scenario's folder: one warm machine serves all variants.
     pub files: BTreeSet<String>,
     /// sysctls whose effective value is part of every variant's outcome: all that any variant sets, and those asked for.
+    /// By today's names, so that outcomes of old and new kernels can be laid side by side.
     pub reported_sysctls: BTreeSet<String>,
     /// For errors that are only found later, such as a claim about something that is not in the outcome.
     pub source: NamedSource<String>,

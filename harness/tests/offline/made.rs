@@ -84,15 +84,34 @@ pub struct Made {
     pub leak: u64,
     /// Added to every count above the limit: what differs between two builds of a machine.
     pub noise: u64,
+    /// What the kernel did not take as it was written.
+    pub odd: Vec<Event>,
 }
 
 impl Made {
     pub fn default() -> Self {
-        Made { variant: "default", established_s: 432_000, leak: 4, noise: 0 }
+        Made { variant: "default", established_s: 432_000, leak: 4, noise: 0, odd: Vec::new() }
     }
 
     pub fn tuned() -> Self {
-        Made { variant: "tuned", established_s: 600, leak: 0, noise: 0 }
+        Made { variant: "tuned", established_s: 600, leak: 0, noise: 0, odd: Vec::new() }
+    }
+
+    /// The article's name on a kernel that has today's alone; one that is gone; and a value that is refused.
+    pub fn odd(mut self) -> Self {
+        let refused = |name: &str, value: &str, why: &str| {
+            let [name, value, why] = [name, value, why].map(str::to_owned);
+            Event::SysctlRefused { name, value, why }
+        };
+        self.odd = vec![
+            Event::SysctlRenamed {
+                name: "net.ipv4.netfilter.ip_conntrack_tcp_timeout_time_wait".into(),
+                used: "net.netfilter.nf_conntrack_tcp_timeout_time_wait".into(),
+            },
+            refused("net.ipv4.tcp_tw_recycle", "1", "not on this kernel"),
+            refused("net.ipv4.tcp_tw_reuse", "9", "Invalid argument (os error 22)"),
+        ];
+        self
     }
 
     pub fn bytes(&self) -> Vec<u8> {
@@ -109,6 +128,7 @@ impl Made {
             at_us: 0,
             event: Event::Started { scenario: "small".into(), variant: self.variant.into() },
         }];
+        events.extend(self.odd.iter().map(|event| Stamped { at_us: 500, event: event.clone() }));
         events.extend(self.sysctls());
         events.push(Stamped { at_us: 2_000, event: Event::Ready });
         for hour in 0..=72 {

@@ -7,7 +7,7 @@ use tunelab::{
         snapshot::{self, Comparison, Document, Mode},
     },
     plan,
-    scenario::Scenario,
+    scenario::{Scenario, load},
 };
 use tunelab_protocol::{Event, Stamped};
 
@@ -37,6 +37,42 @@ fn of_a_leak() {
 fn of_a_tuned_machine_is_exact() {
     let (_home, scenario) = made::small();
     insta::assert_snapshot!(toml::to_string_pretty(&outcome(&scenario, &Made::tuned())).unwrap());
+}
+
+#[test]
+fn of_sysctls_that_were_not_taken_as_written() {
+    let (_home, scenario) = made::small();
+    let outcome = outcome(&scenario, &Made::tuned().odd());
+    let part = |key: &str| toml::to_string_pretty(outcome[key].as_table().unwrap()).unwrap();
+    insta::assert_snapshot!(part("renamed_sysctls") + &part("refused_sysctls"), @r#"
+    "net.ipv4.netfilter.ip_conntrack_tcp_timeout_time_wait" = "net.netfilter.nf_conntrack_tcp_timeout_time_wait"
+    "net.ipv4.tcp_tw_recycle" = "1: not on this kernel"
+    "net.ipv4.tcp_tw_reuse" = "9: Invalid argument (os error 22)"
+    "#);
+}
+
+#[test]
+fn a_claim_can_be_about_what_a_kernel_does_not_have() {
+    let that = |that: &str| made::SMALL.replace("log.lines == 1", that);
+    let verdict = |text: &str, made: &Made| {
+        let (_home, folder) = made::scenario("small", text, &[("base.conf", "")]);
+        let scenario = load(&folder).unwrap();
+        claims::check(&scenario).unwrap_or_else(|e| panic!("{e:?}"));
+        let outcomes = [("default".to_owned(), outcome(&scenario, made))].into();
+        claims::judge(&scenario, &outcomes)[0].verdict.word()
+    };
+    let (gone, there) = (
+        that("refused_sysctls contains 'net.ipv4.tcp_tw_recycle'"),
+        that("refused_sysctls lacks 'net.ipv4.tcp_tw_recycle'"),
+    );
+    assert_eq!(verdict(&gone, &Made::default().odd()), "holds");
+    assert_eq!(verdict(&there, &Made::default().odd()), "does not hold");
+    assert_eq!(
+        verdict(&gone, &Made::default()),
+        "does not hold",
+        "the kernel took all: the part is not in the outcome"
+    );
+    assert_eq!(verdict(&there, &Made::default()), "holds");
 }
 
 #[test]

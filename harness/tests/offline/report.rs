@@ -84,6 +84,22 @@ fn summary_of_what_matches() {
 }
 
 #[test]
+fn summary_of_sysctls_that_were_not_taken_as_written() {
+    let (home, scenario) = made::small();
+    let runs = [("default", Made::default().odd()), ("tuned", Made::tuned().odd())];
+    let runs = runs.map(|(variant, made)| run(&scenario, variant, Some(made))).into();
+    let verdicts = cli::judge(home.path(), std::slice::from_ref(&scenario), runs, Mode::Check).unwrap();
+    let said = report::summary::render(&verdicts[0], false);
+    let part = said.split("\n\n").find(|part| part.starts_with("sysctls")).unwrap();
+    insta::assert_snapshot!(part, @r"
+    sysctls not as written
+      default, tuned: net.ipv4.tcp_tw_recycle = 1: not on this kernel
+      default, tuned: net.ipv4.tcp_tw_reuse = 9: Invalid argument (os error 22)
+      default, tuned: net.ipv4.netfilter.ip_conntrack_tcp_timeout_time_wait is here net.netfilter.nf_conntrack_tcp_timeout_time_wait
+    ");
+}
+
+#[test]
 fn summary_of_a_lost_machine() {
     insta::assert_snapshot!(report::summary::render(&verdicts(Mode::Check, true)[0], false));
 }

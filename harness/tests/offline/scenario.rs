@@ -130,6 +130,18 @@ fn variants_add_to_what_is_common() {
     assert!(scenario.reported_sysctls.contains("net.core.somaxconn"), "what one variant sets, all report");
 }
 
+#[test]
+fn sysctls_are_reported_by_todays_names() {
+    let text = SMALL.replace("nf_conntrack_tcp_timeout_established\" = 600", "nf_conntrack_tcp_loose\" = 0");
+    let text = text.replace("[probe]", "[probe]\nsysctls = [\"net.ipv4.ip_conntrack_max\"]");
+    let file = "net.ipv4.netfilter.ip_conntrack_tcp_timeout_time_wait = 1\nnet/nf_conntrack_max = 100\n";
+    let (_home, folder) = made::scenario("small", &text, &[("base.conf", file)]);
+    let scenario = load(&folder).unwrap_or_else(|e| panic!("{e:?}"));
+    let reported: Vec<&str> = scenario.reported_sysctls.iter().map(String::as_str).collect();
+    let names = ["max", "tcp_loose", "tcp_timeout_time_wait"].map(|name| format!("net.netfilter.nf_conntrack_{name}"));
+    assert_eq!(reported, names);
+}
+
 /// The example of `scenarios/README.md` says all there is, and is right.
 #[test]
 fn the_documented_example_is_right() {

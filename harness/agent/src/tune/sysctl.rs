@@ -1,26 +1,28 @@
-//! sysctl.d files and single sysctls.
+//! sysctl.d files and single sysctls, by whichever of its names this kernel knows each.
 
 use crate::events::Events;
 use anyhow::{Context, Result, bail};
-use std::path::PathBuf;
-use tunelab_protocol::{Event, Server, Sysctl};
+use std::fs::File;
+use std::io::{Error, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use tunelab_protocol::{Event, Server, Sysctl, spellings};
 
-/// A sysctl's file: dots become slashes (no interface name with a dot in it is meant here).
-fn path(name: &str) -> PathBuf {
-    PathBuf::from("/proc/sys").join(name.replace('.', "/"))
-}
+/// All settings as files.
+const TREE: &str = "/proc/sys";
 
-/// The value now; `None` if this kernel has no such name.
+/// The value now; `None` if this kernel has it under none of its names.
 pub fn read(name: &str) -> Option<String> {
-    let text = std::fs::read_to_string(path(name)).ok()?;
-    Some(text.split_whitespace().collect::<Vec<_>>().join(" "))
+    spellings(name).iter().find_map(|name| {
+        let text = std::fs::read_to_string(file(TREE.as_ref(), name)).ok()?;
+        Some(text.split_whitespace().collect::<Vec<_>>().join(" "))
+    })
 }
 
 pub fn write(name: &str, value: &str) -> Result<()> {
-    std::fs::write(path(name), value).with_context(|| format!("failed to set {name} = {value}"))
+    write_as(TREE.as_ref(), name, value).map(drop).with_context(|| format!("failed to set {name} = {value}"))
 }
 
-/// Files in order, then single ones. A name that is missing or a value that is refused is an outcome, unless required.
+/// Files in order, then single ones. What this kernel does not have or refuses is an outcome, unless required.
 pub fn apply(server: &Server, events: &Events) -> Result<()> {
     for file in &server.sysctl_files {
         let text = std::fs::read_to_string(file).with_context(|| format!("failed to read {file}"))?;
@@ -38,16 +40,38 @@ pub fn apply(server: &Server, events: &Events) -> Result<()> {
 }
 
 fn set(name: &str, value: &str, required: bool, events: &Events) -> Result<()> {
-    let why = match std::fs::write(path(name), value) {
-        Ok(()) => return Ok(()),
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => "not on this kernel".to_string(),
+    let why = match write_as(TREE.as_ref(), name, value) {
+        Ok(used) if used == name => return Ok(()),
+        Ok(used) => {
+            events.emit(Event::SysctlRenamed { name: name.into(), used });
+            return Ok(());
+        }
+        Err(e) if e.kind() == ErrorKind::NotFound => "not on this kernel".to_string(),
         Err(e) => e.to_string(),
     };
     if required {
-        bail!("failed to set {name} = {value}: {why}");
+        bail!("failed to set {name} = {value}, which the scenario demands: {why}");
     }
     events.emit(Event::SysctlRefused { name: name.into(), value: value.into(), why });
     Ok(())
+}
+
+/// By the name as it is written, else by another that this kernel knows; which it was.
+fn write_as(tree: &Path, name: &str, value: &str) -> Result<String, Error> {
+    let others = spellings(name).into_iter().filter(|other| other != name);
+    for name in std::iter::once(name.to_string()).chain(others) {
+        // Never to create: for a name that is missing, kernels would answer "permission denied".
+        match File::options().write(true).open(file(tree, &name)) {
+            Err(e) if e.kind() == ErrorKind::NotFound => {}
+            open => return open?.write_all(value.as_bytes()).map(|()| name),
+        }
+    }
+    Err(ErrorKind::NotFound.into())
+}
+
+/// A sysctl's file: dots become slashes (no interface name with a dot in it is meant here).
+fn file(tree: &Path, name: &str) -> PathBuf {
+    tree.join(name.replace('.', "/"))
 }
 
 /// sysctl.conf(5): `name = value`, comments with `#` or `;`, `-` in front says that failing is fine.
@@ -64,7 +88,7 @@ fn parse(text: &str) -> Result<Vec<(String, String)>> {
 
 #[cfg(test)]
 mod tests {
-    use super::parse;
+    use super::*;
 
     #[test]
     fn comments_dashes_and_slashes() {
@@ -72,5 +96,50 @@ mod tests {
         let want = [("net.ipv4.ip_local_port_range", "18000 65535"), ("net.core.somaxconn", "4096")];
         assert_eq!(parse(text).unwrap(), want.map(|(a, b)| (a.to_string(), b.to_string())));
         assert!(parse("no equals sign").is_err());
+    }
+
+    const OLD: &str = "net.ipv4.netfilter.ip_conntrack_tcp_timeout_time_wait";
+    const NEW: &str = "net.netfilter.nf_conntrack_tcp_timeout_time_wait";
+
+    /// A kernel that has these settings.
+    fn kernel(names: &[&str]) -> tempfile::TempDir {
+        let tree = tempfile::tempdir().unwrap();
+        for name in names {
+            let file = file(tree.path(), name);
+            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+            std::fs::write(file, "").unwrap();
+        }
+        tree
+    }
+
+    fn used(kernel: &[&str], name: &str) -> Option<String> {
+        let tree = self::kernel(kernel);
+        let used = write_as(tree.path(), name, "1").ok()?;
+        assert_eq!(std::fs::read_to_string(file(tree.path(), &used)).unwrap(), "1");
+        Some(used)
+    }
+
+    #[test]
+    fn as_written_where_the_kernel_has_it_so() {
+        assert_eq!(used(&[OLD, NEW], OLD).unwrap(), OLD);
+        assert_eq!(used(&[OLD, NEW], NEW).unwrap(), NEW);
+        assert_eq!(used(&["net.nf_conntrack_max"], "net.nf_conntrack_max").unwrap(), "net.nf_conntrack_max");
+    }
+
+    #[test]
+    fn else_by_another_name_of_it() {
+        assert_eq!(used(&[NEW], OLD).unwrap(), NEW);
+        assert_eq!(used(&[OLD], NEW).unwrap(), OLD);
+        let limit = "net.netfilter.nf_conntrack_max";
+        assert_eq!(used(&[limit], "net.ipv4.ip_conntrack_max").unwrap(), limit);
+    }
+
+    #[test]
+    fn missing_under_all_names_is_missing_and_nothing_is_made() {
+        let tree = kernel(&["net.ipv4.tcp_tw_reuse"]);
+        for name in [OLD, "net.ipv4.tcp_tw_recycle"] {
+            assert_eq!(write_as(tree.path(), name, "1").unwrap_err().kind(), ErrorKind::NotFound);
+        }
+        assert_eq!(std::fs::read_dir(tree.path().join("net/ipv4")).unwrap().count(), 1);
     }
 }

@@ -62,6 +62,9 @@ fn paths(value: &Value, at: String) -> Vec<String> {
 fn blank(plan: &Plan) -> Outcome {
     let zero = |event| Stamped { at_us: 0, event };
     let mut events = vec![zero(Event::Ready), zero(Event::TableFull { drops: 1 })];
+    let (name, value, why) = (String::new(), String::new(), String::new());
+    events.push(zero(Event::SysctlRenamed { name: name.clone(), used: String::new() }));
+    events.push(zero(Event::SysctlRefused { name, value, why }));
     for probe in &plan.probes {
         match probe.kind {
             ProbeKind::Conntrack => {

@@ -9,7 +9,8 @@ use toml::Value;
 /// Whether it is true, and the value that shows it.
 pub fn evaluate(expression: &Expression, outcome: &toml::Table) -> (bool, String) {
     let Some(left) = lookup(outcome, &expression.left) else {
-        return (false, format!("there is no {}", expression.left));
+        // Parts of an outcome that would be empty are left out: what is not there has nothing in it.
+        return (expression.compare == Compare::Lacks, format!("there is no {}", expression.left));
     };
     let right = match &expression.right {
         Operand::Number(n) => Some(Value::Integer(*n)),
