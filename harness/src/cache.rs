@@ -1,5 +1,9 @@
 //! Where things are kept: `$TUNELAB_CACHE`, else the XDG cache folder.
 
+mod claim;
+
+pub use claim::{Claim, last_used};
+
 use crate::error::{Context, Result};
 use etcetera::BaseStrategy;
 use std::path::{Path, PathBuf};
@@ -25,7 +29,7 @@ impl Cache {
 
     pub fn at(root: PathBuf) -> Result<Self> {
         let cache = Cache { root };
-        for room in [cache.images(), cache.states(), cache.runs()] {
+        for room in [cache.images(), cache.states(), cache.runs(), cache.downloads()] {
             std::fs::create_dir_all(&room).host(|| format!("failed to create `{}`", room.display()))?;
         }
         Ok(cache)
@@ -48,6 +52,11 @@ impl Cache {
     /// `<key>/`: warm machines, ready to be restored.
     pub fn states(&self) -> PathBuf {
         self.root.join("states")
+    }
+
+    /// Files from the network, by their checksum or name.
+    pub fn downloads(&self) -> PathBuf {
+        self.root.join("downloads")
     }
 
     /// `<run>/`: records, consoles, and what a running machine needs; see `lab` for what is swept when.

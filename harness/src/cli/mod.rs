@@ -4,6 +4,7 @@ mod doctor;
 mod image;
 mod interrupt;
 mod judge;
+mod limit;
 mod list;
 mod matrix;
 mod repo;

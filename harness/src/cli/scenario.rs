@@ -1,6 +1,6 @@
 //! `tunelab scenario`: what was typed -> runs -> the lab -> verdicts -> what is printed.
 
-use super::{Outcome, interrupt::Interrupt, judge, known, repo, showing};
+use super::{Outcome, interrupt::Interrupt, judge, known, limit::Limit, repo, showing};
 use crate::{
     cache::Cache,
     error::{Context, Error, Exit, Result},
@@ -167,15 +167,20 @@ async fn execute(
     repository: &Path,
     runs: Vec<RunSpec>,
 ) -> Result<Vec<Result<RunResult>>> {
+    let limit = Limit::of_environment(repository.join("images"))?;
     let cache = Cache::open()?;
     let mut interrupt = Interrupt::watch();
     let request = request(args, policy, repository, runs, &interrupt);
     let results = showing(args.quiet, async |teller| {
-        tokio::select! {
+        let results = tokio::select! {
             results = lab::run_all(request, &cache, teller) => results,
             // Dropping the lab's future kills what it holds.
-            () = interrupt.insisted() => Err(Error::interrupted()),
+            () = interrupt.insisted() => return Err(Error::interrupted()),
+        };
+        if let Some(limit) = limit {
+            limit.keep(&cache, teller).await;
         }
+        results
     })
     .await;
     if interrupt.was_asked() { Err(Error::interrupted()) } else { results }

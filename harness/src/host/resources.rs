@@ -40,6 +40,16 @@ pub fn cpus() -> usize {
     std::thread::available_parallelism().map_or(1, |n| n.get())
 }
 
+/// For people: `412 MiB`, `1.3 GiB`.
+pub fn size(bytes: u64) -> String {
+    match bytes {
+        ..1024 => format!("{bytes} B"),
+        ..0x10_0000 => format!("{} KiB", bytes >> 10),
+        ..0x4000_0000 => format!("{} MiB", mib(bytes)),
+        _ => format!("{:.1} GiB", bytes as f64 / f64::from(1 << 30)),
+    }
+}
+
 pub fn mib(bytes: u64) -> u64 {
     bytes >> 20
 }

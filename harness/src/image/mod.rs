@@ -23,4 +23,4 @@ mod progress;
 pub use fetch::{Patience, fetch};
 pub use manifest::{FileFact, Manifest, Package};
 pub use recipe::{Disk, Init, Keyring, Machine, Packages, Proof, Recipe, Source, Sums};
-pub use store::{Found, Image, Stored, ensure, list, open, prune};
+pub use store::{Found, Image, Stored, ensure, list, open, remove, sweep};

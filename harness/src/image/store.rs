@@ -5,7 +5,7 @@
 
 use super::{Manifest, Recipe, Source, build, checksum, mmdebstrap};
 use crate::{
-    cache::Cache,
+    cache::{Cache, Claim},
     error::{Context, Error, Result},
     host::namespace,
     story::Teller,
@@ -13,6 +13,7 @@ use crate::{
 use std::{
     fs::{File, TryLockError},
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
@@ -41,6 +42,8 @@ pub struct Image {
     pub root: PathBuf,
     pub manifest: Manifest,
     pub recipe: Recipe,
+    /// Nobody prunes it before the last copy of this is gone.
+    _claim: Arc<Claim>,
 }
 
 /// What the store has for a recipe.
@@ -73,6 +76,11 @@ impl Recipe {
         checksum::of_bytes(&parts)
     }
 
+    /// Where its image is, if it is built.
+    pub fn dir(&self, cache: &Cache) -> PathBuf {
+        cache.images().join(self.folder())
+    }
+
     fn folder(&self) -> String {
         format!("{}-{}", self.name, &self.key()[..SHORT])
     }
@@ -80,10 +88,16 @@ impl Recipe {
 
 /// What the store has, every byte of it checked. Blocks for the time of hashing it (0.3 s).
 pub fn open(recipe: &Recipe, cache: &Cache) -> Found {
-    let dir = cache.images().join(recipe.folder());
+    let dir = recipe.dir(cache);
     if !dir.exists() {
         return Found::Absent;
     }
+    let claim = match Claim::take(&dir) {
+        // It may have been pruned meanwhile.
+        Ok(_) if !dir.exists() => return Found::Absent,
+        Ok(claim) => Arc::new(claim),
+        Err(error) => return Found::Damaged(error.to_string()),
+    };
     let manifest = match Manifest::read(&dir) {
         Ok(manifest) => manifest,
         Err(error) => return Found::Damaged(error.to_string()),
@@ -102,6 +116,7 @@ pub fn open(recipe: &Recipe, cache: &Cache) -> Found {
             dir,
             manifest,
             recipe: recipe.clone(),
+            _claim: claim,
         })),
     }
 }
@@ -117,11 +132,11 @@ pub async fn ensure(recipe: &Recipe, cache: &Cache, teller: &Teller) -> Result<I
         Found::Absent => {}
         Found::Damaged(why) => {
             teller.notice(format!("image `{}` in the cache is damaged ({why}): building it again", recipe.name));
-            remove(&cache.images().join(recipe.folder())).await?;
+            remove(&recipe.dir(cache)).await?;
         }
     }
     sweep(cache).await?;
-    let dir = cache.images().join(recipe.folder());
+    let dir = recipe.dir(cache);
     build_in_room(recipe, cache, &dir, teller).await?;
     match open_async(recipe, cache).await? {
         Found::Whole(image) => Ok(*image),
@@ -158,19 +173,6 @@ pub fn list(cache: &Cache) -> Result<Vec<Stored>> {
         .collect();
     stored.sort_by(|a, b| a.dir.cmp(&b.dir));
     Ok(stored)
-}
-
-/// Removes what none of `keep` asks for, and what interrupted builds left. Says what went.
-pub async fn prune(cache: &Cache, keep: &[Recipe]) -> Result<Vec<PathBuf>> {
-    let kept: Vec<_> = keep.iter().map(Recipe::folder).collect();
-    let mut gone = sweep(cache).await?;
-    for dir in folders(cache)? {
-        if !kept.iter().any(|k| dir.ends_with(k)) {
-            remove(&dir).await?;
-            gone.push(dir);
-        }
-    }
-    Ok(gone)
 }
 
 async fn open_async(recipe: &Recipe, cache: &Cache) -> Result<Found> {
@@ -219,8 +221,8 @@ fn lock_file(cache: &Cache, folder: &str) -> Result<File> {
     File::options().create(true).append(true).open(&path).host(|| format!("failed to open `{}`", path.display()))
 }
 
-/// Removes rooms that nobody builds in any more.
-async fn sweep(cache: &Cache) -> Result<Vec<PathBuf>> {
+/// Removes rooms that nobody builds in any more: what interrupted builds left.
+pub async fn sweep(cache: &Cache) -> Result<Vec<PathBuf>> {
     let images = cache.images();
     let entries = std::fs::read_dir(&images).host(|| format!("failed to read `{}`", images.display()))?;
     let mut gone = Vec::new();
@@ -235,10 +237,11 @@ async fn sweep(cache: &Cache) -> Result<Vec<PathBuf>> {
     Ok(gone)
 }
 
-/// Removes a folder. A root file system that an ordinary user's build left holds files of other ids of that user,
+/// Removes a folder or a file. A root file system that an ordinary user's build left holds files of other ids of that user,
 /// which only "root" of the namespace can remove.
-async fn remove(dir: &Path) -> Result<()> {
-    match std::fs::remove_dir_all(dir) {
+pub async fn remove(dir: &Path) -> Result<()> {
+    let gone = if dir.is_dir() { std::fs::remove_dir_all(dir) } else { std::fs::remove_file(dir) };
+    match gone {
         Ok(()) => return Ok(()),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
         Err(_) => {}

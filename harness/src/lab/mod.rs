@@ -2,7 +2,9 @@
 
 mod one;
 mod open;
+pub mod prune;
 mod room;
+pub mod stock;
 mod warm;
 
 use crate::{
@@ -17,12 +19,19 @@ use crate::{
 };
 pub use open::{OpenMachine, open};
 pub use room::Room;
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    sync::Arc,
+};
 use tokio::sync::{Mutex, Semaphore, watch};
 pub use warm::{Recipe as WarmRecipe, Stack, Warm, boot_and_deploy, ensure as warm};
 
 /// Nanoseconds of virtual time per instruction, as a power of two. At 0 or 1 the guest is a believable machine.
 pub const SHIFT: u8 = 1;
+
+/// Images built at once: while one waits for the network, another unpacks.
+pub const BUILDS: usize = 2;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Clock {
@@ -90,13 +99,12 @@ impl<'a> Lab<'a> {
         host::require(host::RUN, request.install, teller).await?;
         room::sweep(cache, teller)?;
         let accel = accel(request.clock, cache, teller).await;
+        let names: BTreeSet<&str> = request.runs.iter().map(|spec| spec.run.image.as_str()).collect();
+        let recipes = names.into_iter().map(|name| Recipe::find(&request.images, name)).collect::<Result<Vec<_>>>()?;
         let mut images = BTreeMap::new();
-        for run in &request.runs {
-            let name = &run.run.image;
-            if !images.contains_key(name) {
-                let recipe = Recipe::find(&request.images, name)?;
-                images.insert(name.clone(), ready_image(&recipe, request.install, cache, teller).await?);
-            }
+        for image in ready_images(&recipes, BUILDS, request.install, cache, teller).await? {
+            let image = image?;
+            images.insert(image.name.clone(), image);
         }
         Ok(Lab { request, cache, teller, accel, images, warm: Mutex::default() })
     }
@@ -123,6 +131,31 @@ pub async fn ready_image(recipe: &Recipe, install: InstallPolicy, cache: &Cache,
     }
     host::require(host::BUILD, install, teller).await?;
     image::ensure(recipe, cache, teller).await
+}
+
+/// As [`ready_image`], so many builds at once, in the order of the recipes. The outer error: nothing could be built.
+pub async fn ready_images(
+    recipes: &[Recipe],
+    builds: usize,
+    install: InstallPolicy,
+    cache: &Cache,
+    teller: &Teller,
+) -> Result<Vec<Result<Image>>> {
+    let (wanted, store) = (recipes.to_vec(), cache.clone());
+    let open = move || wanted.iter().map(|recipe| image::open(recipe, &store)).collect::<Vec<_>>();
+    let found = tokio::task::spawn_blocking(open).await.host(|| "looking at images was interrupted".into())?;
+    if found.iter().any(|found| !matches!(found, Found::Whole(_))) {
+        host::require(host::BUILD, install, teller).await?;
+    }
+    let places = Semaphore::new(builds.max(1));
+    let ready = recipes.iter().zip(found).map(async |(recipe, found)| match found {
+        Found::Whole(image) => Ok(*image),
+        _ => {
+            let _place = places.acquire().await.expect("never closed");
+            image::ensure(recipe, cache, teller).await
+        }
+    });
+    Ok(futures::future::join_all(ready).await)
 }
 
 /// KVM only for wall-clock machines, and only where a guest has really run under it.

@@ -84,7 +84,7 @@ pub fn sweep(cache: &Cache, teller: &Teller) -> Result<()> {
     let entries = fs::read_dir(&runs).host(|| format!("failed to read `{}`", runs.display()))?;
     let (in_use, mut records): (Vec<PathBuf>, Vec<PathBuf>) =
         entries.filter_map(|e| Some(e.ok()?.path())).partition(|path| path.join(IN_USE).exists());
-    let left: Vec<PathBuf> = in_use.into_iter().filter(|path| abandoned(path)).collect();
+    let left: Vec<PathBuf> = in_use.into_iter().filter(|path| !is_in_use(path)).collect();
     if !left.is_empty() {
         teller.notice(format!(
             "swept {} folder{} that killed runs left",
@@ -100,8 +100,13 @@ pub fn sweep(cache: &Cache, teller: &Teller) -> Result<()> {
     Ok(())
 }
 
-/// Nobody holds the lock any more.
-fn abandoned(path: &Path) -> bool {
+/// A run is in it that was killed.
+pub fn is_abandoned(path: &Path) -> bool {
+    path.join(IN_USE).exists() && !is_in_use(path)
+}
+
+/// Somebody holds the lock.
+pub fn is_in_use(path: &Path) -> bool {
     let lock = File::open(path.join(IN_USE)).map(|f| f.try_lock());
-    !matches!(lock, Ok(Err(TryLockError::WouldBlock)))
+    matches!(lock, Ok(Err(TryLockError::WouldBlock)))
 }

@@ -3,10 +3,10 @@
 use super::room::{Room, given_up};
 use crate::{
     AGENT,
-    cache::Cache,
+    cache::{Cache, Claim},
     error::{Context, Error, Result},
     guest::{Events, Keys, Ssh},
-    image::{Image, initrd},
+    image::{self, Image, initrd},
     plan::RunSpec,
     story::Teller,
     vm::{Accel, Machine, MachineSpec, RestoreError, RootDisk, SavedState, Shape, argv},
@@ -16,6 +16,7 @@ use sha2::{Digest, Sha256};
 use std::{
     fs::{self, File},
     path::{Path, PathBuf},
+    sync::{Arc, LazyLock},
     time::Duration,
 };
 use tunelab_protocol::{Event, guest};
@@ -34,11 +35,30 @@ pub struct Warm {
     pub state: SavedState,
     /// As `uname -r` says it.
     pub kernel: String,
+    /// Nobody prunes it before the last copy of this is gone.
+    _claim: Arc<Claim>,
 }
 
 #[derive(Serialize, Deserialize)]
 struct Facts {
     kernel: String,
+    /// The key of the recipe it was booted from.
+    #[serde(default)]
+    image: String,
+    /// sha256 of [`AGENT`].
+    #[serde(default)]
+    agent: String,
+}
+
+static AGENT_SHA256: LazyLock<String> = LazyLock::new(|| hex::encode(Sha256::digest(AGENT)));
+
+/// Whether the saved machine in `dir` is one that this tunelab could make from one of these.
+pub fn is_of(dir: &Path, recipes: &[image::Recipe]) -> bool {
+    facts(dir).is_some_and(|f| f.agent == *AGENT_SHA256 && recipes.iter().any(|recipe| recipe.key() == f.image))
+}
+
+fn facts(dir: &Path) -> Option<Facts> {
+    serde_json::from_slice(&fs::read(dir.join(FACTS)).ok()?).ok()
 }
 
 /// What a warm machine depends on.
@@ -106,9 +126,9 @@ impl Recipe<'_> {
 /// Finds it or makes it. Two processes that want the same one make it once.
 pub async fn ensure(recipe: &Recipe<'_>, cache: &Cache, teller: &Teller) -> Result<Warm> {
     let key = recipe.key()?;
-    let _lock = lock(cache, &key).await?;
+    let (_lock, claim) = lock(cache, &key).await?;
     let dir = cache.states().join(&key);
-    match find(recipe, &dir) {
+    match find(recipe, &dir, &claim) {
         Ok(warm) => return Ok(warm),
         Err(RestoreError::Failed(e)) => return Err(e),
         Err(RestoreError::Unusable(why)) if SavedState::is_in(&dir) => {
@@ -116,7 +136,7 @@ pub async fn ensure(recipe: &Recipe<'_>, cache: &Cache, teller: &Teller) -> Resu
         }
         Err(RestoreError::Unusable(_)) => {}
     }
-    make(recipe, cache, &key, teller).await
+    make(recipe, cache, &key, claim, teller).await
 }
 
 /// Makes it anew because `damaged`, the one in the cache, turned out to be `why`. Another process may have done so.
@@ -128,50 +148,52 @@ pub async fn remake(
     teller: &Teller,
 ) -> Result<Warm> {
     let key = recipe.key()?;
-    let _lock = lock(cache, &key).await?;
-    match find(recipe, &cache.states().join(&key)) {
+    let (_lock, claim) = lock(cache, &key).await?;
+    match find(recipe, &cache.states().join(&key), &claim) {
         Ok(warm) if warm.state.manifest != damaged.manifest => return Ok(warm),
         _ => {}
     }
     teller.notice(format!("{why}: making it again"));
-    make(recipe, cache, &key, teller).await
+    make(recipe, cache, &key, claim, teller).await
 }
 
-async fn lock(cache: &Cache, key: &str) -> Result<File> {
-    let path = cache.states().join(format!("{key}.lock"));
+/// To be alone in making it, and to keep it.
+async fn lock(cache: &Cache, key: &str) -> Result<(File, Arc<Claim>)> {
+    let dir = cache.states().join(key);
+    let path = dir.with_extension("lock");
     let locking = tokio::task::spawn_blocking(move || {
         let file = File::create(&path).host(|| format!("failed to create `{}`", path.display()))?;
         file.lock().host(|| format!("failed to lock `{}`", path.display()))?;
-        Ok(file)
+        Ok((file, Arc::new(Claim::take(&dir)?)))
     });
     locking.await.host(|| "waiting for a lock was interrupted".into())?
 }
 
-fn find(recipe: &Recipe, dir: &Path) -> Result<Warm, RestoreError> {
+fn find(recipe: &Recipe, dir: &Path, claim: &Arc<Claim>) -> Result<Warm, RestoreError> {
     let state = SavedState::open(dir)?;
-    let facts = fs::read(dir.join(FACTS)).ok().and_then(|text| serde_json::from_slice::<Facts>(&text).ok());
-    let Facts { kernel } = facts.ok_or_else(|| RestoreError::Unusable(format!("no `{FACTS}` beside the state")))?;
-    Ok(Warm { spec: recipe.spec(PathBuf::new()), state, kernel })
+    let facts = facts(dir).ok_or_else(|| RestoreError::Unusable(format!("no `{FACTS}` beside the state")))?;
+    Ok(Warm { spec: recipe.spec(PathBuf::new()), state, kernel: facts.kernel, _claim: claim.clone() })
 }
 
-async fn make(recipe: &Recipe<'_>, cache: &Cache, key: &str, teller: &Teller) -> Result<Warm> {
+async fn make(recipe: &Recipe<'_>, cache: &Cache, key: &str, claim: Arc<Claim>, teller: &Teller) -> Result<Warm> {
     let room = Room::open(cache, "boot")?;
-    match make_in(&room, recipe, &cache.states().join(key), teller).await {
+    match make_in(&room, recipe, &cache.states().join(key), claim, teller).await {
         Ok(warm) => Ok(warm),
         Err(e) => Err(given_up(room, e)),
     }
 }
 
-async fn make_in(room: &Room, recipe: &Recipe<'_>, dir: &Path, teller: &Teller) -> Result<Warm> {
+async fn make_in(room: &Room, recipe: &Recipe<'_>, dir: &Path, claim: Arc<Claim>, teller: &Teller) -> Result<Warm> {
     let (machine, ssh) = boot_and_deploy(recipe, room, teller).await?;
     let parking = teller.step("parking the machine");
     let kernel = machine.while_alive(park(&machine, &ssh)).await?;
     drop(parking);
     let _saving = teller.step("saving the warm machine");
     let state = machine.save(dir).await?;
-    let facts = serde_json::to_vec(&Facts { kernel: kernel.clone() }).expect("plain data");
+    let facts = Facts { kernel: kernel.clone(), image: recipe.image.recipe.key(), agent: AGENT_SHA256.clone() };
+    let facts = serde_json::to_vec(&facts).expect("plain data");
     fs::write(dir.join(FACTS), facts).host(|| format!("failed to write to `{}`", dir.display()))?;
-    Ok(Warm { spec: recipe.spec(PathBuf::new()), state, kernel })
+    Ok(Warm { spec: recipe.spec(PathBuf::new()), state, kernel, _claim: claim })
 }
 
 /// A machine with the agent and the scenario's files in place, and a way in.

@@ -77,6 +77,18 @@ impl SavedState {
     /// A copy of the state in memory, for one machine to load and to write to. Whole: size and checksum are those of
     /// the manifest.
     pub fn copy(&self) -> Result<File, RestoreError> {
+        let memory = memfd_create("tunelab-state", MFdFlags::MFD_CLOEXEC);
+        let mut copy = File::from(memory.host(|| "failed to take memory for a saved machine".into())?);
+        self.read(&mut copy)?;
+        Ok(copy)
+    }
+
+    /// Whether size and checksum are those of the manifest.
+    pub fn check(&self) -> Result<(), RestoreError> {
+        self.read(&mut std::io::sink())
+    }
+
+    fn read(&self, to: &mut impl Write) -> Result<(), RestoreError> {
         let path = self.dir.join(STATE);
         let unusable = |why: String| RestoreError::Unusable(format!("the saved machine `{}` {why}", path.display()));
         let mut file = File::open(&path).map_err(|e| unusable(format!("cannot be read: {e}")))?;
@@ -85,13 +97,11 @@ impl SavedState {
         if size != *size_bytes {
             return Err(unusable(format!("is damaged: {size} bytes instead of {size_bytes}")));
         }
-        let memory = memfd_create("tunelab-state", MFdFlags::MFD_CLOEXEC);
-        let mut copy = File::from(memory.host(|| "failed to take memory for a saved machine".into())?);
-        let checksum = copy_and_hash(&mut file, &mut copy).map_err(|e| unusable(format!("cannot be read: {e}")))?;
+        let checksum = copy_and_hash(&mut file, to).map_err(|e| unusable(format!("cannot be read: {e}")))?;
         if checksum != *sha256 {
             return Err(unusable("is damaged: its checksum is another".into()));
         }
-        Ok(copy)
+        Ok(())
     }
 
     /// The error for a state that is whole and still cannot be loaded.

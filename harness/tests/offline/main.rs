@@ -1,6 +1,7 @@
 //! Tests that need no virtual machine.
 
 mod archive;
+mod builds;
 mod cli;
 mod fetch;
 mod host;
@@ -13,4 +14,5 @@ mod recipe;
 mod report;
 mod scenario;
 mod server;
+mod store;
 mod vm;

@@ -1,0 +1,48 @@
+//! Who uses an entry of the cache, and when it was used last: `.<entry>.used` beside it, locked by its users.
+//!
+//! That file stays when the entry goes: whoever waits for the lock of a file that was removed waits for nobody.
+
+use crate::error::{Context, Result};
+use std::{
+    fs::{self, File},
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
+
+/// While it lives, nobody prunes the entry. The kernel lets go of it when this process dies.
+#[derive(Debug)]
+pub struct Claim {
+    _locked: File,
+}
+
+impl Claim {
+    /// Says that `entry`, which need not be there yet, is used from now on. Blocks while it is being removed.
+    pub fn take(entry: &Path) -> Result<Self> {
+        let failed = || format!("failed to mark `{}` as used", entry.display());
+        let file = open(entry).host(failed)?;
+        file.lock_shared().and_then(|()| file.set_modified(SystemTime::now())).host(failed)?;
+        Ok(Claim { _locked: file })
+    }
+
+    /// For whoever would remove `entry`; none if somebody uses it.
+    pub fn sole(entry: &Path) -> Option<Self> {
+        let file = open(entry).ok()?;
+        file.try_lock().ok()?;
+        Some(Claim { _locked: file })
+    }
+}
+
+/// When it was claimed last; for what never was, when it was made or changed.
+pub fn last_used(entry: &Path) -> SystemTime {
+    let modified = |path: &Path| fs::metadata(path).and_then(|m| m.modified()).ok();
+    modified(&marker(entry)).or_else(|| modified(entry)).unwrap_or(SystemTime::UNIX_EPOCH)
+}
+
+fn open(entry: &Path) -> std::io::Result<File> {
+    File::options().create(true).append(true).open(marker(entry))
+}
+
+fn marker(entry: &Path) -> PathBuf {
+    let name = entry.file_name().unwrap_or_default().to_string_lossy();
+    entry.with_file_name(format!(".{name}.used"))
+}

@@ -1,0 +1,166 @@
+//! `tunelab image list|build|verify|prune`.
+
+mod list;
+
+use super::{doctor::Format, limit::Limit};
+use crate::{
+    cache::Cache,
+    error::{Context, Error, Result},
+    host::{InstallPolicy, resources::size},
+    image::{self, Found, Recipe},
+    lab::{self, prune::Policy, stock},
+    scenario::units::Bytes,
+    story::Teller,
+};
+use list::Row;
+use std::path::Path;
+
+const AFTER: &str = "\
+Examples:
+  tunelab image list              what there is, and what is built
+  tunelab image build debian-12   now, rather than when a scenario first needs it
+  tunelab image verify            read every byte of what is built
+  tunelab image prune             remove what nobody asks for any more
+  tunelab image prune --limit 5GiB
+                                  and what was used least recently, until no more than that is left
+
+An image is built from `images/NAME.toml` by mmdebstrap, as an ordinary user where the host allows it.
+With TUNELAB_CACHE_LIMIT='20 GiB' in the environment, each run and each build ends by keeping to that limit.";
+
+/// Images: kernels and root disks, built from recipes and kept in the cache
+#[derive(Debug, clap::Args)]
+#[command(after_help = AFTER)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// All images: what each is, where it comes from, its kernel and size if it is built, and what cannot be done there
+    List {
+        /// `json` is an array of images
+        #[arg(long, value_enum, default_value = "human")]
+        format: Format,
+    },
+    /// Build images that are not built yet
+    Build {
+        /// All if none is named
+        #[arg(value_name = "IMAGE")]
+        names: Vec<String>,
+        /// Builds at once
+        #[arg(long, value_name = "N", default_value_t = lab::BUILDS as u16, value_parser = clap::value_parser!(u16).range(1..))]
+        jobs: u16,
+    },
+    /// Check every byte of what is built, and of all saved machines
+    Verify {
+        /// Only these images [default: all, and all saved machines]
+        #[arg(value_name = "IMAGE")]
+        names: Vec<String>,
+    },
+    /// Remove images, saved machines, records and downloads: what nobody asks for any more, and what exceeds a limit
+    Prune {
+        /// What is left may be so large; what was used least recently goes first [default: $TUNELAB_CACHE_LIMIT]
+        #[arg(long, value_name = "SIZE")]
+        limit: Option<Bytes>,
+        /// Remove all that nobody is using just now
+        #[arg(long, conflicts_with = "limit")]
+        all: bool,
+    },
+}
+
+/// `images` is the folder of recipes.
+pub async fn run(args: Args, images: &Path, cache: &Cache, policy: InstallPolicy, teller: &Teller) -> Result<()> {
+    match args.command {
+        Command::List { format } => list(&Recipe::list(images)?, cache, format),
+        Command::Build { names, jobs } => {
+            let limit = Limit::of_environment(images.to_owned())?;
+            let built = build(&named(images, &names)?, jobs.into(), cache, policy, teller).await;
+            if let Some(limit) = limit {
+                limit.keep(cache, teller).await;
+            }
+            built
+        }
+        Command::Verify { names } => verify(named(images, &names)?, names.is_empty(), cache).await,
+        Command::Prune { limit, all } => {
+            let of_environment = Limit::of_environment(images.to_owned())?.map(|limit| limit.bytes());
+            let limit_bytes = if all { Some(0) } else { limit.map(|bytes| bytes.0).or(of_environment) };
+            prune(cache, &Recipe::list(images)?, limit_bytes).await
+        }
+    }
+}
+
+fn named(images: &Path, names: &[String]) -> Result<Vec<Recipe>> {
+    if names.is_empty() {
+        return Recipe::list(images);
+    }
+    names.iter().map(|name| Recipe::find(images, name)).collect()
+}
+
+fn list(recipes: &[Recipe], cache: &Cache, format: Format) -> Result<()> {
+    let stored = image::list(cache)?;
+    let built = |recipe: &Recipe| stored.iter().find(|s| s.manifest.key == recipe.key());
+    let rows: Vec<Row> = recipes.iter().map(|recipe| Row { recipe, stored: built(recipe) }).collect();
+    match format {
+        Format::Human => print!("{}", list::human(&rows)),
+        Format::Json => println!("{:#}", list::json(&rows)),
+    }
+    Ok(())
+}
+
+async fn build(recipes: &[Recipe], jobs: usize, cache: &Cache, policy: InstallPolicy, teller: &Teller) -> Result<()> {
+    let mut failed = Vec::new();
+    for image in lab::ready_images(recipes, jobs, policy, cache, teller).await? {
+        match image {
+            Ok(image) => println!("{}: Linux {} in {}", image.name, image.manifest.kernel_release, image.dir.display()),
+            Err(error) => failed.push(error),
+        }
+    }
+    match failed.len() {
+        0 => Ok(()),
+        1 => Err(failed.remove(0)),
+        n => Err(Error::host(format!("failed to build {n} images")).related(failed)),
+    }
+}
+
+async fn verify(recipes: Vec<Recipe>, machines: bool, cache: &Cache) -> Result<()> {
+    let store = cache.clone();
+    let check = move || recipes.iter().map(|r| (r.name.clone(), image::open(r, &store))).collect::<Vec<_>>();
+    let mut damaged = Vec::new();
+    for (name, found) in tokio::task::spawn_blocking(check).await.host(|| "checking images panicked".into())? {
+        match found {
+            Found::Whole(_) => println!("{name}: whole"),
+            Found::Absent => println!("{name}: not built"),
+            Found::Damaged(why) => {
+                println!("{name}: damaged: {why}");
+                damaged.push(name);
+            }
+        }
+    }
+    let saved = if machines { stock::check_saved_machines(cache).await? } else { Vec::new() };
+    for (dir, damage) in &saved {
+        println!("{}: {}", dir.display(), damage.as_deref().unwrap_or("whole"));
+    }
+    let broken = saved.iter().filter(|(_, damage)| damage.is_some()).count();
+    if damaged.is_empty() && broken == 0 {
+        return Ok(());
+    }
+    if broken > 0 {
+        damaged.push(format!("{broken} saved machine{}", if broken == 1 { "" } else { "s" }));
+    }
+    Err(Error::host(format!("damaged in the cache: {}", damaged.join(", ")))
+        .hint("what is damaged is made again when it is needed; `tunelab image build` does it now for images"))
+}
+
+async fn prune(cache: &Cache, recipes: &[Recipe], limit_bytes: Option<u64>) -> Result<()> {
+    for room in image::sweep(cache).await? {
+        println!("removed what an interrupted build left in {}", room.display());
+    }
+    let policy = Policy { recipes, outdated: true, limit_bytes, used_before: None };
+    let pruned = lab::prune::prune(cache, policy).await?;
+    for item in &pruned.gone {
+        println!("removed {} {} ({})", item.kind.name(), item.path.display(), size(item.size_bytes));
+    }
+    println!("freed {}, {} left in {}", size(pruned.freed_bytes()), size(pruned.left_bytes), cache.root().display());
+    Ok(())
+}

@@ -1,0 +1,62 @@
+//! The cache's limit, `$TUNELAB_CACHE_LIMIT`: kept after whatever may have made the cache larger.
+
+use crate::{
+    cache::Cache,
+    error::{Error, Result},
+    host::resources::size,
+    image::Recipe,
+    lab::prune::{self, Policy, Pruned},
+    scenario::units::Bytes,
+    story::Teller,
+};
+use std::{path::PathBuf, time::SystemTime};
+
+pub const VARIABLE: &str = "TUNELAB_CACHE_LIMIT";
+
+/// What a command keeps to when it is done; taken before it begins.
+pub struct Limit {
+    bytes: u64,
+    since: SystemTime,
+    images: PathBuf,
+}
+
+impl Limit {
+    /// None if the user set none; wrong words are refused before anything is done. `images` is the folder of recipes.
+    pub fn of_environment(images: PathBuf) -> Result<Option<Self>> {
+        let Some(text) = std::env::var_os(VARIABLE).filter(|text| !text.is_empty()) else { return Ok(None) };
+        let Bytes(bytes) = text.to_string_lossy().parse().map_err(|wrong: String| {
+            Error::input(format!("{VARIABLE}: {wrong}")).hint(format!("for example `{VARIABLE}='20 GiB'`"))
+        })?;
+        Ok(Some(Limit { bytes, since: SystemTime::now(), images }))
+    }
+
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Removes what was used least recently, but nothing that was used since, and says what went. What cannot be
+    /// removed is told too: the command itself has done its work.
+    pub async fn keep(&self, cache: &Cache, teller: &Teller) {
+        // A broken recipe asks for nothing; it must not keep what is broken.
+        let recipes = Recipe::list(&self.images).unwrap_or_default();
+        let (limit_bytes, used_before) = (Some(self.bytes), Some(self.since));
+        match prune::prune(cache, Policy { recipes: &recipes, outdated: false, limit_bytes, used_before }).await {
+            Ok(pruned) => self.said(&pruned).into_iter().for_each(|line| teller.notice(line)),
+            Err(error) => teller.notice(format!("failed to keep the cache below {}: {error:?}", size(self.bytes))),
+        }
+    }
+
+    fn said(&self, pruned: &Pruned) -> Option<String> {
+        let (limit, left) = (size(self.bytes), size(pruned.left_bytes));
+        let over = pruned.left_bytes > self.bytes;
+        let rest = if over { format!("; all of the {left} left is in use") } else { String::new() };
+        if pruned.gone.is_empty() {
+            return over.then(|| format!("the cache holds {left}, more than its limit of {limit}{rest}"));
+        }
+        let gone = pruned.gone.iter().map(|item| {
+            let name = item.path.file_name().unwrap_or_default().to_string_lossy();
+            format!("{} `{name}` ({})", item.kind.name(), size(item.size_bytes))
+        });
+        Some(format!("removed to keep the cache below {limit}: {}{rest}", gone.collect::<Vec<_>>().join(", ")))
+    }
+}

@@ -1,0 +1,114 @@
+//! What the cache holds: images, saved machines, records, downloads; how large each is and when it was used last.
+
+use super::{room, warm};
+use crate::{
+    cache::{Cache, Claim, last_used},
+    error::{Context, Error, Result},
+    image::{self, Recipe},
+    vm::SavedState,
+};
+use std::{
+    fs,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    Image,
+    SavedMachine,
+    Record,
+    Download,
+}
+
+#[derive(Debug, Clone)]
+pub struct Item {
+    pub kind: Kind,
+    pub path: PathBuf,
+    /// On disk.
+    pub size_bytes: u64,
+    pub used: SystemTime,
+    /// No recipe or no tunelab as this one asks for it any more, or an interrupted run left it.
+    pub outdated: bool,
+}
+
+impl Kind {
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Image => "image",
+            Kind::SavedMachine => "saved machine",
+            Kind::Record => "record",
+            Kind::Download => "download",
+        }
+    }
+}
+
+/// Everything, by kind and path. `recipes` are those that may ask for it.
+pub fn list(cache: &Cache, recipes: &[Recipe]) -> Result<Vec<Item>> {
+    let folders: Vec<PathBuf> = recipes.iter().map(|recipe| recipe.dir(cache)).collect();
+    let outdated = |kind: Kind, path: &Path| match kind {
+        Kind::Image => !folders.iter().any(|wanted| wanted == path),
+        Kind::SavedMachine => !warm::is_of(path, recipes),
+        Kind::Record => room::is_abandoned(path),
+        Kind::Download => false,
+    };
+    let rooms = [
+        (Kind::Image, cache.images()),
+        (Kind::SavedMachine, cache.states()),
+        (Kind::Record, cache.runs()),
+        (Kind::Download, cache.downloads()),
+    ];
+    let mut items = Vec::new();
+    for (kind, room) in rooms {
+        for path in entries(kind, &room)? {
+            let (size_bytes, used) = (size_on_disk(&path), last_used(&path));
+            items.push(Item { kind, outdated: outdated(kind, &path), size_bytes, used, path });
+        }
+    }
+    items.sort_by(|a, b| (a.kind, &a.path).cmp(&(b.kind, &b.path)));
+    Ok(items)
+}
+
+/// Each that is whole as far as its manifest goes, and what is wrong with it. Reads every byte.
+pub async fn check_saved_machines(cache: &Cache) -> Result<Vec<(PathBuf, Option<String>)>> {
+    let mut dirs = entries(Kind::SavedMachine, &cache.states())?;
+    dirs.retain(|dir| SavedState::is_in(dir));
+    dirs.sort();
+    let check = |dir: PathBuf| {
+        let damage = SavedState::open(&dir).and_then(|state| state.check()).err().map(|e| Error::from(e).to_string());
+        (dir, damage)
+    };
+    let checking = tokio::task::spawn_blocking(move || dirs.into_iter().map(check).collect());
+    checking.await.host(|| "checking saved machines panicked".into())
+}
+
+/// Folders, but for downloads, which are files. What begins with a dot is a lock or not whole.
+fn entries(kind: Kind, room: &Path) -> Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(room).host(|| format!("failed to read `{}`", room.display()))?;
+    let hidden = |path: &Path| path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+    let whole = |path: &PathBuf| !hidden(path) && path.is_dir() != (kind == Kind::Download);
+    Ok(entries.filter_map(|entry| Some(entry.ok()?.path())).filter(whole).collect())
+}
+
+fn size_on_disk(path: &Path) -> u64 {
+    let blocks = |path: &Path| fs::symlink_metadata(path).map_or(0, |m| m.blocks() * 512);
+    let inside = fs::read_dir(path).into_iter().flatten().flatten();
+    blocks(path) + inside.map(|entry| blocks(&entry.path())).sum::<u64>()
+}
+
+impl Item {
+    /// Removes it unless somebody uses it; whether it is gone.
+    pub async fn remove(&self) -> Result<bool> {
+        let failed = || format!("failed to remove `{}`", self.path.display());
+        match self.kind {
+            Kind::Image | Kind::SavedMachine | Kind::Download => {
+                let Some(_sole) = Claim::sole(&self.path) else { return Ok(false) };
+                image::remove(&self.path).await?;
+            }
+            Kind::Record if room::is_in_use(&self.path) => return Ok(false),
+            Kind::Record => fs::remove_dir_all(&self.path).host(failed)?,
+        }
+        Ok(true)
+    }
+}
