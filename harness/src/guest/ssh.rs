@@ -20,6 +20,7 @@ const ALGORITHMS: [(MethodType, &str); 5] = [
 /// For one handshake or one answer of sshd; an emulated guest takes a second.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// For sshd's first line, once the connection is made; until sshd listens, nothing comes, or the connection closes.
+/// Twice as long after each time that nothing came: on a busy host sshd needs longer than that to say it.
 const BANNER: Duration = Duration::from_secs(2);
 /// Between two attempts.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -95,22 +96,27 @@ impl Ssh {
 /// Connects until something answers like an SSH server. On failure: what happened last.
 fn wait_for_banner(port: u16, deadline: Instant) -> Result<TcpStream, String> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let mut patience = BANNER;
     loop {
-        let last = match banner(address) {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let last = match banner(address, patience.min(left.max(BANNER))) {
             Ok(stream) => return Ok(stream),
-            Err(e) => e.to_string(),
+            Err(e) => e,
         };
         if Instant::now() > deadline {
-            return Err(last);
+            return Err(last.to_string());
+        }
+        if last.kind() == std::io::ErrorKind::TimedOut {
+            patience *= 2;
         }
         std::thread::sleep(PAUSE);
     }
 }
 
 /// QEMU accepts the connection whether or not the guest does: only the guest's first byte proves that it is there.
-fn banner(address: SocketAddr) -> std::io::Result<TcpStream> {
-    let stream = TcpStream::connect_timeout(&address, BANNER)?;
-    stream.set_read_timeout(Some(BANNER))?;
+fn banner(address: SocketAddr, patience: Duration) -> std::io::Result<TcpStream> {
+    let stream = TcpStream::connect_timeout(&address, patience)?;
+    stream.set_read_timeout(Some(patience))?;
     match stream.peek(&mut [0]) {
         Ok(0) => Err(std::io::Error::new(std::io::ErrorKind::ConnectionReset, "the connection was closed")),
         Ok(_) => Ok(stream),

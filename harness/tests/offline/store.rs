@@ -196,6 +196,26 @@ fn prune_says_what_went_and_what_is_left() {
 }
 
 #[test]
+fn images_are_listed_for_people_and_for_scripts() {
+    let (_folder, cache) = cache();
+    let list = |format: &str| {
+        let output = tunelab(&cache, &["image", "list", "--format", format], "");
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let human = list("human");
+    assert!(human.lines().all(|line| line.chars().count() <= 100), "{human}");
+    let debian = human.lines().find(|line| line.trim_start().starts_with("debian-12 ")).unwrap();
+    let parts = ["Debian 12", "packages of bookworm", "not built"];
+    assert!(parts.iter().all(|part| debian.contains(part)), "{human}");
+
+    let json: Vec<serde_json::Value> = serde_json::from_str(&list("json")).unwrap();
+    let debian = json.iter().find(|image| image["name"] == "debian-12").unwrap();
+    assert_eq!(debian["obtained_from"], "packages of bookworm");
+    assert_eq!((&debian["built"], &debian["kernel"]), (&false.into(), &serde_json::Value::Null));
+}
+
+#[test]
 fn a_limit_that_is_none_is_refused_before_anything_is_done() {
     let (_folder, cache) = cache();
     for args in [&["image", "prune"][..], &["scenario", "conntrack-leak"], &["image", "build", "debian-12"]] {
