@@ -42,11 +42,13 @@ pub fn cpus() -> usize {
 
 /// For people: `412 MiB`, `1.3 GiB`.
 pub fn size(bytes: u64) -> String {
-    match bytes {
-        ..1024 => format!("{bytes} B"),
-        ..0x10_0000 => format!("{} KiB", bytes >> 10),
-        ..0x4000_0000 => format!("{} MiB", mib(bytes)),
-        _ => format!("{:.1} GiB", bytes as f64 / f64::from(1 << 30)),
+    const UNITS: [(&str, u64); 2] = [("MiB", 1 << 20), ("KiB", 1 << 10)];
+    if bytes >= 1 << 30 {
+        return format!("{:.1} GiB", bytes as f64 / f64::from(1 << 30));
+    }
+    match UNITS.into_iter().find(|(_, length)| bytes >= *length) {
+        Some((unit, length)) => format!("{} {unit}", bytes / length),
+        None => format!("{bytes} B"),
     }
 }
 
