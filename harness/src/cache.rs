@@ -54,11 +54,6 @@ impl Cache {
         self.root.join("states")
     }
 
-    /// Files from the network, by their checksum or name.
-    pub fn downloads(&self) -> PathBuf {
-        self.root.join("downloads")
-    }
-
     /// `<run>/`: records, consoles, and what a running machine needs; see `lab` for what is swept when.
     pub fn runs(&self) -> PathBuf {
         self.root.join("runs")

@@ -90,7 +90,7 @@ async fn what_an_interrupted_build_left_is_swept_and_what_is_being_built_is_not(
     fs::create_dir(&alive).unwrap();
     let lock = fs::File::create(cache.images().join(".alive.lock")).unwrap();
     lock.lock().unwrap();
-    assert_eq!(image::sweep(&cache).await.unwrap(), [dead.clone()]);
+    assert_eq!(image::sweep(&cache).await.unwrap(), std::slice::from_ref(&dead));
     assert!(alive.exists() && !dead.exists());
 }
 

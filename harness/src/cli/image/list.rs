@@ -25,7 +25,14 @@ pub fn human(rows: &[Row<'_>]) -> String {
         });
         table.add_row([&recipe.name, &recipe.summary, &obtained(recipe), &kernel, &bytes]);
     }
-    let out = format!("{}\n", table.trim_fmt());
+    let mut out = format!("{}\n", table.trim_fmt());
+    let mut limits = fitting();
+    for (name, what) in rows.iter().flat_map(|row| row.recipe.cannot.iter().map(|what| (&row.recipe.name, what))) {
+        limits.add_row([name, what]);
+    }
+    if limits.row_count() > 0 {
+        out += &format!("\nwhat the lab cannot do there\n{}\n", limits.trim_fmt());
+    }
     out
 }
 
@@ -47,6 +54,7 @@ pub fn json(rows: &[Row<'_>]) -> Value {
             "source": recipe.source,
             "init": recipe.init,
             "machine": recipe.machine,
+            "cannot": recipe.cannot,
             "key": recipe.key(),
             "built": stored.is_some(),
             "kernel": stored.map(|s| &s.manifest.kernel_release),
@@ -60,9 +68,22 @@ pub fn json(rows: &[Row<'_>]) -> Value {
 fn obtained(recipe: &Recipe) -> String {
     match &recipe.source {
         Source::Packages(packages) => packages_of(packages),
+        Source::Disk { disk, add } => {
+            let disk = format!("disk image of {}", host(&disk.urls));
+            add.as_ref().map_or(disk.clone(), |add| format!("{disk}, and {}", packages_of(add)))
+        }
     }
 }
 
 fn packages_of(packages: &Packages) -> String {
-    format!("packages of {}", packages.suite)
+    match packages.mirrors.is_empty() {
+        true => format!("packages of {}", packages.suite),
+        false => format!("packages of {} from {}", packages.suite, host(&packages.mirrors)),
+    }
+}
+
+/// Of the first URL; the others are its mirrors.
+fn host(urls: &[String]) -> &str {
+    let url = urls.first().map_or("", String::as_str);
+    url.split_once("://").map_or(url, |(_, rest)| rest).split('/').next().unwrap_or_default()
 }
