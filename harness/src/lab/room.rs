@@ -4,6 +4,7 @@ use crate::{
     cache::Cache,
     error::{Context, Error, Exit, Result},
     story::Teller,
+    vm,
 };
 use std::{
     fs::{self, File, TryLockError},
@@ -16,7 +17,7 @@ const IN_USE: &str = "in-use";
 /// Records kept beside those of today's runs; a record is a few hundred kilobytes.
 const RECORDS: usize = 200;
 /// Needed by the machine, not by readers of its record.
-const SCAFFOLD: [&str; 4] = ["plan.json", "initrd", "qemu.log", IN_USE];
+const SCAFFOLD: [&str; 5] = ["plan.json", "initrd", "qemu.log", vm::LAYER, IN_USE];
 
 /// The folder of one machine. Dropped without [`Room::close`], it goes with everything in it.
 pub struct Room {

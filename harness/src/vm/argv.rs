@@ -17,6 +17,8 @@ pub struct Wiring<'a> {
     pub console: &'a Path,
     /// Written by QEMU: the record.
     pub events: &'a Path,
+    /// Written by QEMU where the root disk is layered: what the guest writes.
+    pub layer: &'a Path,
     /// The other end of a socket of ours, inherited: no path, no length limit, nothing left on disk.
     pub monitor: RawFd,
     pub start: Start<'a>,
@@ -29,7 +31,8 @@ pub enum Start<'a> {
     /// From a saved machine, stopped; with the plan in this file.
     Restore {
         plan: &'a Path,
-        /// A copy of the saved state of its own (QEMU writes to what it loads from), inherited.
+        /// A copy of the saved state of its own (QEMU writes to what it loads from), inherited. Of a layered root disk
+        /// it is the layer, too.
         state: RawFd,
     },
 }
@@ -47,14 +50,14 @@ pub fn command_line(spec: &MachineSpec, wiring: &Wiring) -> Vec<OsString> {
         accelerator(spec),
         machine(&spec.shape),
         kernel(spec, wiring.start),
-        root_disk(&spec.root),
+        root_disk(&spec.root, wiring),
         network(wiring.start),
         console(wiring.console),
         ports(wiring.events),
         plan(wiring.start),
         monitor(wiring),
         end_of_life(),
-        start(wiring.start),
+        start(&spec.root, wiring.start),
         sandbox(),
     ]
     .concat()
@@ -66,11 +69,12 @@ pub fn blueprint(spec: &MachineSpec) -> Vec<OsString> {
     let anywhere = MachineSpec {
         kernel: nowhere.into(),
         initrd: nowhere.into(),
-        root: RootDisk::ReadOnly(nowhere.into()),
+        root: spec.root.anywhere(),
         seed: 0,
         ..spec.clone()
     };
-    command_line(&anywhere, &Wiring { console: nowhere, events: nowhere, monitor: 0, start: Start::Boot })
+    let wiring = Wiring { console: nowhere, events: nowhere, layer: nowhere, monitor: 0, start: Start::Boot };
+    command_line(&anywhere, &wiring)
 }
 
 /// Only what is asked for: no devices, windows or configuration files of the host.
@@ -152,18 +156,39 @@ pub fn kernel_command_line(spec: &MachineSpec) -> String {
 
 /// The root disk as `/dev/vda`. `ioeventfd=off` here and below: the queue is served in the vCPU's own exit, not by the
 /// main loop whenever the host gets round to it.
-fn root_disk(root: &RootDisk) -> Vec<OsString> {
+///
+/// Under `rr=record` with `sleep=off`, QEMU never completes a request that it could answer without waiting for a file
+/// (7.2: `replay_bh_schedule_oneshot_event` queues the answer, and only `icount_account_warp_timer` looks there, which
+/// `sleep=off` turns off). Hence a raw file below the layer, whose holes are read as well, and no flushes, discards or
+/// writes of zeros: with `write-cache=off` the guest has nothing to flush, and each write is followed by its tables.
+/// None of it is forced out: a layer is thrown away, or its checksum tells whether it is whole.
+fn root_disk(root: &RootDisk, wiring: &Wiring) -> Vec<OsString> {
     let node = match root {
         RootDisk::ReadOnly(path) => serde_json::json!({
             "node-name": "root", "driver": "raw", "read-only": true,
             "file": { "driver": "file", "filename": path, "read-only": true },
         }),
-        RootDisk::Overlay(path) => serde_json::json!({
-            "node-name": "root", "driver": "qcow2",
-            "file": { "driver": "file", "filename": path },
+        RootDisk::Layered(below) => serde_json::json!({
+            "node-name": "root", "driver": "qcow2", "cache": { "no-flush": true },
+            "file": match wiring.start {
+                Start::Boot => serde_json::json!({ "driver": "file", "filename": wiring.layer }),
+                Start::Restore { state, .. } => inherited(state),
+            },
+            "backing": {
+                "driver": "raw", "read-only": true,
+                "file": { "driver": "file", "filename": below, "read-only": true },
+            },
         }),
     };
-    words(["-blockdev".into(), node.to_string(), "-device".into(), "virtio-blk-pci,drive=root,ioeventfd=off".into()])
+    let mut device = "virtio-blk-pci,drive=root,ioeventfd=off".to_owned();
+    if let RootDisk::Layered(_) = root {
+        device += ",write-cache=off,discard=off,write-zeroes=off";
+    }
+    words(["-blockdev".into(), node.to_string(), "-device".into(), device])
+}
+
+fn inherited(file: RawFd) -> serde_json::Value {
+    serde_json::json!({ "driver": "file", "filename": format!("/proc/self/fd/{file}"), "locking": "off" })
 }
 
 /// User-mode network that leads nowhere (`restrict`); while deploying, one port for SSH, which QEMU picks (port 0), so
@@ -238,18 +263,15 @@ fn end_of_life() -> Vec<OsString> {
 }
 
 /// A restored machine has loaded its state when its monitor says hello, and waits to be continued.
-fn start(start: Start) -> Vec<OsString> {
-    match start {
-        Start::Boot => vec![],
-        Start::Restore { state, .. } => {
-            let file = format!("/proc/self/fd/{state}");
-            let node = serde_json::json!({
-                "node-name": "state", "driver": "qcow2",
-                "file": { "driver": "file", "filename": file, "locking": "off" },
-            });
-            words(["-blockdev".into(), node.to_string(), "-loadvm".into(), SNAPSHOT.into(), "-S".into()])
-        }
+fn start(root: &RootDisk, start: Start) -> Vec<OsString> {
+    let Start::Restore { state, .. } = start else { return vec![] };
+    let mut argv = Vec::new();
+    if let RootDisk::ReadOnly(_) = root {
+        let node = serde_json::json!({ "node-name": "state", "driver": "qcow2", "file": inherited(state) });
+        argv.extend(words(["-blockdev".into(), node.to_string()]));
     }
+    argv.extend(words(["-loadvm", SNAPSHOT, "-S"]));
+    argv
 }
 
 /// QEMU needs to start nothing and to become nobody: a guest that breaks out finds little.

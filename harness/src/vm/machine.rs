@@ -5,7 +5,8 @@ use super::death::Death;
 use super::monitor::Monitor;
 use super::process::Process;
 use super::processor::Seat;
-use super::spec::{MachineSpec, Shape};
+use super::qcow2;
+use super::spec::{MachineSpec, RootDisk, Shape};
 use super::state::{Draft, RestoreError, SavedState};
 use super::watch::{Expected, Watched, watch};
 use crate::error::{Context, Error, Result};
@@ -21,12 +22,16 @@ use tokio::process::Command;
 /// How long a failed conversation waits for the watcher to say that the machine died of something.
 const AFTERTHOUGHT: Duration = Duration::from_millis(500);
 
+/// What a guest with a writable root disk writes, and in the end its saved state.
+pub const LAYER: &str = "disk.qcow2";
+
 /// A machine with its files: `console.log`, `events.jsonl` and `qemu.log` in the folder it was given.
 ///
 /// [`Machine::shutdown`] is the way out; dropping it kills QEMU without proof.
 pub struct Machine {
     dir: PathBuf,
     shape: Shape,
+    layered: bool,
     monitor: Arc<Monitor>,
     version: String,
     ssh_port: Option<u16>,
@@ -40,6 +45,11 @@ pub struct Machine {
 impl Machine {
     /// Starts the guest. Returns as soon as it runs, long before it can be talked to.
     pub async fn boot(spec: &MachineSpec, dir: &Path) -> Result<Self> {
+        if let RootDisk::Layered(below) = &spec.root {
+            let size = std::fs::metadata(below).host(|| format!("failed to look at `{}`", below.display()))?.len();
+            let layer = dir.join(LAYER);
+            std::fs::write(&layer, qcow2::empty(size)).host(|| format!("failed to write `{}`", layer.display()))?;
+        }
         let mut machine = Self::launch(spec, dir, Start::Boot, None).await?;
         machine.expected.run(true);
         let network = machine.monitor.human("info usernet").await;
@@ -83,9 +93,9 @@ impl Machine {
     async fn launch(spec: &MachineSpec, dir: &Path, start: Start<'_>, state: Option<OwnedFd>) -> Result<Self> {
         let files = |e| format!("failed to prepare a machine in `{}`: {e}", dir.display());
         let (ours, theirs) = UnixStream::pair().host(|| files("a socket"))?;
-        let (console, events) = (dir.join("console.log"), dir.join("events.jsonl"));
+        let (console, events, layer) = (dir.join("console.log"), dir.join("events.jsonl"), dir.join(LAYER));
         let log = File::create(dir.join("qemu.log")).host(|| files("`qemu.log`"))?;
-        let wiring = Wiring { console: &console, events: &events, monitor: theirs.as_raw_fd(), start };
+        let wiring = Wiring { console: &console, events: &events, layer: &layer, monitor: theirs.as_raw_fd(), start };
         let mut command = Command::new(&spec.qemu);
         command.args(argv::command_line(spec, &wiring)).stdin(Stdio::null());
         command.stdout(log.try_clone().host(|| files("`qemu.log`"))?).stderr(log);
@@ -111,8 +121,19 @@ impl Machine {
             let died = watch(watched).await;
             tell.send_replace(Some(died));
         });
-        let (dir, shape) = (dir.to_owned(), spec.shape.clone());
-        Ok(Machine { dir, shape, monitor, version, ssh_port: None, expected, death, watcher, process, _seat: seat })
+        Ok(Machine {
+            dir: dir.to_owned(),
+            shape: spec.shape.clone(),
+            layered: matches!(spec.root, RootDisk::Layered(_)),
+            monitor,
+            version,
+            ssh_port: None,
+            expected,
+            death,
+            watcher,
+            process,
+            _seat: seat,
+        })
     }
 
     /// QEMU that ends before it is a machine found something wrong with this host or its command line.
@@ -167,11 +188,15 @@ impl Machine {
             return Err(Error::host("a machine that was restored cannot be saved again"));
         };
         self.expected.run(false);
-        let draft = Draft::begin(dir)?;
+        let mut draft = Draft::begin(dir)?;
+        let layer = self.layered.then(|| self.dir.join(LAYER));
         let saved = async {
             qmp.stop().await?;
             qmp.remove_network(argv::NETWORK).await?;
-            qmp.save(draft.path(), argv::SNAPSHOT).await
+            if layer.is_none() {
+                qmp.add_image(draft.path()).await?;
+            }
+            qmp.save(argv::SNAPSHOT).await
         };
         let saved = saved.await;
         if let Err(why) = self.or_death(saved).await? {
@@ -179,9 +204,11 @@ impl Machine {
         }
         let (version, shape) = (self.version.clone(), self.shape.clone());
         self.shutdown().await?;
-        tokio::task::spawn_blocking(move || draft.finish(version, shape))
-            .await
-            .host(|| "saving a machine was interrupted".into())?
+        let finish = move || {
+            layer.map_or(Ok(()), |layer| draft.replace_with(&layer))?;
+            draft.finish(version, shape)
+        };
+        tokio::task::spawn_blocking(finish).await.host(|| "saving a machine was interrupted".into())?
     }
 
     /// Ends only if the machine dies, and says how.

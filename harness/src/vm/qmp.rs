@@ -67,18 +67,22 @@ impl Qmp {
         self.execute(qmp::netdev_del { id: id.to_owned() }).await.map(drop)
     }
 
-    /// Writes the stopped machine's state into `image`, an empty qcow2 image, as a snapshot of this name. `Err` inside
-    /// holds QEMU's own words.
-    ///
-    /// Not by migration, whose thread reads clocks that under `rr=record` are the main loop's alone (7.2 aborts); by
-    /// `savevm` rather than a job, because it is done when it answers.
-    pub async fn save(&self, image: &Path, name: &str) -> Result<Result<(), String>> {
+    /// Opens an empty qcow2 image for [`Qmp::save`] to write to.
+    pub async fn add_image(&self, image: &Path) -> Result<()> {
         // Whether it is whole is told by a checksum: no need to wait for the disk at every step.
         let node = typed::<qmp::blockdev_add>(json!({
             "node-name": "state", "driver": "qcow2", "cache": { "no-flush": true },
             "file": { "driver": "file", "filename": image },
         }));
-        self.execute(node).await?;
+        self.execute(node).await.map(drop)
+    }
+
+    /// Writes the stopped machine's state into its one writable image, as a snapshot of this name. `Err` inside holds
+    /// QEMU's own words.
+    ///
+    /// Not by migration, whose thread reads clocks that under `rr=record` are the main loop's alone (7.2 aborts); by
+    /// `savevm` rather than a job, because it is done when it answers.
+    pub async fn save(&self, name: &str) -> Result<Result<(), String>> {
         let said = self.human(&format!("savevm {name}"), STATE).await?;
         Ok(if said.trim().is_empty() { Ok(()) } else { Err(said.trim().to_owned()) })
     }

@@ -50,9 +50,20 @@ impl Accel {
 /// Where `/dev/vda` comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RootDisk {
-    /// A raw image nobody writes to: the agent mounts it read-only, so there is no overlay to create, to keep beside a
+    /// A raw image nobody writes to: the agent mounts it read-only, so there is nothing to create, to keep beside a
     /// saved state or to sweep, and any number of machines share the file.
     ReadOnly(PathBuf),
-    /// A qcow2 file of this run whose backing file is the image, for distributions that insist on a writable root.
-    Overlay(PathBuf),
+    /// A raw disk of a distribution's, which its init writes to: under a qcow2 file of the machine's own that takes what is
+    /// written and, when the machine is saved, its state.
+    Layered(PathBuf),
+}
+
+impl RootDisk {
+    /// The same without this host's path.
+    pub(super) fn anywhere(&self) -> Self {
+        match self {
+            RootDisk::ReadOnly(_) => RootDisk::ReadOnly(PathBuf::new()),
+            RootDisk::Layered(_) => RootDisk::Layered(PathBuf::new()),
+        }
+    }
 }

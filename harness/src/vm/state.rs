@@ -9,8 +9,10 @@ use std::fs::File;
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
-/// A qcow2 image with nothing but one snapshot of the machine in it.
+/// A qcow2 image with one snapshot of the machine in it and, of a machine with a writable root disk, what was written.
 const STATE: &str = "state.qcow2";
+/// Bytes of the disk of an image that is only for a snapshot. Nothing is ever written to it.
+const NO_DISK: u64 = 4 << 30;
 /// What a state is called until it is whole; random letters follow.
 const DRAFT: &str = ".state-";
 /// [`Manifest`], written last: without it there is no state.
@@ -123,7 +125,7 @@ impl Draft {
         remove_drafts(dir);
         let failed = || format!("failed to create a file in `{}`", dir.display());
         let mut file = tempfile::Builder::new().prefix(DRAFT).tempfile_in(dir).host(failed)?;
-        file.write_all(&qcow2::empty()).host(failed)?;
+        file.write_all(&qcow2::empty(NO_DISK)).host(failed)?;
         // A crash between the two renames of `finish` must not leave an old manifest beside a new state.
         match std::fs::remove_file(dir.join(MANIFEST)) {
             Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
@@ -136,6 +138,17 @@ impl Draft {
     /// An empty qcow2 image, to be written by whoever opens it.
     pub fn path(&self) -> &Path {
         self.file.path()
+    }
+
+    /// Takes another image, which nobody writes to any more, for the state.
+    pub fn replace_with(&mut self, image: &Path) -> Result<()> {
+        let failed = || format!("failed to keep the machine's state in `{}`", self.dir.display());
+        // Another file system is another room of the cache that somebody has put elsewhere.
+        if std::fs::rename(image, self.path()).is_err() {
+            std::fs::copy(image, self.path()).host(failed)?;
+        }
+        *self.file.as_file_mut() = File::options().read(true).write(true).open(self.file.path()).host(failed)?;
+        Ok(())
     }
 
     /// Names the file and describes it. No fsync: after a crash of the host the checksum tells, and it is built anew.

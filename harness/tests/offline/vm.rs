@@ -27,7 +27,7 @@ fn spec(accel: Accel) -> MachineSpec {
 /// One option a line.
 fn argv(spec: &MachineSpec, start: Start) -> String {
     let (console, events) = (Path::new("a, b/console.log"), Path::new("a, b/events.jsonl"));
-    let words = command_line(spec, &Wiring { console, events, monitor: 7, start });
+    let words = command_line(spec, &Wiring { console, events, layer: Path::new("run/disk.qcow2"), monitor: 7, start });
     let words: Vec<String> = words.into_iter().map(|w| w.into_string().unwrap()).collect();
     words.join(" ").replace(" -", "\n-")
 }
@@ -126,10 +126,17 @@ fn wall_clock_machines_differ_in_the_clock_only() {
 }
 
 #[test]
-fn an_overlay_is_writable() {
-    let overlay = MachineSpec { root: RootDisk::Overlay("run/root.qcow2".into()), ..spec(Accel::WallTcg) };
-    let line = argv(&overlay, Start::Boot);
-    assert!(line.contains("qcow2") && !line.contains("read-only"), "{line}");
+fn a_layer_lies_on_a_distributions_disk_and_comes_back_with_the_state() {
+    let layered = MachineSpec { root: RootDisk::Layered("image/root.img".into()), ..spec(Accel::WallTcg) };
+    let disks = |start| {
+        let line = argv(&layered, start);
+        line.lines().filter(|l| l.starts_with("-blockdev") || l.starts_with("-loadvm")).collect::<Vec<_>>().join("\n")
+    };
+    assert_snapshot!(disks(Start::Boot), @r#"-blockdev {"backing":{"driver":"raw","file":{"driver":"file","filename":"image/root.img","read-only":true},"read-only":true},"cache":{"no-flush":true},"driver":"qcow2","file":{"driver":"file","filename":"run/disk.qcow2"},"node-name":"root"}"#);
+    assert_snapshot!(disks(Start::Restore { plan: Path::new("plan"), state: 9 }), @r#"
+    -blockdev {"backing":{"driver":"raw","file":{"driver":"file","filename":"image/root.img","read-only":true},"read-only":true},"cache":{"no-flush":true},"driver":"qcow2","file":{"driver":"file","filename":"/proc/self/fd/9","locking":"off"},"node-name":"root"}
+    -loadvm warm
+    "#);
 }
 
 #[test]
