@@ -4,6 +4,9 @@ use tunelab_agent::{init, parked, run, serve, spin};
 
 fn main() {
     if std::process::id() == 1 {
+        if parked::in_place_of_a_distributions_init() {
+            parked::stand_in();
+        }
         init::main();
     }
     let mut args = std::env::args().skip(1);

@@ -1,9 +1,11 @@
 //! Waits for a plan with everything warm and quiet, then executes it.
 //!
-//! Started over SSH, it outlives its session: warms what the run will need, ends sshd, takes the link down, stops what
-//! wakes an idle kernel, says [`Event::Parked`] and looks for a plan again and again. The host saves the machine there.
+//! Started over SSH, it outlives its session: warms what the run will need, ends sshd (and all else that a distribution
+//! runs), takes the link down, stops what wakes an idle kernel, says [`Event::Parked`] and looks for a plan again and
+//! again. The host saves the machine there.
 
 mod quiet;
+mod takeover;
 mod threads;
 mod warm;
 
@@ -12,10 +14,17 @@ use crate::{run, spin};
 use anyhow::{Context, Result};
 use nix::unistd::{ForkResult, dup2_stderr, dup2_stdin, dup2_stdout, fork, setsid};
 use std::fs::File;
-use tunelab_protocol::{EVENT_PORT, Event, Plan, VERSION};
+use tunelab_protocol::{EVENT_PORT, Event, Plan, VERSION, guest};
 
 /// Where sshd notes its pid, whoever starts it.
 pub const SSHD_PID: &str = "/run/tunelab/sshd.pid";
+
+pub use takeover::stand_in;
+
+/// Whether process 1, this agent, follows a distribution's init rather than the kernel: it was deployed before.
+pub fn in_place_of_a_distributions_init() -> bool {
+    std::path::Path::new(guest::AGENT).exists()
+}
 
 pub fn main() -> Result<()> {
     let events = Events::new(open_port(EVENT_PORT)?);
@@ -47,9 +56,10 @@ fn park(events: &Events) -> Result<()> {
     threads::quiet()?;
     let kernel = nix::sys::utsname::uname()?.release().to_string_lossy().into_owned();
     events.emit(Event::Parked { version: VERSION, kernel });
+    let spinner = spin::find()?;
     let line = crate::handover::wait_for_plan()?;
     events.start();
-    spin::stop()?;
+    spinner.map_or(Ok(()), spin::stop)?;
     let plan: Plan = serde_json::from_str(&line).with_context(|| {
         format!("this agent (version {VERSION}) does not understand the plan of {} bytes", line.len())
     })?;

@@ -3,38 +3,43 @@
 //! Under `-icount sleep=off` an idle guest leaps to its next timer: while the host blinks, hours pass and sshd's grace
 //! time is over. With nothing idle, virtual time follows the instruction count and SSH works as usual.
 
+use crate::tool;
 use anyhow::{Context, Result};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use std::ffi::CStr;
 use std::path::Path;
 use std::process::{Child, Command};
 use std::time::Duration;
-use tunelab_protocol::guest;
 
 /// Between two timer interrupts, in virtual time. QEMU's main loop, which serves disk and network, gets its turn when
 /// the vCPU stops for a timer: at the kernel's own 4 ms, reading a few files would take seconds.
 const TURN: Duration = Duration::from_micros(100);
 
+/// How it is found again: a distribution's init may cover any folder in which its pid could be noted.
+const NAME: &CStr = c"tunelab-spin";
+
 /// Starts it as a process of its own, so that whoever parks the machine can end it.
 pub fn start() -> Result<Child> {
-    let child = Command::new("/proc/self/exe").arg("spin").spawn().context("failed to start the spinner")?;
-    std::fs::write(guest::SPINNER_PID, child.id().to_string()).context("failed to note the spinner's pid")?;
-    Ok(child)
+    Command::new("/proc/self/exe").arg("spin").spawn().context("failed to start the spinner")
 }
 
-/// Ends it; that none runs is fine (wall clock).
-pub fn stop() -> Result<()> {
-    let Ok(pid) = std::fs::read_to_string(guest::SPINNER_PID) else { return Ok(()) };
-    let pid: i32 = pid.trim().parse().context("the spinner's pid file holds no pid")?;
-    kill(Pid::from_raw(pid), Signal::SIGKILL).context("failed to end the spinner")?;
+/// The one that runs; none does by the wall clock.
+pub fn find() -> Result<Option<Pid>> {
+    Ok(tool::processes()?.into_iter().find(|&pid| tool::comm(pid).trim_end().as_bytes() == NAME.to_bytes()))
+}
+
+pub fn stop(pid: Pid) -> Result<()> {
+    kill(pid, Signal::SIGKILL).context("failed to end the spinner")?;
     // Dead, not merely told to die: its last time slice must not fall into the run.
     while Path::new(&format!("/proc/{pid}/exe")).read_link().is_ok() {
         std::thread::yield_now();
     }
-    std::fs::remove_file(guest::SPINNER_PID).context("failed to remove the spinner's pid file")
+    Ok(())
 }
 
 pub fn main() -> Result<()> {
+    nix::sys::prctl::set_name(NAME)?;
     let lowest = libc::sched_param { sched_priority: 0 };
     // SAFETY: a plain system call on ourselves with a valid pointer.
     if unsafe { libc::sched_setscheduler(0, libc::SCHED_IDLE, &lowest) } != 0 {

@@ -1,6 +1,7 @@
-//! Runs the guest's own programs.
+//! Runs the guest's own programs, and looks at what runs.
 
 use anyhow::{Context, Result, bail};
+use nix::unistd::Pid;
 use std::process::{Command, Stdio};
 
 /// Where distributions since precise keep them; PID 1 has no PATH of its own.
@@ -37,4 +38,21 @@ pub fn first_of<'a>(names: &[&'a str]) -> Option<&'a str> {
 pub fn modprobe(name: &str, parameters: &str) -> Result<()> {
     let args: Vec<&str> = ["-q", name].into_iter().chain(parameters.split_whitespace()).collect();
     run("modprobe", &args).map(drop)
+}
+
+/// All processes, kernel threads among them.
+pub fn processes() -> Result<Vec<Pid>> {
+    let entries = std::fs::read_dir("/proc").context("failed to list processes")?;
+    Ok(entries.filter_map(|e| e.ok()?.file_name().to_str()?.parse().ok()).map(Pid::from_raw).collect())
+}
+
+/// A process's name for itself; empty if it is gone.
+pub fn comm(pid: Pid) -> String {
+    std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default()
+}
+
+/// Not a zombie that waits for its parent: that one does nothing any more.
+pub fn alive(pid: Pid) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(')').is_some_and(|(_, rest)| !rest.trim_start().starts_with(['Z', 'X']))
 }

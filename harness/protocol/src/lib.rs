@@ -32,6 +32,4 @@ pub mod guest {
     pub const AGENT: &str = "/run/tunelab/agent";
     /// The scenario's own files as deployed over SSH, by their names in the scenario's folder.
     pub const FILES: &str = "/run/tunelab/files";
-    /// Pid of the process that keeps the vCPU from idling while the host talks to the guest.
-    pub const SPINNER_PID: &str = "/run/tunelab/spinner.pid";
 }

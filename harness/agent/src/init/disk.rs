@@ -5,11 +5,13 @@ use nix::mount::{MsFlags, mount};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-const ROOT_DISK: &str = "/dev/vda";
-const NEW_ROOT: &str = "/root-disk";
+/// An image's root disk: a file system without partitions.
+pub const WHOLE_DISK: &str = "/dev/vda";
+/// Where the root disk is until it is `/`.
+pub const NEW_ROOT: &str = "/root-disk";
 
 /// Written to during a run, or by those who look around in `tunelab shell`.
-const WRITABLE: [&str; 5] = ["/run", "/tmp", "/var/log", "/var/lib/nginx", "/var/tmp"];
+const WRITABLE: [&str; 4] = ["/tmp", "/var/log", "/var/lib/nginx", "/var/tmp"];
 
 pub fn mount_kernel_filesystems() -> Result<()> {
     for (kind, on) in [("proc", "/proc"), ("sysfs", "/sys"), ("devtmpfs", "/dev")] {
@@ -23,11 +25,16 @@ pub fn mount_kernel_filesystems() -> Result<()> {
     Ok(())
 }
 
-pub fn switch_root() -> Result<()> {
-    wait_for(Path::new(ROOT_DISK))?;
+/// Mounts what is to become `/`.
+pub fn mount_root(device: &str, flags: MsFlags) -> Result<()> {
+    wait_for(Path::new(device))?;
     std::fs::create_dir_all(NEW_ROOT)?;
-    mount(Some(ROOT_DISK), NEW_ROOT, Some("ext4"), MsFlags::MS_RDONLY | MsFlags::MS_NOATIME, None::<&str>)
-        .with_context(|| format!("failed to mount the root disk {ROOT_DISK}"))?;
+    mount(Some(device), NEW_ROOT, Some("ext4"), flags, None::<&str>)
+        .with_context(|| format!("failed to mount the root disk {device}"))
+}
+
+/// Leaves the initrd behind and takes the kernel's own file systems along.
+pub fn enter_root() -> Result<()> {
     for on in ["proc", "sys", "dev"] {
         let (from, to) = (format!("/{on}"), format!("{NEW_ROOT}/{on}"));
         mount(Some(from.as_str()), to.as_str(), None::<&str>, MsFlags::MS_MOVE, None::<&str>)
@@ -50,23 +57,31 @@ fn wait_for(node: &Path) -> Result<()> {
     Ok(())
 }
 
-pub fn mount_writable() -> Result<()> {
-    for on in WRITABLE.into_iter().filter(|on| Path::new(on).is_dir()) {
-        tmpfs(on)?;
-    }
+/// What a distribution mounts by itself, and our own images do not.
+pub fn mount_the_rest() -> Result<()> {
+    tmpfs("/run")?;
+    mount_writable()?;
     for on in ["/dev/pts", "/dev/shm"] {
         std::fs::create_dir_all(on)?;
     }
     mount(Some("devpts"), "/dev/pts", Some("devpts"), MsFlags::empty(), Some("mode=0620,ptmxmode=0666"))
         .context("failed to mount /dev/pts")?;
     tmpfs("/dev/shm")?;
-    for dir in ["/run/sshd", "/run/lock", "/var/log/nginx", tunelab_protocol::guest::FILES] {
+    for dir in ["/run/sshd", "/run/lock", tunelab_protocol::guest::FILES] {
         std::fs::create_dir_all(dir).with_context(|| format!("failed to create {dir}"))?;
     }
     Ok(())
 }
 
-fn tmpfs(on: &str) -> Result<()> {
+/// Makes writable, in memory, what a read-only root disk must let be written.
+pub fn mount_writable() -> Result<()> {
+    for on in WRITABLE.into_iter().filter(|on| Path::new(on).is_dir()) {
+        tmpfs(on)?;
+    }
+    std::fs::create_dir_all("/var/log/nginx").context("failed to create /var/log/nginx")
+}
+
+pub fn tmpfs(on: &str) -> Result<()> {
     let mode = if on.ends_with("tmp") || on.ends_with("shm") { "mode=1777" } else { "mode=0755" };
     mount(Some("tmpfs"), on, Some("tmpfs"), MsFlags::MS_NOSUID, Some(mode))
         .with_context(|| format!("failed to mount a tmpfs on {on}"))

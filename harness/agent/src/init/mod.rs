@@ -3,11 +3,15 @@
 //! The initrd holds `/init` (this binary), `/modules/NNN-name.ko` in load order and `/etc/tunelab` with the SSH keys of
 //! this machine. The root disk is mounted read-only; everything that must be writable is tmpfs, so that nothing is
 //! written back to a disk, at the host's pace, in the middle of a run.
+//!
+//! Where the command line names a distribution's root partition, that one's own init follows: [`distribution`].
 
-mod disk;
+pub mod disk;
+pub mod distribution;
 mod sshd;
 
 use anyhow::{Context, Result};
+use nix::mount::MsFlags;
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::Pid;
 use std::ffi::CString;
@@ -28,17 +32,30 @@ pub fn main() -> ! {
 fn bring_up() -> Result<()> {
     disk::mount_kernel_filesystems()?;
     load_modules()?;
-    let keys = sshd::Keys::read()?;
-    disk::switch_root()?;
-    disk::mount_writable()?;
-    nix::unistd::sethostname("tunelab").context("sethostname")?;
-    if std::fs::read_to_string("/proc/cmdline")?.split_whitespace().any(|word| word == SPIN) {
-        crate::spin::start()?;
+    if let Some(device) = distribution::root() {
+        distribution::hand_over(&device)?;
     }
+    let keys = sshd::Keys::read()?;
+    disk::mount_root(disk::WHOLE_DISK, MsFlags::MS_RDONLY | MsFlags::MS_NOATIME)?;
+    disk::enter_root()?;
+    disk::mount_the_rest()?;
+    nix::unistd::sethostname("tunelab").context("sethostname")?;
+    spin_if_asked()?;
     bring_up_network()?;
     sshd::start(&keys)?;
     println!("tunelab-agent: up");
     Ok(())
+}
+
+fn spin_if_asked() -> Result<()> {
+    if cmdline().split_whitespace().any(|word| word == SPIN) {
+        crate::spin::start()?;
+    }
+    Ok(())
+}
+
+fn cmdline() -> String {
+    std::fs::read_to_string("/proc/cmdline").unwrap_or_default()
 }
 
 /// Loads what the host put into the initrd, in the order of the file names.

@@ -1,8 +1,8 @@
 //! Kernel threads that wake an idle machine again and again, and have nothing to do with networks. Found by tracing
 //! an idle guest's timers, kernel by kernel.
 
-use super::quiet::{comm, processes};
 use crate::release;
+use crate::tool::{comm, processes};
 use anyhow::{Context, Result, bail};
 use nix::mount::{MsFlags, mount};
 use nix::unistd::Pid;
