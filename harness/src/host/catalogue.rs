@@ -15,6 +15,7 @@ pub enum Need {
     Mke2fs,
     ArchiveKeys,
     Gpgv,
+    QemuImg,
     Ids,
     Namespaces,
 }
@@ -24,7 +25,7 @@ pub const RUN: &[Need] = &[Need::Qemu];
 
 /// To build an image. The order is the order of proving: namespaces need the ids.
 pub const BUILD: &[Need] =
-    &[Need::Mmdebstrap, Need::Mke2fs, Need::ArchiveKeys, Need::Gpgv, Need::Ids, Need::Namespaces];
+    &[Need::Mmdebstrap, Need::Mke2fs, Need::ArchiveKeys, Need::Gpgv, Need::QemuImg, Need::Ids, Need::Namespaces];
 
 /// QEMU before 7.2 was never tried with `-icount shift=N,sleep=off` by us.
 const QEMU_AT_LEAST: (u32, u32) = (7, 2);
@@ -37,6 +38,7 @@ impl Need {
             Need::Mke2fs => "mke2fs",
             Need::ArchiveKeys => "archive keys",
             Need::Gpgv => "gpgv",
+            Need::QemuImg => "qemu-img",
             Need::Ids => "newuidmap",
             Need::Namespaces => "namespaces",
         }
@@ -50,6 +52,7 @@ impl Need {
             Need::Mke2fs => "writes root disks",
             Need::ArchiveKeys => "tell Debian's packages from others",
             Need::Gpgv => "checks who signed what is downloaded",
+            Need::QemuImg => "unpacks disk images",
             Need::Ids => "lets an ordinary user build images",
             Need::Namespaces => "keep a build apart from this host",
         }
@@ -63,6 +66,7 @@ impl Need {
             Need::Mke2fs => &["e2fsprogs"],
             Need::ArchiveKeys => &["debian-archive-keyring"],
             Need::Gpgv => &["gpgv"],
+            Need::QemuImg => &["qemu-utils"],
             Need::Ids => &["uidmap"],
             Need::Namespaces => &["util-linux"],
         }
@@ -80,7 +84,7 @@ impl Need {
             Need::Mmdebstrap => self.version(&["--version"]).await,
             Need::Mke2fs => self.version(&["-V"]).await,
             Need::ArchiveKeys => self.prove_keys(),
-            Need::Gpgv => self.version(&["--version"]).await,
+            Need::Gpgv | Need::QemuImg => self.version(&["--version"]).await,
             Need::Ids => self.prove_ids().await,
             Need::Namespaces => prove_namespaces().await,
         }

@@ -1,12 +1,13 @@
 //! Builds an image in a room of its own: mmdebstrap in a namespace, then modules, times and manifest.
 
 use super::{
-    FileFact, Manifest, Recipe, Source, ext4, initrd,
-    install::{Place, install},
+    DiskFacts, FileFact, Manifest, Package, Recipe, Source, disk, ext4, initrd,
+    install::{Job, Place, install},
     manifest, mmdebstrap, modules,
-    store::{KERNEL, MODULES, ROOT},
+    store::{KERNEL, MODULES, PACKAGES, ROOT},
 };
 use crate::{
+    cache::Cache,
     error::{Context, Error, Result},
     host::resources,
     story::Teller,
@@ -21,21 +22,36 @@ use std::{
 
 /// Free disk a build needs where the root is put together in memory, in bytes: root disk, kernel, modules.
 const DISK_BYTES: u64 = 600 << 20;
+/// A distribution's disk unpacked, holes not counted, in bytes.
+const UNPACKED_BYTES: u64 = 3 << 30;
 /// The root as a tree and the downloaded packages, in bytes.
 const WORK_BYTES: u64 = 900 << 20;
 /// Memory that must be available, in bytes, for the tree to be put together in memory: it takes 4 s off 23.
 const MEMORY_FOR_TMPFS_BYTES: u64 = 3 << 30;
 
 /// Fills `room` with a whole image. If it fails or is dropped, what is in `room` is no image: the manifest is missing.
-pub async fn build(recipe: &Recipe, key: &str, room: &Path, log: &Path, teller: &Teller) -> Result<()> {
+pub async fn build(recipe: &Recipe, key: &str, room: &Path, log: &Path, cache: &Cache, teller: &Teller) -> Result<()> {
     let tmpfs = resources::memory_available_bytes() >= MEMORY_FOR_TMPFS_BYTES;
-    resources::require_free(room, if tmpfs { DISK_BYTES } else { DISK_BYTES + WORK_BYTES })?;
+    let needed = match recipe.source {
+        Source::Disk { .. } => UNPACKED_BYTES,
+        Source::Packages(_) if tmpfs => DISK_BYTES,
+        Source::Packages(_) => DISK_BYTES + WORK_BYTES,
+    };
+    resources::require_free(room, needed)?;
     let step = teller.step(format!("building image `{}`", recipe.name));
     std::fs::create_dir(room.join("scratch")).host(|| format!("failed to create a folder in `{}`", room.display()))?;
-    let Source::Packages(packages) = &recipe.source else {
-        return Err(Error::host(format!("image `{}`: disk images cannot be built yet", recipe.name)));
+    let place = Place { room, log, uuid: &uuid(key), tmpfs };
+    let packages = match &recipe.source {
+        Source::Packages(packages) => packages,
+        Source::Disk { disk, add } => {
+            let facts = disk::build(recipe, disk, add.as_ref(), &place, cache, teller, &step).await?;
+            step.progress(Some(0.99), "checksums");
+            let (recipe, key, room) = (recipe.clone(), key.to_owned(), room.to_owned());
+            let seal = tokio::task::spawn_blocking(move || seal(&recipe, &key, &room, facts));
+            return seal.await.host(|| "the builder panicked".into())?;
+        }
     };
-    install(recipe, packages, &Place { room, log, uuid: &uuid(key), tmpfs }, teller, &step).await?;
+    install(recipe, packages, &Job::Root, &place, teller, &step).await?;
     step.progress(Some(0.99), "checksums");
     let (recipe, key, room) = (recipe.clone(), key.to_owned(), room.to_owned());
     tokio::task::spawn_blocking(move || finish(&recipe, &key, &room)).await.host(|| "the builder panicked".into())?
@@ -61,24 +77,36 @@ fn finish(recipe: &Recipe, key: &str, room: &Path) -> Result<()> {
             _ => {}
         }
     }
+    seal(recipe, key, room, Facts { release, packages, disk: None })
+}
+
+/// What a manifest says beside its files.
+pub struct Facts {
+    /// The kernel's.
+    pub release: String,
+    pub packages: Vec<Package>,
+    pub disk: Option<DiskFacts>,
+}
+
+/// Protects the image's files and writes the manifest.
+pub fn seal(recipe: &Recipe, key: &str, room: &Path, facts: Facts) -> Result<()> {
     let mut files = std::collections::BTreeMap::new();
-    for name in [KERNEL, MODULES, ROOT] {
-        let path = at(name);
+    for name in [KERNEL, MODULES, ROOT, PACKAGES].into_iter().filter(|name| room.join(name).exists()) {
+        let path = room.join(name);
         // Read-only: every run writes to a throw-away overlay.
         std::fs::set_permissions(&path, Permissions::from_mode(0o444))
             .host(|| format!("failed to protect `{}`", path.display()))?;
         files.insert(name.to_owned(), FileFact::of(&path)?);
     }
-    let built_at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
-    let builder = concat!("tunelab ", env!("CARGO_PKG_VERSION")).to_owned();
     let manifest = Manifest {
         image: recipe.name.clone(),
         key: key.into(),
-        kernel_release: release,
-        built_at,
-        builder,
+        kernel_release: facts.release,
+        built_at: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs()),
+        builder: concat!("tunelab ", env!("CARGO_PKG_VERSION")).to_owned(),
         files,
-        packages,
+        packages: facts.packages,
+        disk: facts.disk,
     };
     manifest.write(room)
 }

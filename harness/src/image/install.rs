@@ -19,10 +19,19 @@ pub struct Place<'a> {
     pub tmpfs: bool,
 }
 
+/// What the packages are wanted for.
+pub enum Job {
+    /// A root made of them: leaves what `pack.sh` does.
+    Root,
+    /// To be installed on a system whose own are listed in `status`: leaves what `download.sh` does.
+    Download,
+}
+
 /// Leaves in the room what `pack.sh` makes of the packages.
 pub async fn install(
     recipe: &Recipe,
     packages: &Packages,
+    job: &Job,
     place: &Place<'_>,
     teller: &Teller,
     step: &StepGuard,
@@ -32,10 +41,10 @@ pub async fn install(
             .host(|| format!("failed to copy `{}`", keyring.path.display()))?;
     }
     let Some((last, others)) = packages.mirrors.split_last() else {
-        return run(packages, None, place, step).await?.map_err(|failure| failure.error(recipe, place.log));
+        return run(packages, job, None, place, step).await?.map_err(|failure| failure.error(recipe, place.log));
     };
     for (mirror, next) in others.iter().zip(&packages.mirrors[1..]) {
-        match run(packages, Some(mirror), place, step).await? {
+        match run(packages, job, Some(mirror), place, step).await? {
             Ok(()) => return Ok(()),
             Err(failure) if failure.is_unreachable() => {
                 teller.notice(format!("`{mirror}` cannot be used ({}): trying `{next}`", failure.reason()));
@@ -43,19 +52,24 @@ pub async fn install(
             Err(failure) => return Err(failure.error(recipe, place.log)),
         }
     }
-    run(packages, Some(last), place, step).await?.map_err(|failure| failure.error(recipe, place.log))
+    run(packages, job, Some(last), place, step).await?.map_err(|failure| failure.error(recipe, place.log))
 }
 
 /// One run of mmdebstrap. The inner error is its own.
 async fn run(
     packages: &Packages,
+    job: &Job,
     mirror: Option<&str>,
     place: &Place<'_>,
     step: &StepGuard,
 ) -> Result<Result<(), Failure>> {
     let environment = mmdebstrap::environment(place.room, place.uuid, place.tmpfs);
-    let mut child = namespace::spawn(&mmdebstrap::argv(packages, mirror, place.room), |command| {
-        command.envs(environment).current_dir(place.room);
+    let argv = match job {
+        Job::Root => mmdebstrap::argv(packages, mirror, place.room),
+        Job::Download => mmdebstrap::download_argv(packages, mirror, place.room),
+    };
+    let mut child = namespace::spawn(&argv, |command| {
+        command.envs(environment).env("TUNELAB_INSTALL", packages.install.join(" ")).current_dir(place.room);
     })
     .await?;
     let mut lines = BufReader::new(child.stdout.take().expect("stdout is piped")).split(b'\n');

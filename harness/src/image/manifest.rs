@@ -19,6 +19,15 @@ pub struct Manifest {
     pub files: BTreeMap<String, FileFact>,
     /// Everything installed, by package name.
     pub packages: Vec<Package>,
+    /// Of a distribution's own disk.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disk: Option<DiskFacts>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DiskFacts {
+    /// Where a machine's first disk has the root file system: `/dev/vda1`.
+    pub root_device: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -9,6 +9,9 @@ pub const VERSION: u32 = 1;
 /// Runs in the finished root file system and leaves what becomes the image.
 pub const PACK: &str = include_str!("pack.sh");
 
+/// Runs in an empty root and leaves the packages that a disk lacks.
+pub const DOWNLOAD: &str = include_str!("disk/download.sh");
+
 /// Run around a suite that comes from a recipe's own mirrors, which may be an old one: before anything is set up, and
 /// at the end.
 pub const ARCHIVE: [&str; 2] = [include_str!("archive/begin.sh"), include_str!("archive/end.sh")];
@@ -47,16 +50,9 @@ const OLD_DPKG: &str = "--hook-dir=/usr/share/mmdebstrap/hooks/maybe-jessie-or-o
 pub fn argv(packages: &Packages, mirror: Option<&str>, room: &Path) -> Vec<String> {
     let mut argv: Vec<String> = ["sh", "-ec", START, "sh"].map(Into::into).into();
     argv.extend(options().map(Into::into));
-    if packages.expired {
-        argv.push("--aptopt=Acquire::Check-Valid-Until \"false\"".into());
-    }
-    if packages.weak_signature {
-        argv.extend(WEAK.map(Into::into));
-    }
+    argv.extend(archive_options(packages, mirror));
     if mirror.is_some() {
         argv.extend(["--extract-hook=eval \"$TUNELAB_ARCHIVE_BEGIN\"", OLD_DPKG].map(Into::into));
-    } else if !packages.components.is_empty() {
-        argv.push(format!("--components={}", packages.components.join(",")));
     }
     argv.push(format!("--include={}", packages.install.join(",")));
     // By name, because mmdebstrap prints each hook before it runs it.
@@ -69,6 +65,40 @@ pub fn argv(packages: &Packages, mirror: Option<&str>, room: &Path) -> Vec<Strin
     argv.push("/dev/null".into());
     argv.extend(mirror.into_iter().flat_map(|mirror| sources(packages, mirror, &room.join(KEYRING))));
     argv
+}
+
+/// The same archive and trust, but nothing is installed: apt downloads what another system lacks.
+pub fn download_argv(packages: &Packages, mirror: Option<&str>, room: &Path) -> Vec<String> {
+    const DOWNLOAD: [&str; 7] = [
+        "--mode=root",
+        "--variant=custom",
+        "--format=null",
+        "--verbose",
+        "--skip=update,check/qemu,cleanup,chroot/mount",
+        "--aptopt=Acquire::Languages \"none\"",
+        "--setup-hook=eval \"$TUNELAB_DOWNLOAD\"",
+    ];
+    let mut argv: Vec<String> = ["sh", "-ec", START, "sh"].map(Into::into).into();
+    argv.extend(DOWNLOAD.map(Into::into));
+    argv.extend(archive_options(packages, mirror));
+    argv.extend([packages.suite.clone(), "/dev/null".into()]);
+    argv.extend(mirror.into_iter().flat_map(|mirror| sources(packages, mirror, &room.join(KEYRING))));
+    argv
+}
+
+/// What an old or a partial archive needs to be told apt.
+fn archive_options(packages: &Packages, mirror: Option<&str>) -> Vec<String> {
+    let mut options = Vec::new();
+    if packages.expired {
+        options.push("--aptopt=Acquire::Check-Valid-Until \"false\"".into());
+    }
+    if packages.weak_signature {
+        options.extend(WEAK.map(Into::into));
+    }
+    if mirror.is_none() && !packages.components.is_empty() {
+        options.push(format!("--components={}", packages.components.join(",")));
+    }
+    options
 }
 
 /// Lines of a sources.list: the suite and its pockets on one mirror, trusted if one of the keyring's keys signed them.
@@ -103,6 +133,7 @@ pub fn environment(room: &Path, uuid: &str, tmpfs: bool) -> Vec<(&'static str, S
         ("TUNELAB_ARCHIVE_END", ARCHIVE[1].into()),
         ("TUNELAB_TRIM", TRIM.into()),
         ("TUNELAB_PACK", PACK.into()),
+        ("TUNELAB_DOWNLOAD", DOWNLOAD.into()),
         ("TUNELAB_OUT", room.display().to_string()),
         ("TUNELAB_UUID", uuid.into()),
         ("TUNELAB_TMPFS", if tmpfs { "1" } else { "" }.into()),

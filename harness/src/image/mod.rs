@@ -11,6 +11,7 @@ mod store;
 
 mod build;
 mod checksum;
+mod disk;
 mod ext4;
 mod failure;
 mod fetch;
@@ -21,6 +22,6 @@ mod modules;
 mod progress;
 
 pub use fetch::{Patience, fetch};
-pub use manifest::{FileFact, Manifest, Package};
+pub use manifest::{DiskFacts, FileFact, Manifest, Package};
 pub use recipe::{Disk, Init, Keyring, Machine, Packages, Proof, Recipe, Source, Sums};
 pub use store::{Found, Image, Stored, ensure, list, open, remove, sweep};

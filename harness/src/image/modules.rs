@@ -15,8 +15,18 @@ const WHERE_PRESENT: &[&str] = &["crc32c_generic"];
 
 /// The modules, decompressed, in load order; built-in ones are left out. `dir` is `/lib/modules/<release>`.
 pub fn closure(dir: &Path) -> Result<Vec<(String, Vec<u8>)>> {
-    let order = load_order(&Index::read(dir)?, NEEDED)?;
-    order.iter().map(|path| Ok((module_name(path), read(&dir.join(path))?))).collect()
+    closure_by(|file| {
+        let path = dir.join(file);
+        std::fs::read(&path).host(|| format!("failed to read `{}`", path.display()))
+    })
+}
+
+/// The same, of a folder that is no folder of this host: `read` gives a file by its path in it.
+pub fn closure_by(read: impl Fn(&Path) -> Result<Vec<u8>>) -> Result<Vec<(String, Vec<u8>)>> {
+    let [dep, builtin] = ["modules.dep", "modules.builtin"].map(|name| read(Path::new(name)));
+    let index = Index::parse(&String::from_utf8_lossy(&dep?), &String::from_utf8_lossy(&builtin?));
+    let order = load_order(&index, NEEDED)?;
+    order.iter().map(|path| Ok((module_name(path), unpack(path, read(path)?)?))).collect()
 }
 
 /// `modules.dep` and `modules.builtin` of one kernel.
@@ -27,14 +37,6 @@ struct Index {
 }
 
 impl Index {
-    fn read(dir: &Path) -> Result<Self> {
-        let text = |name: &str| {
-            let path = dir.join(name);
-            std::fs::read_to_string(&path).host(|| format!("failed to read `{}`", path.display()))
-        };
-        Ok(Self::parse(&text("modules.dep")?, &text("modules.builtin")?))
-    }
-
     fn parse(dep: &str, builtin: &str) -> Self {
         let depends = dep.lines().filter_map(|line| {
             let (file, needs) = line.split_once(':')?;
@@ -80,9 +82,8 @@ fn module_name(file: &Path) -> String {
     name.split(".ko").next().unwrap_or_default().replace('-', "_")
 }
 
-fn read(path: &Path) -> Result<Vec<u8>> {
-    let failed = || format!("failed to read the kernel module `{}`", path.display());
-    let packed = std::fs::read(path).host(failed)?;
+fn unpack(path: &Path, packed: Vec<u8>) -> Result<Vec<u8>> {
+    let failed = || format!("failed to unpack the kernel module `{}`", path.display());
     match path.extension().and_then(|e| e.to_str()) {
         Some("xz") => {
             let mut plain = Vec::new();

@@ -3,7 +3,7 @@
 //! An image is built in `.building-<name>-<key>/` and renamed when whole; `.<name>-<key>.lock` is held meanwhile, so
 //! that whoever holds it may throw away what an interrupted build left.
 
-use super::{Manifest, Recipe, Source, build, checksum, mmdebstrap};
+use super::{DiskFacts, Manifest, Recipe, Source, build, checksum, mmdebstrap};
 use crate::{
     cache::{Cache, Claim},
     error::{Context, Error, Result},
@@ -21,6 +21,7 @@ use std::{
 pub const KERNEL: &str = "kernel";
 pub const MODULES: &str = "modules.cpio";
 pub const ROOT: &str = "root.img";
+pub const PACKAGES: &str = "packages.tar";
 
 const BUILDING: &str = ".building-";
 
@@ -38,8 +39,10 @@ pub struct Image {
     pub kernel: PathBuf,
     /// The initrd's part with `/modules`.
     pub modules: PathBuf,
-    /// The root disk: raw, ext4, read-only.
+    /// The root disk: raw, ext4, read-only; or a distribution's whole disk, raw as well.
     pub root: PathBuf,
+    /// The packages to be installed on a distribution's disk.
+    pub packages: Option<PathBuf>,
     pub manifest: Manifest,
     pub recipe: Recipe,
     /// Nobody prunes it before the last copy of this is gone.
@@ -64,6 +67,13 @@ pub struct Stored {
     pub size_bytes: u64,
 }
 
+impl Image {
+    /// Of a distribution's own disk, which its own init starts from.
+    pub fn disk(&self) -> Option<&DiskFacts> {
+        self.manifest.disk.as_ref()
+    }
+}
+
 impl Recipe {
     /// SHA-256 in hex over all that decides what is built; which mirror is used does not, nor its packages of the day.
     pub fn key(&self) -> String {
@@ -72,6 +82,9 @@ impl Recipe {
         let mut parts = vec![&b"image"[..], &version, mmdebstrap::PACK.as_bytes(), &source];
         if matches!(&self.source, Source::Packages(packages) if !packages.mirrors.is_empty()) {
             parts.extend(mmdebstrap::ARCHIVE.map(str::as_bytes));
+        }
+        if matches!(self.source, Source::Disk { .. }) {
+            parts.push(mmdebstrap::DOWNLOAD.as_bytes());
         }
         checksum::of_bytes(&parts)
     }
@@ -113,6 +126,7 @@ pub fn open(recipe: &Recipe, cache: &Cache) -> Found {
             kernel: dir.join(KERNEL),
             modules: dir.join(MODULES),
             root: dir.join(ROOT),
+            packages: manifest.files.contains_key(PACKAGES).then(|| dir.join(PACKAGES)),
             dir,
             manifest,
             recipe: recipe.clone(),
@@ -152,7 +166,7 @@ async fn build_in_room(recipe: &Recipe, cache: &Cache, dir: &Path, teller: &Tell
     remove(&room.0).await?;
     std::fs::create_dir(&room.0).host(|| format!("failed to create `{}`", room.0.display()))?;
     let log = cache.images().join(format!("{}.log", recipe.name));
-    build::build(recipe, &recipe.key(), &room.0, &log, teller).await?;
+    build::build(recipe, &recipe.key(), &room.0, &log, cache, teller).await?;
     std::fs::rename(&room.0, dir).host(|| format!("failed to put the image at `{}`", dir.display()))
 }
 

@@ -47,6 +47,7 @@ fn stored(cache: &Cache, recipe: &Recipe) -> PathBuf {
         builder: "a test".into(),
         files,
         packages: vec![],
+        disk: None,
     };
     manifest.write(&dir).unwrap();
     dir

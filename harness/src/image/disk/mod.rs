@@ -1,0 +1,120 @@
+//! An image from a distribution's own disk: downloaded, proven, and looked into without booting it.
+//!
+//! Kernel and modules are taken out, so that direct boot, `--kernel` and our initrd serve it like any other image. The
+//! disk is kept raw: see `vm::argv` for why.
+
+mod system;
+mod table;
+
+use super::{
+    Disk, DiskFacts, Packages, Recipe,
+    build::Facts,
+    fetch::{self, Patience},
+    initrd,
+    install::{Job, Place, install},
+    mmdebstrap::KEYRING,
+    store::{KERNEL, MODULES, PACKAGES, ROOT},
+};
+use crate::{
+    cache::Cache,
+    error::{Context, Error, Result},
+    host,
+    story::{StepGuard, Teller},
+};
+use std::{fs::File, io::ErrorKind, os::unix::fs::FileExt, path::Path, process::Stdio};
+use system::System;
+use table::Partition;
+use tokio::process::Command;
+
+/// dpkg's own list of the disk's packages, for `download.sh`.
+const STATUS: &str = "status";
+
+/// Leaves in the room the disk, its kernel and modules, and the packages that are to be added to it.
+pub async fn build(
+    recipe: &Recipe,
+    disk: &Disk,
+    add: Option<&Packages>,
+    place: &Place<'_>,
+    cache: &Cache,
+    teller: &Teller,
+    step: &StepGuard,
+) -> Result<Facts> {
+    let downloaded = fetch::fetch(disk, cache, Patience::default(), teller).await?;
+    step.progress(Some(0.3), "unpacking the disk");
+    unpack(&downloaded, &place.room.join(ROOT)).await?;
+    step.progress(Some(0.6), "looking for kernel and modules");
+    let room = place.room.to_owned();
+    let found = tokio::task::spawn_blocking(move || look_into(&room)).await;
+    let (facts, status) = found.host(|| "looking into a disk image was interrupted".into())??;
+    if let Some(add) = add {
+        step.progress(Some(0.7), "packages to add");
+        let path = place.room.join(STATUS);
+        std::fs::write(&path, status).host(|| format!("failed to write `{}`", path.display()))?;
+        install(recipe, add, &Job::Download, place, teller, step).await?;
+        let packages = place.room.join(PACKAGES);
+        if !packages.exists() {
+            return Err(Error::host(format!("the build left no `{PACKAGES}`")));
+        }
+    }
+    clean(place.room)?;
+    Ok(facts)
+}
+
+/// The facts, and dpkg's own list of what is installed.
+fn look_into(room: &Path) -> Result<(Facts, String)> {
+    let disk = room.join(ROOT);
+    let system = System::find(File::open(&disk).host(|| format!("failed to open `{}`", disk.display()))?)?;
+    system.require_cloud_init()?;
+    let kernel = system.kernel()?;
+    for (name, bytes) in [(KERNEL, kernel.image), (MODULES, initrd::modules(&kernel.modules))] {
+        let path = room.join(name);
+        std::fs::write(&path, bytes).host(|| format!("failed to write `{}`", path.display()))?;
+    }
+    let status = system.dpkg_status()?;
+    let root_device = Partition::device(system.root_partition);
+    let packages = system::installed(&status);
+    Ok((Facts { release: kernel.release, packages, disk: Some(DiskFacts { root_device }) }, status))
+}
+
+/// A sparse raw file of what was downloaded.
+async fn unpack(disk: &Path, raw: &Path) -> Result<()> {
+    let mut command = Command::new("qemu-img");
+    command.env("PATH", host::path()).args(["convert", "-f", format(disk)?, "-O", "raw"]).arg(disk).arg(raw);
+    let output = command.stdin(Stdio::null()).kill_on_drop(true).output().await;
+    let output = output.host(|| "failed to start `qemu-img`".into())?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    Err(Error::host(format!("failed to unpack the disk image: {}", said.trim())))
+}
+
+/// qcow2 by its first bytes (QEMU's docs/interop/qcow2.txt), else raw.
+fn format(disk: &Path) -> Result<&'static str> {
+    let file = File::open(disk).host(|| format!("failed to open `{}`", disk.display()))?;
+    let mut header = [0; 16];
+    if file.read_exact_at(&mut header, 0).is_err() || !header.starts_with(b"QFI\xfb") {
+        return Ok("raw");
+    }
+    if header[8..] != [0; 8] {
+        return Err(Error::input(
+            "the disk image is only what differs from another one, which it names by a file's path",
+        )
+        .hint("take an image that stands alone"));
+    }
+    Ok("qcow2")
+}
+
+fn clean(room: &Path) -> Result<()> {
+    let scratch = room.join("scratch");
+    std::fs::remove_dir_all(&scratch).host(|| format!("failed to remove `{}`", scratch.display()))?;
+    for leftover in [STATUS, KEYRING] {
+        match std::fs::remove_file(room.join(leftover)) {
+            Err(e) if e.kind() != ErrorKind::NotFound => {
+                return Err(e).host(|| format!("failed to remove `{leftover}`"));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
