@@ -53,9 +53,15 @@ impl Ssh {
         let (user, host) = (keys.user_key()?, Host { blob: keys.host_blob()?, algorithms: keys.host_algorithms() });
         blocking(move || {
             let deadline = Instant::now() + limit;
-            let stream = wait_for_banner(port, deadline)
-                .map_err(|last| Error::guest(format!("no SSH in the guest within {limit:?}: {last}")))?;
-            log_in(stream, &user, &host)
+            loop {
+                let stream = wait_for_banner(port, deadline)
+                    .map_err(|last| Error::guest(format!("no SSH in the guest within {limit:?}: {last}")))?;
+                match log_in(stream, &user, &host) {
+                    // A distribution's sshd may answer before its keys are in place.
+                    Err(_) if Instant::now() < deadline => std::thread::sleep(PAUSE),
+                    done => return done,
+                }
+            }
         })
         .await
     }

@@ -1,5 +1,6 @@
 //! One run end to end: image, warm machine, restore, record. Teardown order lives here.
 
+mod distribution;
 mod one;
 mod open;
 pub mod prune;

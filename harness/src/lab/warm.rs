@@ -1,6 +1,9 @@
 //! The warm machine: booted, deployed to, parked and saved once for each image, shape and stack; each run restores it.
 
-use super::room::{Room, given_up};
+use super::{
+    distribution,
+    room::{Room, given_up},
+};
 use crate::{
     AGENT,
     cache::{Cache, Claim},
@@ -106,8 +109,17 @@ impl Recipe<'_> {
     }
 
     fn cmdline(&self) -> Vec<String> {
+        let own = self.image.disk().map_or_else(Vec::new, |disk| distribution::cmdline(&disk.root_device));
         let image = self.image.recipe.machine.cmdline.split_whitespace().map(str::to_owned);
-        image.chain(self.stack.machine.cmdline.iter().cloned()).collect()
+        own.into_iter().chain(image).chain(self.stack.machine.cmdline.iter().cloned()).collect()
+    }
+
+    fn root(&self) -> RootDisk {
+        let path = self.image.root.clone();
+        match self.image.disk() {
+            Some(_) => RootDisk::Layered(path),
+            None => RootDisk::ReadOnly(path),
+        }
     }
 
     fn spec(&self, initrd: PathBuf) -> MachineSpec {
@@ -118,7 +130,7 @@ impl Recipe<'_> {
             kernel: self.image.kernel.clone(),
             initrd,
             cmdline: self.cmdline(),
-            root: RootDisk::ReadOnly(self.image.root.clone()),
+            root: self.root(),
         }
     }
 }
@@ -205,17 +217,34 @@ pub async fn boot_and_deploy(recipe: &Recipe<'_>, room: &Room, teller: &Teller) 
     let booting = teller.step(format!("booting `{}`", recipe.image.name));
     let machine = Machine::boot(&recipe.spec(initrd_path), room.path()).await?;
     let port = machine.ssh_port().expect("a booted machine has one");
-    let ssh = machine.while_alive(Ssh::connect(port, &keys, BOOT)).await?;
+    let ssh = machine.while_alive(log_in(&machine, recipe.image, port, &keys)).await?;
     drop(booting);
     let deploying = teller.step("deploying over SSH");
+    if recipe.image.disk().is_some() {
+        machine.while_alive(distribution::prepare(&ssh, recipe.image)).await?;
+    }
     machine.while_alive(deploy(&ssh, recipe.stack.files)).await?;
     drop(deploying);
     Ok((machine, ssh))
 }
 
+async fn log_in(machine: &Machine, image: &Image, port: u16, keys: &Keys) -> Result<Ssh> {
+    match image.disk() {
+        Some(_) => {
+            let ssh = Ssh::connect(port, keys, distribution::BOOT).await;
+            ssh.map_err(|e| distribution::locked_out(e, &machine.console()))
+        }
+        None => Ssh::connect(port, keys, BOOT).await,
+    }
+}
+
 /// The image's part and this machine's own keys, one archive behind the other.
 fn initrd_bytes(image: &Image, keys: &Keys) -> Result<Vec<u8>> {
     let mut bytes = initrd::fixed(image, AGENT)?;
+    if image.disk().is_some() {
+        bytes.extend(distribution::seed(keys)?);
+        return Ok(bytes);
+    }
     bytes.extend(initrd::archive([
         ("etc/tunelab/authorized_keys", 0o600, keys.authorized_keys()?),
         ("etc/tunelab/ssh_host_ecdsa_key", 0o600, keys.host_key()?),

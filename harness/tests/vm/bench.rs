@@ -194,10 +194,19 @@ pub fn spec_on(image: &str, scenario: &Scenario, variant: &str) -> RunSpec {
 
 /// As the command line runs them; the notices beside.
 pub async fn run(runs: Vec<RunSpec>, cache: &Cache) -> (Result<Vec<Result<RunResult>>>, Vec<String>) {
+    run_from(&Path::new(env!("CARGO_MANIFEST_DIR")).join("images"), runs, cache).await
+}
+
+/// With the recipes of another folder.
+pub async fn run_from(
+    images: &Path,
+    runs: Vec<RunSpec>,
+    cache: &Cache,
+) -> (Result<Vec<Result<RunResult>>>, Vec<String>) {
     let (_never, cancel) = watch::channel(false);
     let request = Request {
         runs,
-        images: Path::new(env!("CARGO_MANIFEST_DIR")).join("images"),
+        images: images.to_owned(),
         clock: Clock::Virtual,
         jobs: 1,
         keep: false,

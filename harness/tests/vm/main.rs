@@ -8,6 +8,7 @@ mod catalogue;
 mod command;
 mod damage;
 mod deaths;
+mod distribution;
 mod full_disk;
 mod interrupted;
 mod no_network;
