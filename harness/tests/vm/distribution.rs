@@ -8,7 +8,7 @@ use std::{
     fs::{self, File},
     io::{BufRead, BufReader, Write},
     net::{TcpListener, TcpStream},
-    os::unix::fs::FileExt,
+    os::unix::fs::{FileExt, PermissionsExt},
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -81,7 +81,7 @@ fn write_disk(raw: &Path, partitions: &[(usize, PathBuf)]) {
     let sectors = start + 2048;
     disk.set_len(sectors * SECTOR).unwrap();
     // Linux looks at a GPT only behind an MBR whose one partition says that there is one.
-    disk.write_all_at(&[0xee], 446 + 4).unwrap();
+    disk.write_all_at(&[0xee, 0, 0, 0, 1], 446 + 4).unwrap();
     disk.write_all_at(&[0x55, 0xaa], 510).unwrap();
     let header = gpt_header(sectors, &entries);
     disk.write_all_at(&header, SECTOR).unwrap();
@@ -130,7 +130,7 @@ fn copy_at(from: &mut File, to: &File, mut at: u64) {
 
 /// SHA256SUMS and its signature beside the disk; the key that it is checked by at `keyring`.
 fn sign(folder: &Path, keyring: &Path) {
-    let home = tempfile::tempdir().unwrap();
+    let home = tempfile::Builder::new().permissions(fs::Permissions::from_mode(0o700)).tempdir().unwrap();
     let gpg = || {
         let mut command = Command::new("gpg");
         command.args(["--batch", "--quiet", "--no-tty", "--homedir"]).arg(home.path()).current_dir(folder);
