@@ -29,7 +29,7 @@ impl Cache {
 
     pub fn at(root: PathBuf) -> Result<Self> {
         let cache = Cache { root };
-        for room in [cache.images(), cache.states(), cache.runs(), cache.downloads()] {
+        for room in [cache.images(), cache.kernels(), cache.states(), cache.runs(), cache.downloads()] {
             std::fs::create_dir_all(&room).host(|| format!("failed to create `{}`", room.display()))?;
         }
         Ok(cache)
@@ -47,6 +47,11 @@ impl Cache {
     /// `<checksum>`: disk images as their publishers have them; `<checksum>.part`, what there is of one so far.
     pub fn downloads(&self) -> PathBuf {
         self.root.join("downloads")
+    }
+
+    /// `<release>-<key>/`: kernels of the user's own, with their modules.
+    pub fn kernels(&self) -> PathBuf {
+        self.root.join("kernels")
     }
 
     /// `<key>/`: warm machines, ready to be restored.

@@ -9,6 +9,8 @@ use tunelab_protocol::Stamped;
 pub struct RunName {
     pub scenario: String,
     pub image: String,
+    /// Release of a kernel that is not the image's own.
+    pub kernel: Option<String>,
     pub variant: String,
     pub seed: u64,
     /// From 1; above 1 only with `--repeat`.
@@ -18,6 +20,9 @@ pub struct RunName {
 impl fmt::Display for RunName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{} on {}", self.scenario, self.variant, self.image)?;
+        if let Some(kernel) = &self.kernel {
+            write!(f, " with {kernel}")?;
+        }
         if self.repeat > 1 { write!(f, " #{}", self.repeat) } else { Ok(()) }
     }
 }

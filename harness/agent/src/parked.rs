@@ -54,6 +54,7 @@ fn park(events: &Events) -> Result<()> {
     warm::warm()?;
     quiet::quiet()?;
     threads::quiet()?;
+    crate::probe::forget_entries()?;
     let kernel = nix::sys::utsname::uname()?.release().to_string_lossy().into_owned();
     events.emit(Event::Parked { version: VERSION, kernel });
     let spinner = spin::find()?;

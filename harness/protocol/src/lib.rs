@@ -24,6 +24,12 @@ pub const NO_PLAN: &str = "-";
 /// Name of the virtio-serial port on which the agent writes its events.
 pub const EVENT_PORT: &str = "tunelab.events";
 
+/// Serial of the disk with the modules of a kernel that is not the image's own, each tree below its release.
+pub const MODULES_DISK: &str = "tunelab.modules";
+
+/// What our init says on the console, and then why, before it ends and the kernel panics.
+pub const GAVE_UP: &str = "tunelab-agent: cannot bring this guest up: ";
+
 /// Where things lie in the guest. All of it is tmpfs: nothing is read from a disk during a run.
 pub mod guest {
     /// Everything of ours.

@@ -45,6 +45,7 @@ fn one(
     mode: Mode,
 ) -> Result<Verdict> {
     let name = group[0].0.run.clone();
+    let not_comparable = group[0].0.not_comparable;
     let runs: Vec<Told> = group.into_iter().map(|(spec, result)| told(scenario, spec, result)).collect();
     let outcomes: Outcomes =
         runs.iter().filter_map(|t| Some((t.run.variant.clone(), t.result.as_ref().ok()?.outcome.document()))).collect();
@@ -60,9 +61,10 @@ fn one(
         whole: scenario.variants.iter().all(|v| outcomes.contains_key(&v.name)),
     };
     Ok(Verdict {
-        comparison: compare(repository, &document, &runs, mode)?,
+        comparison: compare(repository, &document, &runs, not_comparable, mode)?,
         scenario: name.scenario.clone(),
         image: name.image.clone(),
+        kernel: name.kernel.clone(),
         repeat: name.repeat,
         claims: judged,
         runs,
@@ -78,10 +80,19 @@ fn told(scenario: &Scenario, spec: RunSpec, result: Result<RunResult>) -> Told {
     Told { result: result.map(ran), run: spec.run }
 }
 
-fn compare(repository: &Path, document: &Document, runs: &[Told], mode: Mode) -> Result<Compared> {
+fn compare(
+    repository: &Path,
+    document: &Document,
+    runs: &[Told],
+    not_comparable: Option<&'static str>,
+    mode: Mode,
+) -> Result<Compared> {
     let clocks: Vec<Clock> = runs.iter().filter_map(|t| Some(t.result.as_ref().ok()?.result.clock)).collect();
     if clocks.is_empty() {
         return Ok(Compared::Not("no run came to its end"));
+    }
+    if let Some(why) = not_comparable {
+        return Ok(Compared::Not(why));
     }
     if clocks.contains(&Clock::Wall) {
         return Ok(Compared::Not("the wall clock repeats nothing exactly, snapshots are of the virtual one"));

@@ -6,6 +6,7 @@ mod interrupt;
 mod judge;
 mod limit;
 mod list;
+mod machine;
 mod matrix;
 mod repo;
 mod scenario;

@@ -1,10 +1,11 @@
 //! `tunelab scenario`: what was typed -> runs -> the lab -> verdicts -> what is printed.
 
-use super::{Outcome, interrupt::Interrupt, judge, known, limit::Limit, repo, showing};
+use super::{Outcome, interrupt::Interrupt, judge, known, limit::Limit, machine::MachineArgs, repo, showing};
 use crate::{
     cache::Cache,
     error::{Context, Error, Exit, Result},
     host::InstallPolicy,
+    image::GivenKernel,
     lab::{self, Clock, Request, RunResult},
     outcome::{claims, snapshot::Mode},
     plan::RunSpec,
@@ -24,6 +25,13 @@ Examples:
   tunelab scenario conntrack-leak --accept                        take the outcome as the snapshot
   tunelab scenario conntrack-leak --repeat 5                      are the runs the same to the byte?
   tunelab scenario conntrack-leak --format json --out records/    for scripts, with the records
+  tunelab scenario conntrack-leak --kernel arch/x86/boot/bzImage  on a kernel of your own, as in a bisect
+  tunelab scenario conntrack-leak --kernel boot/vmlinuz-X --modules lib/modules/X
+  tunelab scenario conntrack-leak --memory 2GiB --module nf_conntrack=hashsize=4096
+
+A snapshot is of an image's own kernel and of the scenario's own machine. With `--kernel`, `--memory`, `--cpus`,
+`--cmdline` or `--module` nothing is compared: the outcome and the claims are shown, and the exit code is 0 unless
+something broke. In a bisect, look at the outcome: `--format json` has it.
 
 Exit codes: 0 as expected, 1 something differs, 2 wrong input, 3 the host cannot, 4 the guest broke.";
 
@@ -53,7 +61,7 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     repeat: u32,
     /// Take the outcome as the snapshot
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["kernel", "memory", "cpus", "cmdline", "module"])]
     accept: bool,
     /// On standard output; `json` is a document per run, a line each; progress goes to standard error
     #[arg(long, value_enum, default_value_t = Format::Human)]
@@ -67,6 +75,8 @@ pub struct Args {
     /// No progress
     #[arg(long, short)]
     quiet: bool,
+    #[command(flatten)]
+    machine: MachineArgs,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -98,8 +108,9 @@ fn default_jobs() -> u16 {
 pub async fn run(args: &Args, policy: InstallPolicy) -> Result<Outcome> {
     let repository = repo::find()?;
     let scenarios = load(args, &repository)?;
-    let specs = specs(args, &repository, &scenarios)?;
-    let results = execute(args, policy, &repository, specs.clone()).await?;
+    let kernel = args.machine.kernel()?;
+    let specs = specs(args, &repository, &scenarios, kernel.as_ref())?;
+    let results = execute(args, policy, &repository, kernel, specs.clone()).await?;
     let runs = specs.into_iter().zip(results).collect();
     let verdicts = judge(&repository, &scenarios, runs, Mode::of_environment(args.accept))?;
     print(args, &verdicts)?;
@@ -120,7 +131,7 @@ fn load(args: &Args, repository: &Path) -> Result<Vec<Scenario>> {
 }
 
 /// Scenarios x images x repeats x variants.
-fn specs(args: &Args, repository: &Path, scenarios: &[Scenario]) -> Result<Vec<RunSpec>> {
+fn specs(args: &Args, repository: &Path, scenarios: &[Scenario], kernel: Option<&GivenKernel>) -> Result<Vec<RunSpec>> {
     let recipes = repo::images(repository);
     let recipes: Vec<&str> = recipes.iter().map(String::as_str).collect();
     let mut specs = Vec::new();
@@ -133,7 +144,7 @@ fn specs(args: &Args, repository: &Path, scenarios: &[Scenario]) -> Result<Vec<R
         for image in images {
             known(image, &recipes, || format!("there is no image `{image}`"))?;
             for repeat in 1..=args.repeat {
-                specs.extend(variants(args, scenario, image, repeat));
+                specs.extend(variants(args, scenario, image, kernel, repeat));
             }
         }
     }
@@ -144,6 +155,7 @@ fn variants<'a>(
     args: &'a Args,
     scenario: &'a Scenario,
     image: &'a str,
+    kernel: Option<&'a GivenKernel>,
     repeat: u32,
 ) -> impl Iterator<Item = RunSpec> + 'a {
     let wanted = scenario.variants.iter().filter(|v| args.variant.is_empty() || args.variant.contains(&v.name));
@@ -152,11 +164,14 @@ fn variants<'a>(
         let run = RunName {
             scenario: scenario_name,
             image: image.to_owned(),
+            kernel: kernel.map(|kernel| kernel.release.clone()),
             variant: variant_name,
             seed: args.seed,
             repeat,
         };
-        RunSpec::new(scenario, variant, run)
+        let mut spec = RunSpec::new(scenario, variant, run);
+        args.machine.apply(&mut spec);
+        spec
     })
 }
 
@@ -165,12 +180,13 @@ async fn execute(
     args: &Args,
     policy: InstallPolicy,
     repository: &Path,
+    kernel: Option<GivenKernel>,
     runs: Vec<RunSpec>,
 ) -> Result<Vec<Result<RunResult>>> {
     let limit = Limit::of_environment(repository.join("images"))?;
     let cache = Cache::open()?;
     let mut interrupt = Interrupt::watch();
-    let request = request(args, policy, repository, runs, &interrupt);
+    let request = Request { kernel, ..request(args, policy, repository, runs, &interrupt) };
     let results = showing(args.quiet, async |teller| {
         let results = tokio::select! {
             results = lab::run_all(request, &cache, teller) => results,
@@ -195,6 +211,7 @@ fn request(
 ) -> Request {
     Request {
         runs,
+        kernel: None,
         clock: args.clock.into(),
         jobs: args.jobs.into(),
         keep: args.keep,

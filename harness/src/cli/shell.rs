@@ -1,12 +1,13 @@
 //! `tunelab shell`: a way into a machine, for looking around by hand.
 
-use super::{Outcome, interrupt::Interrupt, known, repo, scenario::ClockName, showing};
+use super::{Outcome, interrupt::Interrupt, known, machine::MachineArgs, repo, scenario::ClockName, showing};
 use crate::{
     cache::Cache,
     error::{Error, Exit, Result},
     guest::{Terminal, command_line},
     host::InstallPolicy,
-    image, lab,
+    image::{self, GivenKernel},
+    lab,
     plan::RunSpec,
     scenario::Catalogue,
     story::RunName,
@@ -21,6 +22,7 @@ Examples:
   tunelab shell debian-12 -- uname -r                one command
   tunelab shell debian-12 -- 'lsmod | head'          one word is a line for the guest's shell
   tunelab shell debian-12 < script.sh                a script, without a terminal
+  tunelab shell debian-12 --kernel bzImage           under a kernel of your own
 
 The exit code is the command's or the shell's own; 2, 3 and 4 may also be tunelab's, which then says why.
 The machine is gone when the shell ends, with everything that was changed in it.";
@@ -40,6 +42,8 @@ pub struct Args {
     /// `wall`: real time; `virtual`: as fast as instructions are counted, and far slower to type in
     #[arg(long, value_enum, default_value_t = ClockName::Wall)]
     clock: ClockName,
+    #[command(flatten)]
+    machine: MachineArgs,
     /// Run this instead of a shell
     #[arg(last = true)]
     command: Vec<String>,
@@ -49,13 +53,23 @@ pub struct Args {
 pub async fn run(args: Args, policy: InstallPolicy) -> Result<Outcome> {
     let repository = repo::find()?;
     let image = find_image(&args.image, &repository)?;
-    let run = args.scenario.as_deref().map(|name| spec(name, &args, &repository)).transpose()?;
+    let kernel = args.machine.kernel()?;
+    let run = args.scenario.as_deref().map(|name| spec(name, &args, kernel.as_ref(), &repository)).transpose()?;
+    let mut machine = lab::own_shape(&image);
+    args.machine.reshape(&mut machine);
+    let wanted = lab::Wanted {
+        image: &image,
+        kernel: kernel.as_ref(),
+        machine: run.as_ref().map_or(&machine, |run| &run.machine),
+        run: run.as_ref(),
+        clock: args.clock.into(),
+    };
     let cache = Cache::open()?;
     let terminal = Terminal::new((!args.command.is_empty()).then(|| command_line(&args.command)));
     let mut interrupt = Interrupt::watch();
     let opened = showing(false, async |teller| {
         tokio::select! {
-            opened = lab::open(&image, run.as_ref(), args.clock.into(), policy, &cache, teller) => opened,
+            opened = lab::open(&wanted, policy, &cache, teller) => opened,
             () = interrupt.asked_once() => Err(Error::interrupted()),
         }
     });
@@ -79,7 +93,7 @@ fn find_image(name: &str, repository: &Path) -> Result<image::Recipe> {
     image::Recipe::find(&repository.join("images"), name)
 }
 
-fn spec(name: &str, args: &Args, repository: &Path) -> Result<RunSpec> {
+fn spec(name: &str, args: &Args, kernel: Option<&GivenKernel>, repository: &Path) -> Result<RunSpec> {
     let scenario = Catalogue::of(repository)?.load(name)?;
     let variant = args.variant.as_deref().unwrap_or(&scenario.variants[0].name);
     known(variant, &scenario.variant_names(), || format!("`{name}` has no variant `{variant}`"))?;
@@ -87,11 +101,14 @@ fn spec(name: &str, args: &Args, repository: &Path) -> Result<RunSpec> {
     let run = RunName {
         scenario: name.to_owned(),
         image: args.image.clone(),
+        kernel: kernel.map(|kernel| kernel.release.clone()),
         variant: variant.name.clone(),
         seed: 1,
         repeat: 1,
     };
-    Ok(RunSpec::new(&scenario, variant, run))
+    let mut spec = RunSpec::new(&scenario, variant, run);
+    args.machine.apply(&mut spec);
+    Ok(spec)
 }
 
 /// What a person at the prompt cannot guess.

@@ -13,6 +13,7 @@ pub enum Need {
     Qemu,
     Mmdebstrap,
     Mke2fs,
+    Depmod,
     ArchiveKeys,
     Gpgv,
     QemuImg,
@@ -27,6 +28,9 @@ pub const RUN: &[Need] = &[Need::Qemu];
 pub const BUILD: &[Need] =
     &[Need::Mmdebstrap, Need::Mke2fs, Need::ArchiveKeys, Need::Gpgv, Need::QemuImg, Need::Ids, Need::Namespaces];
 
+/// To use a kernel that comes with modules of its own.
+pub const MODULES: &[Need] = &[Need::Depmod, Need::Mke2fs];
+
 /// QEMU before 7.2 was never tried with `-icount shift=N,sleep=off` by us.
 const QEMU_AT_LEAST: (u32, u32) = (7, 2);
 
@@ -36,6 +40,7 @@ impl Need {
             Need::Qemu => "qemu-system-x86_64",
             Need::Mmdebstrap => "mmdebstrap",
             Need::Mke2fs => "mke2fs",
+            Need::Depmod => "depmod",
             Need::ArchiveKeys => "archive keys",
             Need::Gpgv => "gpgv",
             Need::QemuImg => "qemu-img",
@@ -50,6 +55,7 @@ impl Need {
             Need::Qemu => "runs the machines",
             Need::Mmdebstrap => "builds images from packages",
             Need::Mke2fs => "writes root disks",
+            Need::Depmod => "indexes the modules of `--kernel`",
             Need::ArchiveKeys => "tell Debian's packages from others",
             Need::Gpgv => "checks who signed what is downloaded",
             Need::QemuImg => "unpacks disk images",
@@ -64,6 +70,7 @@ impl Need {
             Need::Qemu => &["qemu-system-x86"],
             Need::Mmdebstrap => &["mmdebstrap"],
             Need::Mke2fs => &["e2fsprogs"],
+            Need::Depmod => &["kmod"],
             Need::ArchiveKeys => &["debian-archive-keyring"],
             Need::Gpgv => &["gpgv"],
             Need::QemuImg => &["qemu-utils"],
@@ -83,6 +90,7 @@ impl Need {
             Need::Qemu => self.prove_qemu().await,
             Need::Mmdebstrap => self.version(&["--version"]).await,
             Need::Mke2fs => self.version(&["-V"]).await,
+            Need::Depmod => self.version(&["--version"]).await,
             Need::ArchiveKeys => self.prove_keys(),
             Need::Gpgv | Need::QemuImg => self.version(&["--version"]).await,
             Need::Ids => self.prove_ids().await,

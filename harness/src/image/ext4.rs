@@ -15,26 +15,10 @@ const MAGIC: u16 = 0xef53;
 /// `64bit`, as `pack.sh` makes them.
 /// Offsets: Documentation/filesystems/ext4 of Linux.
 pub fn forget_times(image: &Path, latest: u32) -> io::Result<()> {
-    let file = File::options().read(true).write(true).open(image)?;
-    let mut sb = [0; 1024];
-    file.read_exact_at(&mut sb, SUPERBLOCK_AT)?;
-    if u16_at(&sb, 0x38) != MAGIC || u32_at(&sb, 0x64) & 0x400 != 0 || u32_at(&sb, 0x60) & 0x80 != 0 {
-        return Err(Error::other("not an ext4 file system as this harness makes them"));
-    }
-    let block_bytes = 1024_u64 << u32_at(&sb, 0x18);
-    let (inodes, per_group, inode_bytes) = (u32_at(&sb, 0), u32_at(&sb, 0x28), u16_at(&sb, 0x58) as usize);
-    let descriptors_at = if block_bytes == 1024 { 2048 } else { block_bytes };
-    for group in 0..inodes.div_ceil(per_group) {
-        let mut descriptor = [0; 32];
-        file.read_exact_at(&mut descriptor, descriptors_at + u64::from(group) * 32)?;
-        let table_at = u64::from(u32_at(&descriptor, 8)) * block_bytes;
-        let mut table = vec![0; per_group as usize * inode_bytes];
-        file.read_exact_at(&mut table, table_at)?;
-        table.chunks_exact_mut(inode_bytes).for_each(|inode| forget_inode_times(inode, latest));
-        file.write_all_at(&table, table_at)?;
-    }
+    let (file, sb) = each_inode(image, |inode| forget_inode_times(inode, latest))?;
+    let (inodes, per_group) = (u32_at(&sb, 0), u32_at(&sb, 0x28));
     forget_superblock_times(&file, SUPERBLOCK_AT)?;
-    let group_bytes = u64::from(u32_at(&sb, 0x20)) * block_bytes;
+    let group_bytes = u64::from(u32_at(&sb, 0x20)) * block_bytes(&sb);
     for at in (1..inodes.div_ceil(per_group)).map(|group| u64::from(group) * group_bytes) {
         let mut copy = [0; 1024];
         file.read_exact_at(&mut copy, at)?;
@@ -44,6 +28,40 @@ pub fn forget_times(image: &Path, latest: u32) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Everything belongs to root: else the files of `mke2fs -d` belong to whoever ran it. For the same file systems.
+pub fn forget_owners(image: &Path) -> io::Result<()> {
+    // The low and high halves of uid and gid.
+    let forget = |inode: &mut [u8]| [0x02, 0x18, 0x78, 0x7a].into_iter().for_each(|at| inode[at..at + 2].fill(0));
+    each_inode(image, forget).map(drop)
+}
+
+/// Edits every inode; the file and its superblock.
+fn each_inode(image: &Path, edit: impl Fn(&mut [u8])) -> io::Result<(File, [u8; 1024])> {
+    let file = File::options().read(true).write(true).open(image)?;
+    let mut sb = [0; 1024];
+    file.read_exact_at(&mut sb, SUPERBLOCK_AT)?;
+    if u16_at(&sb, 0x38) != MAGIC || u32_at(&sb, 0x64) & 0x400 != 0 || u32_at(&sb, 0x60) & 0x80 != 0 {
+        return Err(Error::other("not an ext4 file system as this harness makes them"));
+    }
+    let block_bytes = block_bytes(&sb);
+    let (inodes, per_group, inode_bytes) = (u32_at(&sb, 0), u32_at(&sb, 0x28), u16_at(&sb, 0x58) as usize);
+    let descriptors_at = if block_bytes == 1024 { 2048 } else { block_bytes };
+    for group in 0..inodes.div_ceil(per_group) {
+        let mut descriptor = [0; 32];
+        file.read_exact_at(&mut descriptor, descriptors_at + u64::from(group) * 32)?;
+        let table_at = u64::from(u32_at(&descriptor, 8)) * block_bytes;
+        let mut table = vec![0; per_group as usize * inode_bytes];
+        file.read_exact_at(&mut table, table_at)?;
+        table.chunks_exact_mut(inode_bytes).for_each(&edit);
+        file.write_all_at(&table, table_at)?;
+    }
+    Ok((file, sb))
+}
+
+fn block_bytes(superblock: &[u8]) -> u64 {
+    1024 << u32_at(superblock, 0x18)
 }
 
 /// s_mtime, s_wtime, s_lastcheck, s_mkfs_time.

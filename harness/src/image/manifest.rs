@@ -60,17 +60,22 @@ impl Manifest {
 
     /// What differs between the manifest and the files beside it; `None` if nothing does.
     pub fn damage(&self, dir: &Path) -> Option<String> {
-        let paths: Vec<_> = self.files.keys().map(|name| dir.join(name)).collect();
-        let found = checksum::of_files(&paths.iter().map(|p| p.as_path()).collect::<Vec<_>>());
-        self.files.iter().zip(found).find_map(|((name, fact), found)| match found {
-            Err(e) => Some(format!("`{name}` cannot be read: {e}")),
-            Ok((size, _)) if size != fact.size_bytes => {
-                Some(format!("`{name}` has {size} bytes instead of {}", fact.size_bytes))
-            }
-            Ok((_, sha256)) if sha256 != fact.sha256 => Some(format!("the checksum of `{name}` differs")),
-            Ok(_) => None,
-        })
+        damage(&self.files, dir)
     }
+}
+
+/// What differs between these facts and the files in `dir`; `None` if nothing does.
+pub fn damage(files: &BTreeMap<String, FileFact>, dir: &Path) -> Option<String> {
+    let paths: Vec<_> = files.keys().map(|name| dir.join(name)).collect();
+    let found = checksum::of_files(&paths.iter().map(|p| p.as_path()).collect::<Vec<_>>());
+    files.iter().zip(found).find_map(|((name, fact), found)| match found {
+        Err(e) => Some(format!("`{name}` cannot be read: {e}")),
+        Ok((size, _)) if size != fact.size_bytes => {
+            Some(format!("`{name}` has {size} bytes instead of {}", fact.size_bytes))
+        }
+        Ok((_, sha256)) if sha256 != fact.sha256 => Some(format!("the checksum of `{name}` differs")),
+        Ok(_) => None,
+    })
 }
 
 impl FileFact {

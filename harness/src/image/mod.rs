@@ -4,8 +4,11 @@
 //! ```text
 //! Recipe ──key──► store ──absent or damaged──► build (mmdebstrap in a namespace) ──► Image
 //! ```
+//!
+//! `kernel`: a kernel of the user's own in place of an image's.
 
 pub mod initrd;
+pub mod kernel;
 mod recipe;
 mod store;
 
@@ -22,6 +25,7 @@ mod modules;
 mod progress;
 
 pub use fetch::{Patience, fetch};
+pub use kernel::{Given as GivenKernel, Kernel};
 pub use manifest::{DiskFacts, FileFact, Manifest, Package};
 pub use recipe::{Disk, Init, Keyring, Machine, Packages, Proof, Recipe, Source, Sums};
 pub use store::{Found, Image, Stored, ensure, list, open, remove, sweep};

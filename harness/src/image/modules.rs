@@ -23,8 +23,8 @@ pub fn closure(dir: &Path) -> Result<Vec<(String, Vec<u8>)>> {
 
 /// The same, of a folder that is no folder of this host: `read` gives a file by its path in it.
 pub fn closure_by(read: impl Fn(&Path) -> Result<Vec<u8>>) -> Result<Vec<(String, Vec<u8>)>> {
-    let [dep, builtin] = ["modules.dep", "modules.builtin"].map(|name| read(Path::new(name)));
-    let index = Index::parse(&String::from_utf8_lossy(&dep?), &String::from_utf8_lossy(&builtin?));
+    let text = |name: &str| read(Path::new(name)).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    let index = Index::parse(&text("modules.dep")?, text("modules.builtin").ok().as_deref());
     let order = load_order(&index, NEEDED)?;
     order.iter().map(|path| Ok((module_name(path), unpack(path, read(path)?)?))).collect()
 }
@@ -33,18 +33,23 @@ pub fn closure_by(read: impl Fn(&Path) -> Result<Vec<u8>>) -> Result<Vec<(String
 struct Index {
     /// By module name: its file and the files it needs.
     depends: BTreeMap<String, (PathBuf, Vec<PathBuf>)>,
-    builtin: BTreeSet<String>,
+    /// `None`: not known, and whatever is no module may be built in. The guest will say it if it is not.
+    builtin: Option<BTreeSet<String>>,
 }
 
 impl Index {
-    fn parse(dep: &str, builtin: &str) -> Self {
+    fn parse(dep: &str, builtin: Option<&str>) -> Self {
         let depends = dep.lines().filter_map(|line| {
             let (file, needs) = line.split_once(':')?;
             let needs = needs.split_whitespace().map(PathBuf::from).collect();
             Some((module_name(Path::new(file)), (file.into(), needs)))
         });
-        let builtin = builtin.lines().map(|line| module_name(Path::new(line.trim()))).collect();
-        Index { depends: depends.collect(), builtin }
+        let names = |text: &str| text.lines().map(|line| module_name(Path::new(line.trim()))).collect();
+        Index { depends: depends.collect(), builtin: builtin.map(names) }
+    }
+
+    fn may_be_built_in(&self, name: &str) -> bool {
+        self.builtin.as_ref().is_none_or(|builtin| builtin.contains(name))
     }
 }
 
@@ -53,7 +58,7 @@ fn load_order(index: &Index, needed: &[&str]) -> Result<Vec<PathBuf>> {
     for name in WHERE_PRESENT.iter().chain(needed) {
         match index.depends.get(*name) {
             Some((file, _)) => add(index, file, &mut order),
-            None if index.builtin.contains(*name) || WHERE_PRESENT.contains(name) => {}
+            None if index.may_be_built_in(name) || WHERE_PRESENT.contains(name) => {}
             None => {
                 return Err(Error::input(format!("this kernel has no `{name}`, neither built in nor as a module"))
                     .hint("tunelab reaches its guests by virtio and ext4"));
@@ -104,7 +109,7 @@ mod tests {
 
     #[test]
     fn needs_come_first_and_once() {
-        let index = Index::parse(DEP, "kernel/fs/ext4/ext4.ko\n");
+        let index = Index::parse(DEP, Some("kernel/fs/ext4/ext4.ko\n"));
         let order = load_order(&index, &["virtio_blk", "ext4"]).unwrap();
         let names: Vec<_> = order.iter().map(|p| module_name(p)).collect();
         assert_eq!(names, ["virtio_ring", "virtio", "virtio_blk"]);
@@ -112,7 +117,7 @@ mod tests {
 
     #[test]
     fn a_kernel_without_virtio_is_refused_by_name() {
-        let error = load_order(&Index::parse(DEP, ""), &["virtio_net"]).unwrap_err();
+        let error = load_order(&Index::parse(DEP, Some("")), &["virtio_net"]).unwrap_err();
         assert!(error.message().contains("`virtio_net`"), "{error:?}");
     }
 }

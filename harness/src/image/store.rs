@@ -3,7 +3,7 @@
 //! An image is built in `.building-<name>-<key>/` and renamed when whole; `.<name>-<key>.lock` is held meanwhile, so
 //! that whoever holds it may throw away what an interrupted build left.
 
-use super::{DiskFacts, Manifest, Recipe, Source, build, checksum, mmdebstrap};
+use super::{DiskFacts, Kernel, Manifest, Recipe, Source, build, checksum, mmdebstrap};
 use crate::{
     cache::{Cache, Claim},
     error::{Context, Error, Result},
@@ -45,6 +45,8 @@ pub struct Image {
     pub packages: Option<PathBuf>,
     pub manifest: Manifest,
     pub recipe: Recipe,
+    /// In place of its own; see [`Image::with_kernel`].
+    pub foreign: Option<Arc<Kernel>>,
     /// Nobody prunes it before the last copy of this is gone.
     _claim: Arc<Claim>,
 }
@@ -130,6 +132,7 @@ pub fn open(recipe: &Recipe, cache: &Cache) -> Found {
             dir,
             manifest,
             recipe: recipe.clone(),
+            foreign: None,
             _claim: claim,
         })),
     }

@@ -12,13 +12,13 @@ use crate::{
     cache::Cache,
     error::{Context, Error, Result},
     host::{self, InstallPolicy, kvm},
-    image::{self, Found, Image, Recipe},
+    image::{self, Found, GivenKernel, Image, Kernel, Recipe},
     outcome::Record,
     plan::RunSpec,
     story::{RunName, Teller},
     vm::Accel,
 };
-pub use open::{OpenMachine, open};
+pub use open::{OpenMachine, Wanted, open, own_shape};
 pub use room::Room;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -48,6 +48,8 @@ pub struct Request {
     pub runs: Vec<RunSpec>,
     /// The folder of image recipes.
     pub images: PathBuf,
+    /// In place of each image's own.
+    pub kernel: Option<GivenKernel>,
     pub clock: Clock,
     /// Machines at once.
     pub jobs: usize,
@@ -66,6 +68,10 @@ pub struct RunResult {
     pub run: Arc<RunName>,
     /// As `uname -r` says it.
     pub kernel: String,
+    /// In hex.
+    pub kernel_sha256: String,
+    /// Of the modules that a foreign kernel came with, in hex.
+    pub modules_sha256: Option<String>,
     pub clock: Clock,
     pub virtual_seconds: f64,
     pub wall_seconds: f64,
@@ -97,14 +103,16 @@ struct Lab<'a> {
 
 impl<'a> Lab<'a> {
     async fn open(request: Request, cache: &'a Cache, teller: &'a Teller) -> Result<Self> {
+        request.runs.iter().try_for_each(|run| possible(&run.machine, request.clock))?;
         host::require(host::RUN, request.install, teller).await?;
         room::sweep(cache, teller)?;
         let accel = accel(request.clock, cache, teller).await;
+        let kernel = ready_kernel(request.kernel.as_ref(), request.install, cache, teller).await?;
         let names: BTreeSet<&str> = request.runs.iter().map(|spec| spec.run.image.as_str()).collect();
         let recipes = names.into_iter().map(|name| Recipe::find(&request.images, name)).collect::<Result<Vec<_>>>()?;
         let mut images = BTreeMap::new();
         for image in ready_images(&recipes, BUILDS, request.install, cache, teller).await? {
-            let image = image?;
+            let image = under(image?, kernel.as_ref());
             images.insert(image.name.clone(), image);
         }
         Ok(Lab { request, cache, teller, accel, images, warm: Mutex::default() })
@@ -157,6 +165,34 @@ pub async fn ready_images(
         }
     });
     Ok(futures::future::join_all(ready).await)
+}
+
+/// The user's kernel, if there is one, in the cache.
+pub async fn ready_kernel(
+    given: Option<&GivenKernel>,
+    install: InstallPolicy,
+    cache: &Cache,
+    teller: &Teller,
+) -> Result<Option<Arc<Kernel>>> {
+    let Some(given) = given else { return Ok(None) };
+    if given.has_modules() {
+        host::require(host::MODULES, install, teller).await?;
+    }
+    image::kernel::ensure(given, cache, teller).await.map(|kernel| Some(Arc::new(kernel)))
+}
+
+fn under(image: Image, kernel: Option<&Arc<Kernel>>) -> Image {
+    kernel.map_or(image.clone(), |kernel| image.with_kernel(kernel.clone()))
+}
+
+/// The virtual clock counts the instructions of one CPU.
+fn possible(machine: &crate::scenario::Machine, clock: Clock) -> Result<()> {
+    if clock == Clock::Virtual && machine.cpus > 1 {
+        return Err(Error::input(format!("the virtual clock has one CPU, not {}", machine.cpus)).hint(
+            "it counts instructions, and CPUs that take turns would be no measurement; `--clock wall` has any number",
+        ));
+    }
+    Ok(())
 }
 
 /// KVM only for wall-clock machines, and only where a guest has really run under it.

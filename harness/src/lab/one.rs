@@ -47,6 +47,8 @@ async fn attempt(lab: &Lab<'_>, spec: &RunSpec) -> Result<RunResult> {
     Ok(RunResult {
         run: spec.run.clone(),
         kernel: warm.kernel,
+        kernel_sha256: recipe.image.kernel_sha256().to_owned(),
+        modules_sha256: recipe.image.foreign.as_ref().and_then(|kernel| kernel.modules_sha256.clone()),
         clock: lab.request.clock,
         virtual_seconds: record.lasted().as_secs_f64(),
         wall_seconds,
@@ -99,7 +101,9 @@ async fn follow(lab: &Lab<'_>, spec: &RunSpec, machine: &Machine) -> Result<()> 
 fn copy_out(lab: &Lab<'_>, spec: &RunSpec, path: &Path) -> Result<PathBuf> {
     let Some(out) = &lab.request.out else { return Ok(path.to_owned()) };
     let run = &spec.run;
-    let to = out.join(format!("{}-{}-{}-{}-{}", run.scenario, run.image, run.variant, run.seed, run.repeat));
+    let kernel = run.kernel.as_ref().map(|release| format!("-{release}")).unwrap_or_default();
+    let name = format!("{}-{}{kernel}-{}-{}-{}", run.scenario, run.image, run.variant, run.seed, run.repeat);
+    let to = out.join(name);
     let copy = || {
         std::fs::create_dir_all(&to)?;
         for entry in std::fs::read_dir(path)? {

@@ -1,8 +1,9 @@
 //! A machine to look around in: booted, deployed to, and, with a scenario, living its plan.
 
 use super::{
-    Clock, accel, ready_image,
+    Clock, accel, possible, ready_image, ready_kernel,
     room::{self, Room, given_up},
+    under,
     warm::{Recipe, Stack, boot_and_deploy},
 };
 use crate::{
@@ -10,7 +11,7 @@ use crate::{
     error::{Error, Result},
     guest::Ssh,
     host::{self, InstallPolicy},
-    image,
+    image::{self, GivenKernel},
     plan::RunSpec,
     scenario,
     story::Teller,
@@ -40,21 +41,26 @@ impl OpenMachine {
     }
 }
 
-/// Boots `image` by `clock`; with `run`, in its shape, with its files, rules, services and visitors.
-pub async fn open(
-    image: &image::Recipe,
-    run: Option<&RunSpec>,
-    clock: Clock,
-    install: InstallPolicy,
-    cache: &Cache,
-    teller: &Teller,
-) -> Result<OpenMachine> {
+/// What to open.
+pub struct Wanted<'a> {
+    pub image: &'a image::Recipe,
+    /// In place of the image's own.
+    pub kernel: Option<&'a GivenKernel>,
+    pub machine: &'a scenario::Machine,
+    pub run: Option<&'a RunSpec>,
+    pub clock: Clock,
+}
+
+/// Boots an image; with a run, with its files, rules, services and visitors.
+pub async fn open(wanted: &Wanted<'_>, install: InstallPolicy, cache: &Cache, teller: &Teller) -> Result<OpenMachine> {
+    let Wanted { machine, run, clock, .. } = *wanted;
+    possible(machine, clock)?;
     host::require(host::RUN, install, teller).await?;
     room::sweep(cache, teller)?;
     let accel = accel(clock, cache, teller).await;
-    let image = ready_image(image, install, cache, teller).await?;
-    let own = own_shape(&image.recipe);
-    let stack = run.map_or(Stack { machine: &own, files: &[], seed: 1 }, Stack::from);
+    let kernel = ready_kernel(wanted.kernel, install, cache, teller).await?;
+    let image = under(ready_image(wanted.image, install, cache, teller).await?, kernel.as_ref());
+    let stack = run.map_or(Stack { machine, files: &[], seed: 1 }, Stack::from);
     let room = Room::open(cache, "shell")?;
     match boot(&Recipe { image: &image, accel, stack }, run, &room, teller).await {
         Ok((machine, ssh)) => Ok(OpenMachine { machine, ssh, room }),
@@ -71,8 +77,8 @@ async fn boot(recipe: &Recipe<'_>, run: Option<&RunSpec>, room: &Room, teller: &
     Ok((machine, ssh))
 }
 
-/// What the image gives where no scenario says otherwise; the recipe adds the image's own kernel words by itself.
-fn own_shape(recipe: &image::Recipe) -> scenario::Machine {
+/// The machine that the image gives where no scenario says otherwise; the recipe adds the image's own kernel words by itself.
+pub fn own_shape(recipe: &image::Recipe) -> scenario::Machine {
     let machine = &recipe.machine;
     scenario::Machine { memory_bytes: u64::from(machine.memory_mib) << 20, cpus: machine.cpus, cmdline: Vec::new() }
 }

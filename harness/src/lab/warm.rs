@@ -9,7 +9,7 @@ use crate::{
     cache::{Cache, Claim},
     error::{Context, Error, Result},
     guest::{Events, Keys, Ssh},
-    image::{self, Image, initrd},
+    image::{self, Image, initrd, kernel},
     plan::RunSpec,
     story::Teller,
     vm::{Accel, Machine, MachineSpec, RestoreError, RootDisk, SavedState, Shape, argv},
@@ -111,7 +111,10 @@ impl Recipe<'_> {
     fn cmdline(&self) -> Vec<String> {
         let own = self.image.disk().map_or_else(Vec::new, |disk| distribution::cmdline(&disk.root_device));
         let image = self.image.recipe.machine.cmdline.split_whitespace().map(str::to_owned);
-        own.into_iter().chain(image).chain(self.stack.machine.cmdline.iter().cloned()).collect()
+        // What a kernel says that breaks before it has a console; a distribution's own has been seen to boot.
+        let early = self.image.foreign.as_ref().map(|_| "earlyprintk=serial,ttyS0,115200".to_owned());
+        let own = early.into_iter().chain(own);
+        own.chain(image).chain(self.stack.machine.cmdline.iter().cloned()).collect()
     }
 
     fn root(&self) -> RootDisk {
@@ -128,9 +131,11 @@ impl Recipe<'_> {
             shape: self.shape(),
             seed: self.stack.seed,
             kernel: self.image.kernel.clone(),
+            linux: kernel::version(self.image.release()).unwrap_or((0, 0)),
             initrd,
             cmdline: self.cmdline(),
             root: self.root(),
+            modules: self.image.foreign.as_ref().and_then(|kernel| kernel.tree.clone()),
         }
     }
 }
@@ -214,7 +219,7 @@ pub async fn boot_and_deploy(recipe: &Recipe<'_>, room: &Room, teller: &Teller) 
     let initrd_path = room.path().join("initrd");
     fs::write(&initrd_path, initrd_bytes(recipe.image, &keys)?)
         .host(|| format!("failed to write `{}`", initrd_path.display()))?;
-    let booting = teller.step(format!("booting `{}`", recipe.image.name));
+    let booting = teller.step(booting(recipe.image));
     let machine = Machine::boot(&recipe.spec(initrd_path), room.path()).await?;
     let port = machine.ssh_port().expect("a booted machine has one");
     let ssh = machine.while_alive(log_in(&machine, recipe.image, port, &keys)).await?;
@@ -235,6 +240,13 @@ async fn log_in(machine: &Machine, image: &Image, port: u16, keys: &Keys) -> Res
             ssh.map_err(|e| distribution::locked_out(e, &machine.console()))
         }
         None => Ssh::connect(port, keys, BOOT).await,
+    }
+}
+
+fn booting(image: &Image) -> String {
+    match &image.foreign {
+        Some(kernel) => format!("booting `{}` with kernel {}", image.name, kernel.release),
+        None => format!("booting `{}`", image.name),
     }
 }
 

@@ -15,6 +15,8 @@ pub struct RunSpec {
     /// Deployed to [`guest::FILES`] by their file names; the same for all variants of a scenario.
     pub files: Vec<PathBuf>,
     pub plan: Plan,
+    /// Why its outcome is not one of the image's snapshot: `None` if it is.
+    pub not_comparable: Option<&'static str>,
 }
 
 impl RunSpec {
@@ -24,6 +26,7 @@ impl RunSpec {
             files: scenario.files.iter().map(|name| scenario.folder.join(name)).collect(),
             plan: plan(scenario, variant, run.seed),
             run: Arc::new(run),
+            not_comparable: None,
         }
     }
 

@@ -14,6 +14,7 @@ fn document(verdict: &Verdict, told: &Told) -> Value {
     let mut document = json!({
         "scenario": told.run.scenario,
         "image": told.run.image,
+        "foreign_kernel": told.run.kernel,
         "variant": told.run.variant,
         "seed": told.run.seed,
         "repeat": told.run.repeat,
@@ -32,6 +33,8 @@ fn document(verdict: &Verdict, told: &Told) -> Value {
 fn of_failure(error: &Error, compared: &Compared) -> Value {
     json!({
         "kernel": null,
+        "kernel_sha256": null,
+        "modules_sha256": null,
         "clock": null,
         "virtual_seconds": null,
         "wall_seconds": null,
@@ -47,6 +50,8 @@ fn of_run(ran: &Ran, compared: &Compared) -> Value {
     let result = &ran.result;
     json!({
         "kernel": result.kernel,
+        "kernel_sha256": result.kernel_sha256,
+        "modules_sha256": result.modules_sha256,
         "clock": clock(result.clock),
         "virtual_seconds": result.virtual_seconds,
         "wall_seconds": result.wall_seconds,

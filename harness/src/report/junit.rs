@@ -23,7 +23,8 @@ fn suite(verdict: &Verdict) -> TestSuite {
 
 fn name(verdict: &Verdict) -> String {
     let again = if verdict.repeat > 1 { format!(" #{}", verdict.repeat) } else { String::new() };
-    format!("{}@{}{again}", verdict.scenario, verdict.image)
+    let kernel = verdict.kernel.as_ref().map(|release| format!("+{release}")).unwrap_or_default();
+    format!("{}@{}{kernel}{again}", verdict.scenario, verdict.image)
 }
 
 fn variant(told: &Told) -> TestCase {

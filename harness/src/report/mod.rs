@@ -35,6 +35,8 @@ use tokio::sync::mpsc::UnboundedReceiver;
 pub struct Verdict {
     pub scenario: String,
     pub image: String,
+    /// Release of a kernel that is not the image's own.
+    pub kernel: Option<String>,
     /// Which of `--repeat`, from 1.
     pub repeat: u32,
     pub runs: Vec<Told>,

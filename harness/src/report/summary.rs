@@ -30,7 +30,8 @@ fn heading(verdict: &Verdict) -> String {
     let mut out = format!("\n{} on {}", verdict.scenario, verdict.image);
     if let Some(ran) = verdict.runs.iter().find_map(|told| told.result.as_ref().ok()) {
         let RunFacts { kernel, clock, seed } = facts(ran);
-        out += &format!(" (Linux {kernel}), {clock} clock, seed {seed}");
+        let foreign = if verdict.kernel.is_some() { ", not the image's own" } else { "" };
+        out += &format!(" (Linux {kernel}{foreign}), {clock} clock, seed {seed}");
     }
     if verdict.repeat > 1 {
         out += &format!(", repeat {}", verdict.repeat);

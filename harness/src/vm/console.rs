@@ -3,12 +3,15 @@
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
+use tunelab_protocol::GAVE_UP;
 
 /// What a kernel says when it breaks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Cry {
     /// `Kernel panic - not syncing: ...`; the text after the colon.
     Panic(String),
+    /// Our own init could not do without something; it says what.
+    Init(String),
     /// `BUG: ...`, `Oops: ...`, `general protection fault ...`: the whole line.
     Oops(String),
 }
@@ -42,6 +45,9 @@ impl Listener {
 /// Only at the start of a line, after the kernel's time stamp: a log that quotes such words is no death.
 pub fn cry(line: &str) -> Option<Cry> {
     let said = without_time(line.trim());
+    if let Some(why) = said.strip_prefix(GAVE_UP) {
+        return Some(Cry::Init(why.to_owned()));
+    }
     if let Some(why) = said.strip_prefix("Kernel panic - not syncing") {
         return Some(Cry::Panic(why.trim_start_matches(':').trim().to_owned()));
     }

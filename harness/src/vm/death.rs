@@ -14,6 +14,8 @@ const LAST_LINES: usize = 12;
 pub enum Death {
     #[error("the guest's kernel panicked: {0}")]
     Panic(String),
+    #[error("the guest could not be brought up: {0}")]
+    Init(String),
     #[error("the guest's kernel broke: {0}")]
     Oops(String),
     #[error("the guest powered itself off")]
@@ -53,7 +55,26 @@ impl Death {
         quote(&mut message, "the console's last lines", &console::tail(console, LAST_LINES));
         match self {
             Death::NoRoom { .. } => Error::host(message).hint("free some space, or point `TUNELAB_CACHE` elsewhere"),
-            _ => Error::guest(message).hint(format!("console log at `{}`", console.display())),
+            _ => {
+                let log = format!("console log at `{}`", console.display());
+                Error::guest(message).hint(self.advice().map_or(log.clone(), |advice| format!("{advice}; {log}")))
+            }
+        }
+    }
+}
+
+impl Death {
+    /// What a kernel of the user's own most likely lacks that dies so.
+    fn advice(&self) -> Option<&'static str> {
+        let Death::Panic(why) = self else { return None };
+        match () {
+            () if why.contains("Unable to mount root fs") => {
+                Some("the kernel took no initrd: it needs CONFIG_BLK_DEV_INITRD")
+            }
+            () if why.contains("No working init found") || why.contains("No init found") => {
+                Some("the kernel could not start our init: it needs CONFIG_BINFMT_ELF, and to be 64-bit")
+            }
+            () => None,
         }
     }
 }

@@ -13,11 +13,15 @@ pub struct MachineSpec {
     pub seed: u64,
     /// A bzImage, booted directly.
     pub kernel: PathBuf,
+    /// Its major and minor version, which decide what words it understands.
+    pub linux: (u32, u32),
     /// One cpio archive or several in a row. Not looked at when a saved state is restored.
     pub initrd: PathBuf,
     /// Words of the scenario or the image, after our own ([`super::argv::kernel_command_line`]).
     pub cmdline: Vec<String>,
     pub root: RootDisk,
+    /// A disk with modules that are not on the root disk: raw, ext4, never written to.
+    pub modules: Option<PathBuf>,
 }
 
 /// What a saved state depends on, beside the kernel, the disk and the QEMU version: a state restores only into this.

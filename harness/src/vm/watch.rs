@@ -77,12 +77,12 @@ pub async fn watch(watched: Watched) -> Death {
         death = vital_signs(&monitor, &events, &expected, &sight, &console) => death,
     };
     // What the guest said last explains how QEMU ended: a panic reboots, a reboot ends QEMU with status 0.
-    if !matches!(death, Death::Panic(_) | Death::Oops(_))
+    if !matches!(death, Death::Panic(_) | Death::Init(_) | Death::Oops(_))
         && let Some(cry) = listen()
     {
         return cry.into();
     }
-    if matches!(death, Death::Panic(_) | Death::Oops(_)) {
+    if matches!(death, Death::Panic(_) | Death::Init(_) | Death::Oops(_)) {
         last_words(&mut exit, &console).await;
     }
     match (death, *reason.lock().expect("no panics here")) {
@@ -214,6 +214,7 @@ impl From<Cry> for Death {
     fn from(cry: Cry) -> Self {
         match cry {
             Cry::Panic(why) => Death::Panic(why),
+            Cry::Init(why) => Death::Init(why),
             Cry::Oops(line) => Death::Oops(line),
         }
     }

@@ -7,6 +7,7 @@ mod fetch;
 mod host;
 mod image;
 mod images;
+mod kernel;
 mod made;
 mod outcome;
 mod plan;

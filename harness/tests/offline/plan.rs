@@ -35,6 +35,7 @@ fn variants_share_what_is_deployed() {
             let run = RunName {
                 scenario: scenario.name.clone(),
                 image: "debian-12".into(),
+                kernel: None,
                 variant: v.name.clone(),
                 seed: 1,
                 repeat: 1,

@@ -14,7 +14,14 @@ use tunelab::{
 };
 
 fn name(variant: &str) -> RunName {
-    RunName { scenario: "small".into(), image: "debian-12".into(), variant: variant.into(), seed: 1, repeat: 1 }
+    RunName {
+        scenario: "small".into(),
+        image: "debian-12".into(),
+        kernel: None,
+        variant: variant.into(),
+        seed: 1,
+        repeat: 1,
+    }
 }
 
 fn run(scenario: &Scenario, variant: &str, made: Option<Made>) -> (RunSpec, Result<RunResult>) {
@@ -22,6 +29,8 @@ fn run(scenario: &Scenario, variant: &str, made: Option<Made>) -> (RunSpec, Resu
     let result = made.map(|made| RunResult {
         run: spec.run.clone(),
         kernel: "6.1.0-30-cloud-amd64".into(),
+        kernel_sha256: "4dc4".into(),
+        modules_sha256: None,
         clock: Clock::Virtual,
         virtual_seconds: 259_200.03,
         wall_seconds: 6.25,

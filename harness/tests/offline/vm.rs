@@ -18,6 +18,8 @@ fn spec(accel: Accel) -> MachineSpec {
         shape: Shape { accel, memory_mb: 1024, cpus: 1 },
         seed: 42,
         kernel: "image/kernel".into(),
+        linux: (6, 1),
+        modules: None,
         initrd: "run/initrd".into(),
         cmdline: vec!["nolapic_timer".into()],
         root: RootDisk::ReadOnly("image/root.img".into()),

@@ -185,6 +185,7 @@ pub fn spec_on(image: &str, scenario: &Scenario, variant: &str) -> RunSpec {
     let run = RunName {
         scenario: scenario.name.clone(),
         image: image.into(),
+        kernel: None,
         variant: variant.name.clone(),
         seed: 1,
         repeat: 1,
@@ -207,6 +208,7 @@ pub async fn run_from(
     let request = Request {
         runs,
         images: images.to_owned(),
+        kernel: None,
         clock: Clock::Virtual,
         jobs: 1,
         keep: false,

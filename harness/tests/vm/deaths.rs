@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use tunelab::{
     error::{Error, Exit},
     host::InstallPolicy,
-    lab::{self, Clock},
+    lab::{self, Clock, Wanted},
     story::Teller,
 };
 
@@ -43,7 +43,9 @@ fn died_of(command: &str) -> Error {
     let mut death = None;
     on_bench(async |bench| {
         let (recipe, teller) = (&bench.shared.image.recipe, Teller::silent());
-        let open = lab::open(recipe, None, Clock::Virtual, InstallPolicy::Never, &bench.cache, &teller);
+        let machine = &lab::own_shape(recipe);
+        let wanted = Wanted { image: recipe, kernel: None, machine, run: None, clock: Clock::Virtual };
+        let open = lab::open(&wanted, InstallPolicy::Never, &bench.cache, &teller);
         let open = open.await.unwrap_or_else(|e| panic!("{e:?}"));
         let since = Instant::now();
         let error = open.machine.while_alive(open.ssh.run(command, 2 * SOON)).await.expect_err("it broke");

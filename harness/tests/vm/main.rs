@@ -11,6 +11,7 @@ mod deaths;
 mod distribution;
 mod full_disk;
 mod interrupted;
+mod kernel;
 mod no_network;
 mod old_ssh;
 mod pruned;

@@ -7,7 +7,7 @@ use tunelab::{
     guest::{Keys, Ssh},
     host::InstallPolicy,
     image::Recipe,
-    lab::{self, Clock, OpenMachine},
+    lab::{self, Clock, OpenMachine, Wanted},
     story::Teller,
 };
 
@@ -39,7 +39,9 @@ fn nothing_but_what_openssh_5_9_knew() {
     with(Use::Shared, Use::None, async |bench| {
         let recipe = Recipe::find(&bench.repository().join("images"), IMAGE).unwrap();
         let policy = InstallPolicy::Never;
-        let opened = lab::open(&recipe, None, Clock::Wall, policy, &bench.cache, &Teller::silent()).await;
+        let machine = lab::own_shape(&recipe);
+        let wanted = Wanted { image: &recipe, kernel: None, machine: &machine, run: None, clock: Clock::Wall };
+        let opened = lab::open(&wanted, policy, &bench.cache, &Teller::silent()).await;
         let open = opened.unwrap_or_else(|e| panic!("{e:?}"));
         let keys = provide(&open).await;
         for config in ECDSA {

@@ -4,6 +4,7 @@ use anyhow::{Context, Result};
 use nix::mount::{MsFlags, mount};
 use std::path::Path;
 use std::time::{Duration, Instant};
+use tunelab_protocol::MODULES_DISK;
 
 /// An image's root disk: a file system without partitions.
 pub const WHOLE_DISK: &str = "/dev/vda";
@@ -19,6 +20,7 @@ pub fn mount_kernel_filesystems() -> Result<()> {
         // devtmpfs may be there already (CONFIG_DEVTMPFS_MOUNT does not reach an initramfs, but a distribution may).
         match mount(Some(kind), on, Some(kind), MsFlags::empty(), None::<&str>) {
             Ok(()) | Err(nix::Error::EBUSY) => {}
+            Err(nix::Error::ENODEV) => anyhow::bail!("this kernel has no {kind}"),
             Err(e) => return Err(e).with_context(|| format!("failed to mount {kind} on {on}")),
         }
     }
@@ -27,6 +29,7 @@ pub fn mount_kernel_filesystems() -> Result<()> {
 
 /// Mounts what is to become `/`.
 pub fn mount_root(device: &str, flags: MsFlags) -> Result<()> {
+    drivers()?;
     wait_for(Path::new(device))?;
     std::fs::create_dir_all(NEW_ROOT)?;
     mount(Some(device), NEW_ROOT, Some("ext4"), flags, None::<&str>)
@@ -45,6 +48,40 @@ pub fn enter_root() -> Result<()> {
     nix::unistd::chroot(".").context("chroot")?;
     std::env::set_current_dir("/")?;
     Ok(())
+}
+
+/// Without its driver a disk can be waited for for ever.
+fn drivers() -> Result<()> {
+    let needed = [
+        ("virtio_pci", "/sys/bus/pci/drivers/virtio-pci", "CONFIG_VIRTIO_PCI"),
+        ("virtio_blk", "/sys/bus/virtio/drivers/virtio_blk", "CONFIG_VIRTIO_BLK"),
+    ];
+    for (name, driver, option) in needed {
+        anyhow::ensure!(
+            Path::new(driver).exists(),
+            "this kernel has no `{name}`, neither built in ({option}) nor as a module that it was given: no root disk"
+        );
+    }
+    Ok(())
+}
+
+/// Modules of a kernel that is not the image's own, over those of the image. Their folder alone need be there.
+pub fn mount_modules() -> Result<()> {
+    const MODULES: &str = "/lib/modules";
+    let Some(disk) = with_serial(MODULES_DISK)? else { return Ok(()) };
+    mount(Some(disk.as_str()), MODULES, Some("ext4"), MsFlags::MS_RDONLY | MsFlags::MS_NOATIME, None::<&str>)
+        .with_context(|| format!("failed to mount the modules' disk {disk} on {MODULES}"))
+}
+
+fn with_serial(serial: &str) -> Result<Option<String>> {
+    for disk in std::fs::read_dir("/sys/block")? {
+        let disk = disk?;
+        let said = std::fs::read_to_string(disk.path().join("serial")).unwrap_or_default();
+        if said.trim_end_matches(['\0', '\n']) == serial {
+            return Ok(Some(format!("/dev/{}", disk.file_name().to_string_lossy())));
+        }
+    }
+    Ok(None)
 }
 
 /// A disk shows up when its driver has probed it, which may be after its module is loaded.

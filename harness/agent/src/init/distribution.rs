@@ -32,6 +32,7 @@ pub fn hand_over(device: &str) -> Result<Infallible> {
     umount(disk::NEW_ROOT).context("failed to unmount the root disk")?;
     disk::mount_root(device, MsFlags::MS_RDONLY)?;
     disk::enter_root()?;
+    disk::mount_modules()?;
     disk::tmpfs("/run")?;
     spin_if_asked()?;
     nix::unistd::execv(INIT, &[INIT]).with_context(|| format!("failed to execute {INIT:?}"))

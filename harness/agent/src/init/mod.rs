@@ -8,21 +8,23 @@
 
 pub mod disk;
 pub mod distribution;
+mod entropy;
 mod sshd;
 
+use crate::tune;
 use anyhow::{Context, Result};
 use nix::mount::MsFlags;
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::Pid;
 use std::ffi::CString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A word on the kernel command line: keep the vCPU busy from the start.
 const SPIN: &str = "tunelab.spin";
 
 pub fn main() -> ! {
     if let Err(e) = bring_up() {
-        println!("tunelab-agent: cannot bring this guest up: {e:#}");
+        println!("{}{e:#}", tunelab_protocol::GAVE_UP);
         // PID 1 ending is a panic, and a panic is what the host looks for.
         std::process::exit(1);
     }
@@ -36,8 +38,10 @@ fn bring_up() -> Result<()> {
         distribution::hand_over(&device)?;
     }
     let keys = sshd::Keys::read()?;
+    entropy::credit(&keys.host_key)?;
     disk::mount_root(disk::WHOLE_DISK, MsFlags::MS_RDONLY | MsFlags::MS_NOATIME)?;
     disk::enter_root()?;
+    disk::mount_modules()?;
     disk::mount_the_rest()?;
     nix::unistd::sethostname("tunelab").context("sethostname")?;
     spin_if_asked()?;
@@ -65,7 +69,7 @@ fn load_modules() -> Result<()> {
     modules.sort();
     for module in modules {
         let image = std::fs::read(&module)?;
-        match nix::kmod::init_module(&image, &CString::default()) {
+        match nix::kmod::init_module(&image, &parameters(&module)?) {
             Ok(()) | Err(nix::Error::EEXIST) => {}
             Err(e) => println!("tunelab-agent: module {} does not load: {e}", module.display()),
         }
@@ -74,14 +78,19 @@ fn load_modules() -> Result<()> {
     std::fs::remove_dir_all("/modules").context("failed to free the initrd's modules")
 }
 
+/// What the kernel's command line says to this module: the kernel itself tells only what is built in.
+fn parameters(file: &Path) -> Result<CString> {
+    let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    // `000-virtio_ring`
+    let name = name.split_once('-').map_or(name.as_str(), |(_, name)| name);
+    Ok(CString::new(tune::module_words(name)?.join(" "))?)
+}
+
 /// QEMU's user network: the guest is 10.0.2.15, the host 10.0.2.2 on the same link; no route leads further.
 fn bring_up_network() -> Result<()> {
     let mut route = crate::net::Rtnl::open()?;
     route.up("lo")?;
-    let Some(nic) = first_nic()? else {
-        println!("tunelab-agent: no network card");
-        return Ok(());
-    };
+    let nic = first_nic()?.context("this kernel has no `virtio_net`, and so no network card (CONFIG_VIRTIO_NET)")?;
     route.add_address(&nic, "10.0.2.15".parse()?, 24)?;
     route.up(&nic)
 }

@@ -13,7 +13,7 @@ const AUTHORIZED: &str = "authorized_keys";
 
 /// What the host put into the initrd; read before the initrd is left behind.
 pub struct Keys {
-    host_key: Vec<u8>,
+    pub host_key: Vec<u8>,
     authorized: Vec<u8>,
 }
 

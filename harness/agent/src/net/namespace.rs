@@ -35,7 +35,7 @@ impl Namespace {
     /// Makes one, on a thread of its own that ends at once.
     pub fn create() -> Result<Self> {
         let made = std::thread::spawn(|| {
-            unshare(CloneFlags::CLONE_NEWNET).context("unshare(CLONE_NEWNET)")?;
+            unshare(CloneFlags::CLONE_NEWNET).context("this kernel makes no network namespace (CONFIG_NET_NS)")?;
             current()
         });
         Ok(Namespace(Rc::new(made.join().expect("it does not panic")?)))

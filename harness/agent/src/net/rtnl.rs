@@ -70,7 +70,7 @@ impl Rtnl {
             ]),
         ];
         self.request(RouteNetlinkMessage::NewLink(link), NLM_F_CREATE | NLM_F_EXCL)
-            .with_context(|| format!("failed to make the veth pair {name}/{}", peer.0))
+            .with_context(|| format!("failed to make the veth pair {name}/{} (CONFIG_VETH)", peer.0))
     }
 
     /// Where `address` is, once and for all: nobody asks by ARP, and no timer looks whether it is still there.

@@ -7,7 +7,7 @@ mod memory;
 mod netstat;
 mod sockets;
 
-pub use entries::EntryWatch;
+pub use entries::{EntryWatch, forget as forget_entries};
 pub use kernel_log::follow as follow_kernel_log;
 
 use crate::events::Events;

@@ -73,11 +73,17 @@ fn build_crowds(plan: &Plan) -> Result<Vec<Crowd>> {
     let numbered = plan.populations.iter().zip(1..);
     numbered
         .map(|(population, number)| {
-            let site = Site::build(number, population.subnet, population.link)
+            let site = build_site(number, population.subnet, population.link)
                 .with_context(|| format!("failed to build the network of `{}`", population.name))?;
             Crowd::new(population.clone(), site, plan.server.address)
         })
         .collect()
+}
+
+fn build_site(number: u8, subnet: Subnet, link: Link) -> Result<Site> {
+    let site = Site::build(number, subnet, link)?;
+    site.namespace.enter(tune::leave_untracked)?;
+    Ok(site)
 }
 
 /// Sites behind those of the populations; their tasks keep them.
@@ -87,7 +93,7 @@ fn build_upstreams(plan: &Plan) -> Result<()> {
         // The smallest network around its one address.
         let network = u32::from(upstream.address) & !3;
         let subnet: Subnet = format!("{}/30", std::net::Ipv4Addr::from(network)).parse().map_err(anyhow::Error::msg)?;
-        let site = Site::build(number, subnet, Link::default())?;
+        let site = build_site(number, subnet, Link::default())?;
         upstream::start(&site, upstream)?;
     }
     Ok(())

@@ -23,7 +23,7 @@ impl Services {
             tune::write("net.ipv4.ip_forward", "1")?;
         }
         for module in &server.modules {
-            tool::modprobe(&module.name, &module.parameters)?;
+            tune::load_module(&module.name, &module.parameters)?;
         }
         if let Some(rules) = &server.rules {
             tune::load_rules(rules)?;

@@ -1,9 +1,12 @@
 //! Rules, sysctls, limits, modules: each file in its own format, applied as its own tool would.
 
+pub mod lacks;
 mod limits;
+mod modules;
 mod rules;
 mod sysctl;
 
 pub use limits::{Nofile, raise_own};
-pub use rules::load as load_rules;
+pub use modules::{load as load_module, words as module_words};
+pub use rules::{leave_untracked, load as load_rules};
 pub use sysctl::{apply, read, write};

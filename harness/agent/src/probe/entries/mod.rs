@@ -22,6 +22,15 @@ use tunelab_protocol::{Event, Population};
 /// Off by default; asked for before the first visitor comes.
 const TIME_STAMPS: &str = "net.netfilter.nf_conntrack_timestamp";
 
+/// Forgets all entries, of a conntrack that is there: built in, it has tracked since the machine was booted.
+pub fn forget() -> Result<()> {
+    match tune::read("net.netfilter.nf_conntrack_count") {
+        None => Ok(()),
+        Some(count) if count == "0" => Ok(()),
+        Some(_) => wire::flush().context("failed to empty the conntrack table"),
+    }
+}
+
 pub struct EntryWatch(Rc<Watch>);
 
 struct Watch {
@@ -34,11 +43,15 @@ impl EntryWatch {
     pub fn start(populations: &[Rc<Population>], events: &Events) -> Result<Self> {
         // Built in is fine; whoever lacks it is told when the socket is opened.
         let _ = crate::tool::modprobe("nf_conntrack_netlink", "");
-        tune::write(TIME_STAMPS, "1").context("this kernel does not stamp conntrack entries")?;
+        tune::lacks::conntrack()?;
+        tune::write(TIME_STAMPS, "1")
+            .context("this kernel does not stamp conntrack entries (CONFIG_NF_CONNTRACK_TIMESTAMP)")?;
         let subnets = populations.iter().map(|p| (p.name.clone(), p.subnet)).collect();
         let watch = Rc::new(Watch {
             tallies: RefCell::new(Tallies::new(subnets)),
-            news: fd::watch(wire::open_news().context("this kernel tells nothing of conntrack (ctnetlink events)")?)?,
+            news: fd::watch(
+                wire::open_news().context("this kernel tells nothing of conntrack (CONFIG_NF_CT_NETLINK)")?,
+            )?,
             events: events.clone(),
         });
         let follower = watch.clone();

@@ -3,7 +3,7 @@
 use crate::release;
 use anyhow::{Result, anyhow};
 use netlink_packet_core::{
-    NLA_TYPE_MASK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_REQUEST, NetlinkBuffer, NetlinkHeader, NetlinkMessage,
+    NLA_TYPE_MASK, NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_REQUEST, NetlinkBuffer, NetlinkHeader, NetlinkMessage,
     NetlinkPayload, Nla, NlasIterator,
 };
 use netlink_packet_netfilter::conntrack::{
@@ -89,6 +89,30 @@ pub fn list() -> Result<Vec<News>> {
             }
         }
     }
+}
+
+/// Deletes every entry, expired or not.
+pub fn flush() -> Result<()> {
+    let socket = open()?;
+    let header = NetfilterHeader::new(NetfilterProtoFamily::IPv4, 0, 0);
+    let mut message = NetlinkMessage::new(
+        NetlinkHeader::default(),
+        NetlinkPayload::from(NetfilterMessage::new(header, ConntrackMessage::Delete(Vec::new()))),
+    );
+    message.header.flags = NLM_F_REQUEST | NLM_F_ACK;
+    message.finalize();
+    let mut bytes = vec![0; message.buffer_len()];
+    message.serialize(&mut bytes);
+    socket.send_to(&bytes, &SocketAddr::new(0, 0), 0)?;
+    let (bytes, _) = socket.recv_from_full()?;
+    for message in messages(&bytes)? {
+        if let NetlinkPayload::Error(e) = message.payload
+            && e.code.is_some()
+        {
+            return Err(e.to_io().into());
+        }
+    }
+    Ok(())
 }
 
 /// All entries that one datagram speaks of.

@@ -1,0 +1,124 @@
+//! The header of a bzImage: is it one that boots here, and what does it call itself?
+//!
+//! Offsets and fields: Documentation/x86/boot.rst of Linux.
+
+use crate::error::{Error, Result};
+use std::{io::Read, path::Path};
+
+/// The oldest kernel that the C library of today's distributions, and our agent, agree to run on.
+const OLDEST: (u32, u32) = (3, 2);
+
+/// `HdrS`, at 0x202.
+const MAGIC: &[u8] = b"HdrS";
+/// Boot protocol from which `xloadflags` says what the kernel is (Linux 3.8).
+const SAYS_64_BIT: u16 = 0x020c;
+const XLF_KERNEL_64: u16 = 1;
+/// Boot protocol from which the header says where the packed kernel lies (Linux 2.6.26).
+const SAYS_PAYLOAD: u16 = 0x0208;
+/// `EM_X86_64` of an ELF header.
+const X86_64: u16 = 62;
+
+/// As `uname -r` will say it: `6.1.0-56-cloud-amd64`. `file` is for the messages.
+pub fn release(file: &Path, image: &[u8]) -> Result<String> {
+    let says = |what: &str| Error::input(format!("the kernel `{}` {what}", file.display()));
+    if image.get(0x202..0x206) != Some(MAGIC) || u16_at(image, 0x1fe) != Some(0xaa55) {
+        let (what, hint) = instead(image);
+        return Err(says(what).hint(hint));
+    }
+    let protocol = u16_at(image, 0x206).unwrap_or(0);
+    if !is_64_bit(image, protocol) {
+        return Err(says("is for 32-bit x86").hint("tunelab's machines and images are x86-64"));
+    }
+    let release = text_at(image, 0x200 + usize::from(u16_at(image, 0x20e).unwrap_or(0)));
+    let release = release.filter(|text| version(text).is_some());
+    let release = release.ok_or_else(|| says("does not say its release").hint("the file may be damaged"))?;
+    if version(&release) < Some(OLDEST) {
+        let oldest = format!("guests need Linux {}.{} or later", OLDEST.0, OLDEST.1);
+        return Err(says(&format!("is Linux {release}")).hint(oldest));
+    }
+    Ok(release)
+}
+
+/// Major and minor of a release.
+pub fn version(release: &str) -> Option<(u32, u32)> {
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit());
+    Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
+}
+
+/// The header says so itself; before it did, the ELF file that it unpacks to. Where neither can be read the guest will
+/// say it.
+fn is_64_bit(image: &[u8], protocol: u16) -> bool {
+    if protocol >= SAYS_64_BIT {
+        return u16_at(image, 0x236).is_some_and(|flags| flags & XLF_KERNEL_64 != 0);
+    }
+    payload(image, protocol).is_none_or(|elf| !elf.starts_with(b"\x7fELF") || u16_at(&elf, 0x12) == Some(X86_64))
+}
+
+/// The first bytes of the packed kernel, if packed in a way that is known here.
+fn payload(image: &[u8], protocol: u16) -> Option<Vec<u8>> {
+    let setup = match image.get(0x1f1)? {
+        0 => 4,
+        sectors => usize::from(*sectors),
+    };
+    let offset = usize::try_from(u32_at(image, 0x248).filter(|_| protocol >= SAYS_PAYLOAD)?).ok()?;
+    head(image.get((setup + 1) * 512 + offset..)?)
+}
+
+/// The first bytes of what is packed by gzip, xz or zstd.
+fn head(packed: &[u8]) -> Option<Vec<u8>> {
+    let mut plain: Box<dyn Read + '_> = match packed {
+        [0x1f, 0x8b, ..] => Box::new(flate2::read::GzDecoder::new(packed)),
+        [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Box::new(liblzma::read::XzDecoder::new(packed)),
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => Box::new(zstd::stream::read::Decoder::new(packed).ok()?),
+        _ => return None,
+    };
+    let mut head = vec![0; 64];
+    plain.read_exact(&mut head).ok()?;
+    Some(head)
+}
+
+/// What a file is that is no bzImage, and what to give in its place.
+fn instead(image: &[u8]) -> (&'static str, &'static str) {
+    const BZIMAGE: &str = "a kernel that boots here is a bzImage: `arch/x86/boot/bzImage` of a build, or a \
+                           distribution's `vmlinuz`";
+    const OTHER: &str = "tunelab's machines and images are x86-64";
+    let is = |magic: &[u8]| image.starts_with(magic);
+    match () {
+        () if image.is_empty() => ("is an empty file", BZIMAGE),
+        () if is(b"\x7fELF") && u16_at(image, 0x12) == Some(X86_64) => {
+            ("is an ELF file, as `vmlinux` is", "give the bzImage that was packed from it, `arch/x86/boot/bzImage`")
+        }
+        () if is(b"\x7fELF") => ("is an ELF file of another architecture", OTHER),
+        () if arm64(image) => ("is for arm64", OTHER),
+        () if is(&[0x1f, 0x8b]) && head(image).is_some_and(|head| arm64(&head)) => {
+            ("is for arm64, packed by gzip", OTHER)
+        }
+        () if is(&[0x1f, 0x8b]) => ("is something packed by gzip, not a kernel", BZIMAGE),
+        () if is(b"070701") => ("is an initrd (a cpio archive)", BZIMAGE),
+        () if is(b"MZ") => ("is a program for EFI, not a bzImage", BZIMAGE),
+        () if is(&[0xed, 0xab, 0xee, 0xdb]) => {
+            ("is an RPM package", "unpack it, and give its `vmlinuz` and, with `--modules`, its `lib/modules/RELEASE`")
+        }
+        () => ("is no bzImage", BZIMAGE),
+    }
+}
+
+/// Documentation/arch/arm64/booting.rst.
+fn arm64(image: &[u8]) -> bool {
+    image.get(0x38..0x3c) == Some(b"ARM\x64")
+}
+
+/// Up to the first blank, which comes before who built it and when.
+fn text_at(image: &[u8], at: usize) -> Option<String> {
+    let text = image.get(at..(at + 256).min(image.len()))?;
+    let end = text.iter().position(|b| *b == 0 || b.is_ascii_whitespace())?;
+    String::from_utf8(text[..end].to_vec()).ok()
+}
+
+fn u16_at(image: &[u8], at: usize) -> Option<u16> {
+    Some(u16::from_le_bytes(image.get(at..at + 2)?.try_into().ok()?))
+}
+
+fn u32_at(image: &[u8], at: usize) -> Option<u32> {
+    Some(u32::from_le_bytes(image.get(at..at + 4)?.try_into().ok()?))
+}

@@ -1,0 +1,157 @@
+//! Kernels in the cache, whole or not there: `<cache>/kernels/<release>-<key>/`, made beside it and renamed.
+
+use super::{Given, Kernel, Modules, tree};
+use crate::{
+    cache::Cache,
+    error::{Context, Error, Result},
+    image::{FileFact, checksum, initrd, manifest, modules},
+    story::Teller,
+};
+use serde::{Deserialize, Serialize};
+use std::{
+    collections::BTreeMap,
+    fs::{self, File},
+    path::Path,
+    sync::Arc,
+};
+
+/// Raised when what is made of the same files changes its form.
+const VERSION: u32 = 1;
+const IMAGE: &str = "kernel";
+const MODULES: &str = "modules.cpio";
+const TREE: &str = "modules.img";
+/// Written last.
+const FACTS: &str = "kernel.json";
+
+#[derive(Serialize, Deserialize)]
+struct Facts {
+    release: String,
+    sha256: String,
+    modules_sha256: Option<String>,
+    files: BTreeMap<String, FileFact>,
+}
+
+/// The kernel from the cache, put there first if it is not whole. Dropping the future leaves nothing that counts.
+pub async fn ensure(given: &Given, cache: &Cache, teller: &Teller) -> Result<Kernel> {
+    let (given, cache, teller) = (given.clone(), cache.clone(), teller.clone());
+    let work = tokio::task::spawn_blocking(move || ensure_now(&given, &cache, &teller));
+    work.await.host(|| "preparing a kernel was interrupted".into())?
+}
+
+fn ensure_now(given: &Given, cache: &Cache, teller: &Teller) -> Result<Kernel> {
+    let sha256 = checksum::of_bytes(&[&given.image]);
+    let modules_sha256 = given.modules.as_ref().map(Modules::sha256).transpose()?;
+    let wanted = Facts { release: given.release.clone(), sha256, modules_sha256, files: BTreeMap::new() };
+    let key = checksum::of_bytes(&[
+        &VERSION.to_le_bytes(),
+        wanted.sha256.as_bytes(),
+        wanted.modules_sha256.as_deref().unwrap_or_default().as_bytes(),
+    ]);
+    let name = format!("{}-{}", given.release, &key[..12]);
+    let dir = cache.kernels().join(&name);
+    let lock = cache.kernels().join(format!(".{name}.lock"));
+    let _lock = File::create(&lock)
+        .and_then(|file| file.lock().map(|()| file))
+        .host(|| format!("failed to lock `{}`", lock.display()))?;
+    if let Some(kernel) = find(&dir) {
+        return Ok(kernel);
+    }
+    let _step = teller.step(format!("preparing kernel {}", given.release));
+    let room = cache.kernels().join(format!(".making-{name}"));
+    for old in [&room, &dir] {
+        if old.exists() {
+            fs::remove_dir_all(old).host(|| format!("failed to remove `{}`", old.display()))?;
+        }
+    }
+    let made = fs::create_dir(&room).host(|| format!("failed to create `{}`", room.display()));
+    let made = made.and_then(|()| make(given, wanted, &room));
+    if let Err(e) = made {
+        let _ = fs::remove_dir_all(&room);
+        return Err(e);
+    }
+    fs::rename(&room, &dir).host(|| format!("failed to put a kernel at `{}`", dir.display()))?;
+    find(&dir).ok_or_else(|| Error::host(format!("`{}` is damaged as it was written", dir.display())))
+}
+
+/// What is there, every byte of it checked.
+fn find(dir: &Path) -> Option<Kernel> {
+    let facts: Facts = serde_json::from_slice(&fs::read(dir.join(FACTS)).ok()?).ok()?;
+    if manifest::damage(&facts.files, dir).is_some() {
+        return None;
+    }
+    Some(Kernel {
+        release: facts.release,
+        sha256: facts.sha256,
+        modules_sha256: facts.modules_sha256,
+        image: dir.join(IMAGE),
+        modules: dir.join(MODULES),
+        tree: facts.files.contains_key(TREE).then(|| dir.join(TREE)),
+    })
+}
+
+fn make(given: &Given, mut facts: Facts, room: &Path) -> Result<()> {
+    let write = |name: &str, bytes: &[u8]| {
+        fs::write(room.join(name), bytes).host(|| format!("failed to write to `{}`", room.display()))
+    };
+    write(IMAGE, &given.image)?;
+    let base = room.join("tree");
+    let modules = base.join("lib/modules").join(&given.release);
+    fs::create_dir_all(&modules).host(|| format!("failed to create a folder in `{}`", room.display()))?;
+    let mut names = vec![IMAGE, MODULES];
+    let mut order = Vec::new();
+    if let Some(source) = &given.modules
+        && source.unpack(&modules)?
+    {
+        same_release(given, source, &modules)?;
+        tree::index(&base, &given.release)?;
+        order = modules::closure(&modules)?;
+        tree::disk(&base.join("lib/modules"), &room.join(TREE))?;
+        names.push(TREE);
+    }
+    write(MODULES, &initrd::modules(&order))?;
+    fs::remove_dir_all(&base).host(|| format!("failed to remove `{}`", base.display()))?;
+    for name in names {
+        facts.files.insert(name.to_owned(), FileFact::of(&room.join(name))?);
+    }
+    write(FACTS, &serde_json::to_vec_pretty(&facts).expect("plain data"))
+}
+
+/// A kernel takes no modules that were built for another, to the letter of the release.
+fn same_release(given: &Given, source: &Modules, modules: &Path) -> Result<()> {
+    match tree::release(modules)? {
+        Some(other) if other != given.release => Err(Error::input(format!(
+            "the modules in `{}` are of Linux {other}, the kernel `{}` is {}",
+            source.path().display(),
+            given.file.display(),
+            given.release
+        ))
+        .hint("give the modules of the same build")),
+        _ => Ok(()),
+    }
+}
+
+impl crate::image::Image {
+    /// This image's userspace under another kernel.
+    #[must_use]
+    pub fn with_kernel(mut self, kernel: Arc<Kernel>) -> Self {
+        let modules = kernel.modules_sha256.as_deref().unwrap_or_default();
+        self.key = checksum::of_bytes(&[self.key.as_bytes(), kernel.sha256.as_bytes(), modules.as_bytes()]);
+        self.kernel = kernel.image.clone();
+        self.modules = kernel.modules.clone();
+        self.foreign = Some(kernel);
+        self
+    }
+
+    /// As `uname -r` says it.
+    pub fn release(&self) -> &str {
+        self.foreign.as_ref().map_or(&self.manifest.kernel_release, |kernel| &kernel.release)
+    }
+
+    /// SHA-256 in hex of the kernel.
+    pub fn kernel_sha256(&self) -> &str {
+        match &self.foreign {
+            Some(kernel) => &kernel.sha256,
+            None => &self.manifest.files[crate::image::store::KERNEL].sha256,
+        }
+    }
+}

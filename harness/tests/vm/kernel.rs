@@ -1,0 +1,142 @@
+//! Kernels of the user's own: the image's, taken out of it, with and without what belongs to it.
+
+use crate::{
+    bench::{Bench, IMAGE, SHORT, Use, with},
+    command::{BINARY, environment},
+};
+use assert_cmd::Command;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+/// Boot, death and the telling of it; what is promised is 10 s from the panic on.
+const SOON: Duration = Duration::from_secs(30);
+
+/// A kernel and a folder of modules as a user has them.
+struct Own {
+    kernel: PathBuf,
+    modules: PathBuf,
+}
+
+impl Own {
+    fn of(bench: &Bench) -> Self {
+        let (image, folder) = (&bench.shared.image, bench.repository().join("own"));
+        fs::create_dir(&folder).unwrap();
+        let kernel = folder.join("vmlinuz");
+        fs::copy(&image.kernel, &kernel).unwrap();
+        let dump = format!("rdump /usr/lib/modules {}", folder.display());
+        let mut debugfs = Command::new("debugfs");
+        debugfs.env("PATH", tunelab::host::path()).args(["-R", &dump]).arg(&image.root).assert().success();
+        Own { kernel, modules: folder.join("modules").join(image.release()) }
+    }
+
+    fn words(&self) -> [&str; 4] {
+        ["--kernel", self.kernel.to_str().unwrap(), "--modules", self.modules.to_str().unwrap()]
+    }
+}
+
+struct Ended {
+    code: Option<i32>,
+    stdout: String,
+    stderr: String,
+}
+
+fn tunelab(bench: &Bench, words: &[&str]) -> Ended {
+    let output = Command::new(BINARY).args(words).envs(environment(bench)).output().unwrap();
+    let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+    Ended { code: output.status.code(), stdout: text(&output.stdout), stderr: text(&output.stderr) }
+}
+
+/// It ends with 4 and the console's last lines, soon.
+fn broke(bench: &Bench, words: &[&str]) -> String {
+    let since = Instant::now();
+    let ended = tunelab(bench, &[&["shell", IMAGE], words, &["--", "true"]].concat());
+    assert_eq!(ended.code, Some(4), "{}", ended.stderr);
+    assert!(since.elapsed() < SOON, "it took {:?}", since.elapsed());
+    ended.stderr
+}
+
+#[test]
+fn its_modules_are_there_with_their_parameters() {
+    with(Use::Shared, Use::None, async |bench| {
+        let own = Own::of(bench);
+        let asks = "uname -r; modprobe nf_conntrack && cd /sys/module && \
+                    cat nf_conntrack/parameters/hashsize virtio_net/parameters/napi_tx; ls /lib/modules";
+        let parameters = ["--module", "nf_conntrack=hashsize=2048", "--module", "virtio-net=napi_tx=0"];
+        let words = [&["shell", IMAGE], &own.words()[..], &parameters, &["--memory", "512MiB", "--", asks]].concat();
+        let ended = tunelab(bench, &words);
+        let release = bench.shared.image.release();
+        assert_eq!(ended.stdout, format!("{release}\n2048\nN\n{release}\n"), "{}", ended.stderr);
+    });
+}
+
+#[test]
+fn a_scenario_says_whose_kernel_it_was_and_compares_nothing() {
+    with(Use::Shared, Use::None, async |bench| {
+        let own = Own::of(bench);
+        let mut words = vec!["scenario", SHORT, "--variant", "article", "--format", "json"];
+        words.extend(own.words());
+        let ended = tunelab(bench, &words);
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        let document: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
+        assert_eq!(document["foreign_kernel"], bench.shared.image.release());
+        assert_eq!(document["kernel"], document["foreign_kernel"]);
+        assert_eq!(document["kernel_sha256"], bench.shared.image.kernel_sha256());
+        assert_eq!(document["modules_sha256"].as_str().unwrap().len(), 64);
+        assert_eq!(document["snapshot"], "not-compared");
+        assert_eq!(document["outcome"]["visitors"]["refused"], 0);
+    });
+}
+
+#[test]
+fn a_kernel_without_virtio() {
+    with(Use::Shared, Use::None, async |bench| {
+        let own = Own::of(bench);
+        let told = broke(bench, &["--kernel", own.kernel.to_str().unwrap()]);
+        assert!(told.contains("the guest could not be brought up: this kernel has no `virtio_pci`"), "{told}");
+        assert!(told.contains("the console's last lines"), "{told}");
+        fs::remove_file(found(&own.modules, "virtio_net.ko")).unwrap();
+        let ended = tunelab(bench, &[&["shell", IMAGE], &own.words()[..]].concat());
+        assert_eq!(ended.code, Some(2), "{}", ended.stderr);
+        let lack = "has no `virtio_net`, neither built in nor as a module";
+        assert!(ended.stderr.contains(lack), "{}", ended.stderr);
+    });
+}
+
+#[test]
+fn a_kernel_that_panics_at_boot() {
+    with(Use::Shared, Use::None, async |bench| {
+        let told = broke(bench, &["--cmdline", "rdinit=/nothing"]);
+        assert!(told.contains("the guest's kernel panicked: VFS: Unable to mount root fs"), "{told}");
+        assert!(told.contains("the console's last lines") && told.contains("CONFIG_BLK_DEV_INITRD"), "{told}");
+    });
+}
+
+#[test]
+fn a_kernel_without_conntrack() {
+    with(Use::Shared, Use::None, async |bench| {
+        let own = Own::of(bench);
+        fs::remove_file(found(&own.modules, "nf_conntrack.ko")).unwrap();
+        let told = broke(bench, &[&["--scenario", SHORT], &own.words()[..]].concat());
+        let lack = "this kernel has no connection tracking, neither built in nor as a module (CONFIG_NF_CONNTRACK)";
+        assert!(told.contains(lack), "{told}");
+    });
+}
+
+/// The file of this name, somewhere below.
+fn found(folder: &Path, name: &str) -> PathBuf {
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            match path.is_dir() {
+                true => folders.push(path),
+                false if path.file_name().unwrap() == name => return path,
+                false => {}
+            }
+        }
+    }
+    panic!("no `{name}` below `{}`", folder.display());
+}
