@@ -8,6 +8,7 @@ use crate::{
     story::Teller,
 };
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use std::{
     collections::BTreeMap,
     fs::{self, File},
@@ -39,7 +40,7 @@ pub async fn ensure(given: &Given, cache: &Cache, teller: &Teller) -> Result<Ker
 }
 
 fn ensure_now(given: &Given, cache: &Cache, teller: &Teller) -> Result<Kernel> {
-    let sha256 = checksum::of_bytes(&[&given.image]);
+    let sha256 = hex::encode(Sha256::digest(&**given.image));
     let modules_sha256 = given.modules.as_ref().map(Modules::sha256).transpose()?;
     let wanted = Facts { release: given.release.clone(), sha256, modules_sha256, files: BTreeMap::new() };
     let key = checksum::of_bytes(&[
