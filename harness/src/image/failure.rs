@@ -120,7 +120,7 @@ mod tests {
         let hint = |output: &str| {
             let error = failure(output).error(&recipe(), &log);
             assert_eq!(error.exit(), Exit::Host);
-            assert!(error.message().contains(output));
+            assert!(output.lines().all(|line| error.message().contains(line)));
             assert_eq!(std::fs::read_to_string(&log).unwrap(), output);
             error.hint_text().unwrap().to_owned()
         };
