@@ -3,7 +3,7 @@
 use crate::{
     cache::Cache,
     error::Result,
-    host::{self, BUILD, Fix, InstallPolicy, Need, RUN, Survey, kvm, kvm::KvmState, resources},
+    host::{self, BUILD, Fix, InstallPolicy, Need, RUN, Survey, TESTS, kvm, kvm::KvmState, resources},
     story::Teller,
 };
 use comfy_table::{Table, presets};
@@ -29,7 +29,7 @@ pub struct Args {
 
 /// Exit 3 if something needed is missing, after the table has said what.
 pub async fn run(args: Args, cache: &Cache, teller: &Teller) -> Result<()> {
-    let needs = [RUN, BUILD, &[Need::Depmod]].concat();
+    let needs = [RUN, BUILD, &[Need::Depmod], TESTS].concat();
     let fixed = if args.fix { host::require(&needs, InstallPolicy::Auto, teller).await } else { Ok(()) };
     let survey = host::survey(&needs).await;
     let kvm = kvm::proven(cache).await;

@@ -17,6 +17,7 @@ pub enum Need {
     ArchiveKeys,
     Gpgv,
     QemuImg,
+    Gpg,
     Ids,
     Namespaces,
 }
@@ -31,6 +32,9 @@ pub const BUILD: &[Need] =
 /// To use a kernel that comes with modules of its own.
 pub const MODULES: &[Need] = &[Need::Depmod, Need::Mke2fs];
 
+/// For `cargo test`, beside the others: archives and lists of checksums are made and signed there.
+pub const TESTS: &[Need] = &[Need::Gpg];
+
 /// QEMU before 7.2 was never tried with `-icount shift=N,sleep=off` by us.
 const QEMU_AT_LEAST: (u32, u32) = (7, 2);
 
@@ -44,6 +48,7 @@ impl Need {
             Need::ArchiveKeys => "archive keys",
             Need::Gpgv => "gpgv",
             Need::QemuImg => "qemu-img",
+            Need::Gpg => "gpg",
             Need::Ids => "newuidmap",
             Need::Namespaces => "namespaces",
         }
@@ -59,6 +64,7 @@ impl Need {
             Need::ArchiveKeys => "tell Debian's packages from others",
             Need::Gpgv => "checks who signed what is downloaded",
             Need::QemuImg => "unpacks disk images",
+            Need::Gpg => "signs archives of the tests' own",
             Need::Ids => "lets an ordinary user build images",
             Need::Namespaces => "keep a build apart from this host",
         }
@@ -74,6 +80,7 @@ impl Need {
             Need::ArchiveKeys => &["debian-archive-keyring"],
             Need::Gpgv => &["gpgv"],
             Need::QemuImg => &["qemu-utils"],
+            Need::Gpg => &["gnupg"],
             Need::Ids => &["uidmap"],
             Need::Namespaces => &["util-linux"],
         }
@@ -92,7 +99,7 @@ impl Need {
             Need::Mke2fs => self.version(&["-V"]).await,
             Need::Depmod => self.version(&["--version"]).await,
             Need::ArchiveKeys => self.prove_keys(),
-            Need::Gpgv | Need::QemuImg => self.version(&["--version"]).await,
+            Need::Gpgv | Need::QemuImg | Need::Gpg => self.version(&["--version"]).await,
             Need::Ids => self.prove_ids().await,
             Need::Namespaces => prove_namespaces().await,
         }

@@ -11,7 +11,7 @@ pub mod namespace;
 pub mod resources;
 mod survey;
 
-pub use catalogue::{BUILD, MODULES, Need, RUN};
+pub use catalogue::{BUILD, MODULES, Need, RUN, TESTS};
 pub use install::InstallPolicy;
 pub use survey::{Fix, Lack, Row, Survey, refusal, require, survey};
 
