@@ -1,4 +1,4 @@
-//! What the cache holds: images, saved machines, records, downloads; how large each is and when it was used last.
+//! What the cache holds: images, kernels, saved machines, records, downloads; how large each is and when it was used last.
 
 use super::{room, warm};
 use crate::{
@@ -17,6 +17,7 @@ use std::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     Image,
+    Kernel,
     SavedMachine,
     Record,
     Download,
@@ -37,6 +38,7 @@ impl Kind {
     pub fn name(self) -> &'static str {
         match self {
             Kind::Image => "image",
+            Kind::Kernel => "kernel",
             Kind::SavedMachine => "saved machine",
             Kind::Record => "record",
             Kind::Download => "download",
@@ -51,10 +53,12 @@ pub fn list(cache: &Cache, recipes: &[Recipe]) -> Result<Vec<Item>> {
         Kind::Image => !folders.iter().any(|wanted| wanted == path),
         Kind::SavedMachine => !warm::is_of(path, recipes),
         Kind::Record => room::is_abandoned(path),
-        Kind::Download => false,
+        // Whoever gave it may give it again.
+        Kind::Kernel | Kind::Download => false,
     };
     let rooms = [
         (Kind::Image, cache.images()),
+        (Kind::Kernel, cache.kernels()),
         (Kind::SavedMachine, cache.states()),
         (Kind::Record, cache.runs()),
         (Kind::Download, cache.downloads()),
@@ -102,7 +106,7 @@ impl Item {
     pub async fn remove(&self) -> Result<bool> {
         let failed = || format!("failed to remove `{}`", self.path.display());
         match self.kind {
-            Kind::Image | Kind::SavedMachine | Kind::Download => {
+            Kind::Image | Kind::Kernel | Kind::SavedMachine | Kind::Download => {
                 let Some(_sole) = Claim::sole(&self.path) else { return Ok(false) };
                 image::remove(&self.path).await?;
             }

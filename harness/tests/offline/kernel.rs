@@ -213,8 +213,9 @@ fn modules_must_be_there_and_of_the_same_release() {
     desk.put("unknown/kernel/a.ko.lz4", b"");
     let told = wrong(desk.prepare(&kernel, Some(&desk.0.path().join("unknown"))));
     assert!(told.contains("`a.ko.lz4` is packed in an unknown way"), "{told}");
-    let left: Vec<_> = fs::read_dir(desk.0.path().join("cache/kernels")).unwrap().collect();
-    assert!(left.iter().all(|e| e.as_ref().unwrap().file_name().to_string_lossy().ends_with(".lock")), "{left:?}");
+    let left = fs::read_dir(desk.0.path().join("cache/kernels")).unwrap().flatten();
+    let left: Vec<_> = left.filter(|entry| entry.path().is_dir()).collect();
+    assert!(left.is_empty(), "{left:?}");
 }
 
 #[test]
@@ -225,7 +226,7 @@ fn a_kernel_without_modules_is_whole_and_damage_is_mended() {
     assert_eq!((first.release.as_str(), &first.tree, &first.modules_sha256), ("3.5.0", &None, &None));
     fs::write(&first.image, "damaged").unwrap();
     let again = desk.prepare(&kernel, None).unwrap();
-    assert_eq!(again, first);
+    assert_eq!((&again.image, &again.modules, &again.tree), (&first.image, &first.modules, &first.tree));
     assert_eq!(fs::read(&again.image).unwrap(), modern("3.5.0"));
     desk.put("bzImage", &modern("3.5.7"));
     assert_ne!(desk.prepare(&kernel, None).unwrap().sha256, first.sha256);

@@ -15,7 +15,10 @@ pub use bzimage::version;
 pub use store::ensure;
 
 use super::checksum;
-use crate::error::{Error, Result};
+use crate::{
+    cache::Claim,
+    error::{Error, Result},
+};
 use deb::Deb;
 use std::{
     path::{Path, PathBuf},
@@ -40,7 +43,7 @@ enum Modules {
 }
 
 /// A kernel in the cache, ready to boot.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Kernel {
     /// As `uname -r` says it.
     pub release: String,
@@ -55,6 +58,8 @@ pub struct Kernel {
     /// A disk (raw, ext4) with the whole tree of modules, below its release; `None`: they are on the root disk, or
     /// there are none.
     pub tree: Option<PathBuf>,
+    /// Nobody prunes it before the last copy of this is gone.
+    _claim: Arc<Claim>,
 }
 
 impl Given {

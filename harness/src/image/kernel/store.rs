@@ -2,7 +2,7 @@
 
 use super::{Given, Kernel, Modules, tree};
 use crate::{
-    cache::Cache,
+    cache::{Cache, Claim},
     error::{Context, Error, Result},
     image::{FileFact, checksum, initrd, manifest, modules},
     story::Teller,
@@ -54,7 +54,8 @@ fn ensure_now(given: &Given, cache: &Cache, teller: &Teller) -> Result<Kernel> {
     let _lock = File::create(&lock)
         .and_then(|file| file.lock().map(|()| file))
         .host(|| format!("failed to lock `{}`", lock.display()))?;
-    if let Some(kernel) = find(&dir) {
+    let claim = Arc::new(Claim::take(&dir)?);
+    if let Some(kernel) = find(&dir, &claim) {
         return Ok(kernel);
     }
     let _step = teller.step(format!("preparing kernel {}", given.release));
@@ -71,11 +72,11 @@ fn ensure_now(given: &Given, cache: &Cache, teller: &Teller) -> Result<Kernel> {
         return Err(e);
     }
     fs::rename(&room, &dir).host(|| format!("failed to put a kernel at `{}`", dir.display()))?;
-    find(&dir).ok_or_else(|| Error::host(format!("`{}` is damaged as it was written", dir.display())))
+    find(&dir, &claim).ok_or_else(|| Error::host(format!("`{}` is damaged as it was written", dir.display())))
 }
 
 /// What is there, every byte of it checked.
-fn find(dir: &Path) -> Option<Kernel> {
+fn find(dir: &Path, claim: &Arc<Claim>) -> Option<Kernel> {
     let facts: Facts = serde_json::from_slice(&fs::read(dir.join(FACTS)).ok()?).ok()?;
     if manifest::damage(&facts.files, dir).is_some() {
         return None;
@@ -87,6 +88,7 @@ fn find(dir: &Path) -> Option<Kernel> {
         image: dir.join(IMAGE),
         modules: dir.join(MODULES),
         tree: facts.files.contains_key(TREE).then(|| dir.join(TREE)),
+        _claim: claim.clone(),
     })
 }
 
