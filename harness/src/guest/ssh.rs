@@ -17,8 +17,8 @@ const ALGORITHMS: [(MethodType, &str); 5] = [
     (MethodType::MacCs, "hmac-sha1,hmac-sha2-256"),
     (MethodType::MacSc, "hmac-sha1,hmac-sha2-256"),
 ];
-/// For one handshake or one answer of sshd; an emulated guest takes a second.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// For one handshake or one answer of sshd. An emulated guest takes a second; a busy one with old algorithms, many.
+const PATIENCE: Duration = Duration::from_secs(60);
 /// For sshd's first line, once the connection is made; until sshd listens, nothing comes, or the connection closes.
 /// Twice as long after each time that nothing came: on a busy host sshd needs longer than that to say it.
 const BANNER: Duration = Duration::from_secs(2);

@@ -25,7 +25,7 @@ use std::{
 use tunelab_protocol::{Event, guest};
 
 /// From power-on to a shell. TCG on a loaded machine is slow; a guest that died is found at once all the same.
-const BOOT: Duration = Duration::from_secs(90);
+const BOOT: Duration = Duration::from_secs(180);
 /// One file, one command.
 const DEPLOY: Duration = Duration::from_secs(60);
 /// Beside the state: the kernel as the parked agent reports it. Written last.
