@@ -65,6 +65,7 @@ pub fn warm() -> Result<()> {
             files.extend(with_libraries(name));
         }
     }
+    files.extend(loaded_for("nf_conntrack"));
     for file in files {
         // Missing ones are missing in the run as well; looking them up warmed that.
         let _ = std::fs::read(file);
@@ -82,6 +83,19 @@ fn with_libraries(name: &str) -> Vec<PathBuf> {
     let said = said.map(|o| String::from_utf8_lossy(&o.stdout).into_owned()).unwrap_or_default();
     let libraries = said.split_whitespace().filter(|w| w.starts_with('/')).map(PathBuf::from);
     libraries.chain([program.clone()]).collect()
+}
+
+/// The files that modprobe would load for a module, and with it: those of soft dependencies lie in folders that nothing
+/// else needs, and modprobe looks there even if the module that names them (libcrc32c) is loaded already.
+fn loaded_for(module: &str) -> Vec<PathBuf> {
+    // Built in, or of a kernel that lacks it: nothing will be loaded.
+    let said = tool::run("modprobe", &["-q", "--show-depends", module]).unwrap_or_default();
+    said.lines().filter_map(insmod).collect()
+}
+
+/// The file of a line like `insmod /lib/modules/6.1.0/kernel/net/netfilter/nf_conntrack.ko hashsize=512`.
+fn insmod(line: &str) -> Option<PathBuf> {
+    line.strip_prefix("insmod ")?.split_whitespace().next().map(PathBuf::from)
 }
 
 /// Starts each once: what is looked up by name, in which folders, is best found by doing it.
@@ -112,4 +126,19 @@ fn below(folder: &Path) -> Vec<PathBuf> {
         .filter(|p| p.is_dir())
         .collect();
     inside(folder).into_iter().chain(folders.iter().flat_map(|f| below(f))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::insmod;
+    use std::path::Path;
+
+    #[test]
+    fn files_that_modprobe_would_load() {
+        assert_eq!(
+            insmod("insmod /lib/modules/3.2.0/a.ko hashsize=512 "),
+            Some(Path::new("/lib/modules/3.2.0/a.ko").into())
+        );
+        assert_eq!(insmod("builtin crc32c_generic"), None);
+    }
 }
