@@ -235,10 +235,7 @@ pub async fn boot_and_deploy(recipe: &Recipe<'_>, room: &Room, teller: &Teller) 
 
 async fn log_in(machine: &Machine, image: &Image, port: u16, keys: &Keys) -> Result<Ssh> {
     match image.disk() {
-        Some(_) => {
-            let ssh = Ssh::connect(port, keys, distribution::BOOT).await;
-            ssh.map_err(|e| distribution::locked_out(e, &machine.console()))
-        }
+        Some(_) => distribution::log_in(port, keys, &machine.console(), distribution::BOOT).await,
         None => Ssh::connect(port, keys, BOOT).await,
     }
 }
