@@ -19,7 +19,7 @@ pub struct Log {
 const LINES: Tolerance =
     Tolerance { percent: 15, least: 5, why: "one line a refused packet, and chance decides who is refused" };
 /// The rate limit lets 10 lines through in 5 s, so that a few packets more or less decide over the rest.
-const SUPPRESSED: Tolerance = Tolerance { percent: 60, least: 60, why: "what is left over from a rate limit" };
+const SUPPRESSED: Tolerance = Tolerance { percent: 60, least: 200, why: "what is left over from a rate limit" };
 
 impl Log {
     pub fn of(record: &Record) -> Self {
