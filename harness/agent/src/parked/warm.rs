@@ -1,7 +1,7 @@
 //! Reads what the run will need while the disk may still be waited for.
 //!
 //! Under the virtual clock, time leaps while the guest waits for a disk whose pace is the host's: up to 21 virtual
-//! seconds a wait were seen. So nothing cold may be left; the run reports how much it read all the same.
+//! seconds a wait were seen. So nothing cold may be left: `--repeat 2` shows two fingerprints if something is.
 
 use crate::tool::{self, PATH, first_of};
 use anyhow::Result;

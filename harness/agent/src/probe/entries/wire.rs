@@ -65,19 +65,23 @@ pub fn open_news() -> Result<Socket> {
     Ok(socket)
 }
 
-/// Everything in the table that has not expired.
-pub fn list() -> Result<Vec<News>> {
+/// A question to the kernel, on a socket of its own.
+fn ask(question: ConntrackMessage, flags: u16) -> Result<Socket> {
     let socket = open()?;
     let header = NetfilterHeader::new(NetfilterProtoFamily::IPv4, 0, 0);
-    let mut message = NetlinkMessage::new(
-        NetlinkHeader::default(),
-        NetlinkPayload::from(NetfilterMessage::new(header, ConntrackMessage::Get(Vec::new()))),
-    );
-    message.header.flags = NLM_F_REQUEST | NLM_F_DUMP;
+    let mut message =
+        NetlinkMessage::new(NetlinkHeader::default(), NetlinkPayload::from(NetfilterMessage::new(header, question)));
+    message.header.flags = NLM_F_REQUEST | flags;
     message.finalize();
     let mut bytes = vec![0; message.buffer_len()];
     message.serialize(&mut bytes);
     socket.send_to(&bytes, &SocketAddr::new(0, 0), 0)?;
+    Ok(socket)
+}
+
+/// Everything in the table that has not expired.
+pub fn list() -> Result<Vec<News>> {
+    let socket = ask(ConntrackMessage::Get(Vec::new()), NLM_F_DUMP)?;
     let mut entries = Vec::new();
     loop {
         let (bytes, _) = socket.recv_from_full()?;
@@ -93,17 +97,7 @@ pub fn list() -> Result<Vec<News>> {
 
 /// Deletes every entry, expired or not.
 pub fn flush() -> Result<()> {
-    let socket = open()?;
-    let header = NetfilterHeader::new(NetfilterProtoFamily::IPv4, 0, 0);
-    let mut message = NetlinkMessage::new(
-        NetlinkHeader::default(),
-        NetlinkPayload::from(NetfilterMessage::new(header, ConntrackMessage::Delete(Vec::new()))),
-    );
-    message.header.flags = NLM_F_REQUEST | NLM_F_ACK;
-    message.finalize();
-    let mut bytes = vec![0; message.buffer_len()];
-    message.serialize(&mut bytes);
-    socket.send_to(&bytes, &SocketAddr::new(0, 0), 0)?;
+    let socket = ask(ConntrackMessage::Delete(Vec::new()), NLM_F_ACK)?;
     let (bytes, _) = socket.recv_from_full()?;
     for message in messages(&bytes)? {
         if let NetlinkPayload::Error(e) = message.payload
