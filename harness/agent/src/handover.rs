@@ -3,8 +3,8 @@
 //! Each look is a few I/O instructions of our own: no interrupt comes in, and nothing depends on when the host gets
 //! round to something. A machine saved between two looks finds the plan after the same instruction in every restore.
 
+use crate::ports;
 use anyhow::{Context, Result};
-use std::arch::asm;
 use std::time::Duration;
 use tunelab_protocol::{NO_PLAN, PLAN_FILE};
 
@@ -20,9 +20,7 @@ const PAUSE: Duration = Duration::from_millis(10);
 
 /// Waits until there is a plan, and reads it.
 pub fn wait_for_plan() -> Result<String> {
-    // SAFETY: asks for two ports that belong to fw_cfg on every x86 machine of QEMU's.
-    let allowed = unsafe { libc::ioperm(SELECTOR.into(), 2, 1) };
-    anyhow::ensure!(allowed == 0, "no access to fw_cfg: {}", std::io::Error::last_os_error());
+    ports::allow(SELECTOR, 2)?;
     loop {
         // The size is part of the directory, so that is looked at each time.
         let (item, size) = find().with_context(|| format!("QEMU has no `{PLAN_FILE}` for us"))?;
@@ -50,11 +48,7 @@ fn find() -> Option<(u16, usize)> {
 /// The first `size` bytes of an item.
 fn read(item: u16, size: usize) -> Vec<u8> {
     let mut bytes = vec![0u8; size];
-    // SAFETY: `ioperm` allowed both ports; `rep insb` writes `size` bytes from the start of a buffer of that size.
-    unsafe {
-        asm!("out dx, ax", in("dx") SELECTOR, in("ax") item, options(nostack, preserves_flags));
-        asm!("rep insb", in("dx") DATA, inout("rdi") bytes.as_mut_ptr() => _, inout("rcx") size => _,
-             options(nostack, preserves_flags));
-    }
+    ports::write_word(SELECTOR, item);
+    ports::read(DATA, &mut bytes);
     bytes
 }

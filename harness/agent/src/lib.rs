@@ -25,6 +25,8 @@ pub mod events;
 pub mod fd;
 /// Waits for the plan, in QEMU's firmware configuration.
 pub mod handover;
+/// The I/O ports of QEMU's devices.
+pub mod ports;
 /// Which Linux this is.
 pub mod release;
 /// Keeps the vCPU busy while the host talks to the guest.

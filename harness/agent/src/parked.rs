@@ -9,12 +9,12 @@ mod takeover;
 mod threads;
 mod warm;
 
-use crate::events::{Events, open_port};
+use crate::events::{Events, Port};
 use crate::{run, spin};
 use anyhow::{Context, Result};
 use nix::unistd::{ForkResult, dup2_stderr, dup2_stdin, dup2_stdout, fork, setsid};
 use std::fs::File;
-use tunelab_protocol::{EVENT_PORT, Event, Plan, VERSION, guest};
+use tunelab_protocol::{Event, Plan, VERSION, guest};
 
 /// Where sshd notes its pid, whoever starts it.
 pub const SSHD_PID: &str = "/run/tunelab/sshd.pid";
@@ -27,7 +27,7 @@ pub fn in_place_of_a_distributions_init() -> bool {
 }
 
 pub fn main() -> Result<()> {
-    let events = Events::new(open_port(EVENT_PORT)?);
+    let events = Events::new(Port::open()?);
     leave_session()?;
     if let Err(e) = park(&events) {
         events.emit(Event::Failed { what: format!("{e:#}"), hint: None });

@@ -2,7 +2,7 @@
 //! files lie in the guest, and the version of all of it.
 //!
 //! A plan is JSON in the file [`PLAN_FILE`] of QEMU's firmware configuration; events are one JSON object a
-//! line on the virtio-serial port [`EVENT_PORT`]. Nothing else crosses between "continue" and "done".
+//! line on the I/O port [`EVENT_PORT`]. Nothing else crosses between "continue" and "done".
 
 mod event;
 mod plan;
@@ -21,8 +21,11 @@ pub const VERSION: u32 = 1;
 pub const PLAN_FILE: &str = "opt/tunelab.plan";
 /// What stands there until there is one.
 pub const NO_PLAN: &str = "-";
-/// Name of the virtio-serial port on which the agent writes its events.
-pub const EVENT_PORT: &str = "tunelab.events";
+/// The I/O port to which the agent writes its events, byte by byte: QEMU's `isa-debugcon`. It needs no driver, so that
+/// any kernel will do. Not 0x402: SeaBIOS writes its own there.
+pub const EVENT_PORT: u16 = 0xe9;
+/// What reading it gives where the device is there.
+pub const EVENT_PORT_READS: u8 = 0xe9;
 
 /// Serial of the disk with the modules of a kernel that is not the image's own, each tree below its release.
 pub const MODULES_DISK: &str = "tunelab.modules";

@@ -7,8 +7,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// What our initrd needs to reach the root disk, the network and the host.
-pub const NEEDED: &[&str] = &["virtio_pci", "virtio_blk", "virtio_net", "virtio_console", "ext4"];
+/// What our initrd needs to reach the root disk and the network.
+pub const NEEDED: &[&str] = &["virtio_pci", "virtio_blk", "virtio_net", "ext4"];
 
 /// Taken along where it is a module: ext4 asks the kernel's crypto API for it by name when it mounts.
 const WHERE_PRESENT: &[&str] = &["crc32c_generic"];

@@ -57,9 +57,8 @@ fn boots_under_the_virtual_clock() {
     -device virtio-net-pci,mac=52:54:00:12:34:56,ioeventfd=off,guest_announce=off,romfile=,netdev=net
     -chardev file,id=console,path=a,, b/console.log
     -device isa-serial,chardev=console
-    -device virtio-serial-pci,id=ports,max_ports=2,ioeventfd=off
     -chardev file,id=events,path=a,, b/events.jsonl
-    -device virtserialport,bus=ports.0,nr=1,chardev=events,name=tunelab.events
+    -device isa-debugcon,iobase=0xe9,readback=0xe9,chardev=events
     -fw_cfg name=opt/tunelab.plan,string=-
     -chardev socket,id=monitor,fd=7
     -mon chardev=monitor,mode=control
@@ -89,9 +88,8 @@ fn restores_under_the_virtual_clock() {
     -device virtio-net-pci,mac=52:54:00:12:34:56,ioeventfd=off,guest_announce=off,romfile=
     -chardev file,id=console,path=a,, b/console.log
     -device isa-serial,chardev=console
-    -device virtio-serial-pci,id=ports,max_ports=2,ioeventfd=off
     -chardev file,id=events,path=a,, b/events.jsonl
-    -device virtserialport,bus=ports.0,nr=1,chardev=events,name=tunelab.events
+    -device isa-debugcon,iobase=0xe9,readback=0xe9,chardev=events
     -fw_cfg name=opt/tunelab.plan,file=a,, b/plan.json
     -chardev socket,id=monitor,fd=7
     -mon chardev=monitor,mode=readline

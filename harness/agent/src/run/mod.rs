@@ -12,7 +12,6 @@ use crate::tune;
 use anyhow::{Context, Result};
 use schedule::{Due, Schedule};
 use server::Services;
-use std::os::fd::AsFd;
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::task::LocalSet;
@@ -23,7 +22,7 @@ use tunelab_protocol::{Event, Link, Plan, ProbeKind, Subnet};
 /// Executes the plan in this file, with its events on standard output: in `tunelab shell`, for who looks around.
 pub fn main(plan: &str) -> Result<()> {
     let text = std::fs::read_to_string(plan).with_context(|| format!("failed to read {plan}"))?;
-    let events = Events::new(std::io::stdout().as_fd().try_clone_to_owned()?.into());
+    let events = Events::new(std::io::stdout());
     events.start();
     execute(serde_json::from_str(&text).with_context(|| format!("{plan} holds no plan"))?, &events)
 }

@@ -178,7 +178,7 @@ mod tests {
         ("lib/modules/3.2.0-126-virtual/modules.dep", ""),
         (
             "lib/modules/3.2.0-126-virtual/modules.builtin",
-            "a/virtio_pci.ko\na/virtio_blk.ko\na/virtio_net.ko\na/virtio_console.ko\na/ext4.ko\n",
+            "a/virtio_pci.ko\na/virtio_blk.ko\na/virtio_net.ko\na/ext4.ko\n",
         ),
     ];
     const INIT: (&str, &str) = ("sbin/init", "");
