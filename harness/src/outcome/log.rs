@@ -40,6 +40,21 @@ impl Log {
     }
 }
 
+/// When the kernel said that the conntrack table was full, and how many packets it dropped for that.
+pub fn refusals(record: &Record) -> Vec<(u64, u64)> {
+    let (start, mut full) = (record.start_us(), false);
+    let said = record.events.iter().filter(|e| e.at_us >= start).filter_map(|stamped| {
+        let Event::Log { text, .. } = &stamped.event else { return None };
+        full |= text.contains(FULL);
+        let drops = if text.contains(FULL) { Some(1) } else { left_out(text).filter(|_| full) };
+        drops.map(|drops| (stamped.at_us, drops))
+    });
+    said.collect()
+}
+
+/// Of all versions (`__nf_conntrack_alloc`); what follows differs.
+const FULL: &str = "nf_conntrack: table full";
+
 /// `net_ratelimit: 805 callbacks suppressed`.
 fn left_out(text: &str) -> Option<u64> {
     let count = text.trim().strip_suffix(" callbacks suppressed")?;

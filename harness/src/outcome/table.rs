@@ -1,6 +1,7 @@
 //! How the conntrack table went: its count by day, and when it was full.
 
 use super::{
+    log,
     num::{Num, Tolerance},
     record::Record,
 };
@@ -28,10 +29,12 @@ pub struct Table {
     /// Hours from the start to the last look before the last refused entry.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_full_h: Option<Num>,
-    /// Packets dropped because they would have needed an entry.
+    /// Packets dropped because they would have needed an entry: by the kernel's counter, or by its log where it does not
+    /// count.
     pub drops: Num,
-    /// Entries without an answer that were sacrificed to make room.
-    pub early_drops: Num,
+    /// Entries without an answer that were sacrificed to make room; absent where the kernel does not count them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub early_drops: Option<Num>,
 }
 
 const COUNT: Tolerance =
@@ -56,7 +59,7 @@ impl Table {
         let hours = |at: &(u64, u64)| Num::near(at.0.saturating_sub(start) / HOUR_US, FULL);
         let rounds: BTreeSet<(usize, u64)> =
             full.iter().filter_map(|(at, _)| round_at(plan, at.saturating_sub(start))).collect();
-        let early_drops = *read("conntrack.early_drop").last().unwrap_or(&0);
+        let early_drops = read("conntrack.early_drop").last().copied();
         Some(Table {
             limit: Num::exact(*read("conntrack.max").last()?),
             count_per_day: per_day(&samples, start, record.lasted().as_micros() as u64),
@@ -65,7 +68,7 @@ impl Table {
             first_full_h: full.first().map(hours),
             last_full_h: full.last().map(hours),
             drops: Num::exact_if_zero(full.iter().map(|(_, drops)| drops).sum(), DROPS),
-            early_drops: if full.is_empty() { Num::exact(early_drops) } else { Num::near(early_drops, EARLY) },
+            early_drops: early_drops.map(|n| if full.is_empty() { Num::exact(n) } else { Num::near(n, EARLY) }),
         })
     }
 
@@ -90,8 +93,14 @@ fn samples(record: &Record) -> impl Iterator<Item = (u64, &BTreeMap<String, u64>
 }
 
 /// Refused entries by the look before they were found: they fell after that, and in its round.
+///
+/// Without CONFIG_NF_CONNTRACK_PROCFS (Ubuntu's kernels from 3.5 on) nothing counts them, and the kernel's log is asked:
+/// it has a line for each, or says how many it left out.
 fn refusals(record: &Record) -> Vec<(u64, u64)> {
     let (mut before, mut last, mut found) = (record.start_us(), record.start_us(), Vec::new());
+    if !samples(record).any(|(_, values)| values.contains_key("conntrack.drop")) {
+        return log::refusals(record);
+    }
     for stamped in &record.events {
         match stamped.event {
             Event::Sample { ref values } if values.contains_key("conntrack.count") => {

@@ -68,7 +68,8 @@ fn blank(plan: &Plan) -> Outcome {
     for probe in &plan.probes {
         match probe.kind {
             ProbeKind::Conntrack => {
-                let values = ["conntrack.count", "conntrack.max"].map(|name| (name.to_owned(), 0));
+                let values = ["conntrack.count", "conntrack.max", "conntrack.drop", "conntrack.early_drop"]
+                    .map(|name| (name.to_owned(), 0));
                 events.push(zero(Event::Sample { values: values.into() }));
             }
             ProbeKind::ConntrackEntries => events.extend(plan.populations.iter().map(|p| zero(no_entries(&p.name)))),
