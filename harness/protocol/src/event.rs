@@ -54,8 +54,15 @@ pub enum Event {
         round: u32,
         population: String,
         visits: Visits,
+        /// From SYN to an established connection, of those who got one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        connect: Option<Spread>,
+        /// From SYN to the last byte of the last answer, of those who were served.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        visit: Option<Spread>,
     },
-    /// Readings of one probe at one moment. Names carry the probe (`conntrack.count`) and the unit where there is one (`_bytes`).
+    /// Readings of one probe at one moment. Names carry the probe (`conntrack.count`) and the unit where there is one
+    /// (`_bytes`). A probe's first has all it reads; later ones, but for conntrack's, what has changed since.
     Sample {
         values: BTreeMap<String, u64>,
     },
@@ -77,6 +84,21 @@ pub enum Event {
         what: String,
         hint: Option<String>,
     },
+}
+
+/// The shortest and the longest of some times.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Spread {
+    pub shortest_us: u64,
+    pub longest_us: u64,
+}
+
+impl Spread {
+    /// With one more time.
+    pub fn with(spread: Option<Self>, us: u64) -> Self {
+        let Spread { shortest_us, longest_us } = spread.unwrap_or(Spread { shortest_us: us, longest_us: us });
+        Spread { shortest_us: shortest_us.min(us), longest_us: longest_us.max(us) }
+    }
 }
 
 /// How visitors fared; each is counted once, in `served` or by what first went wrong.

@@ -15,7 +15,7 @@ pub use spelling::{spellings, todays_name};
 pub use subnet::Subnet;
 
 /// Raised whenever a plan or an event changes its meaning; the agent refuses a plan of another one.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// Name of the file in QEMU's firmware configuration (fw_cfg) in which the agent finds its plan.
 pub const PLAN_FILE: &str = "opt/tunelab.plan";

@@ -1,10 +1,11 @@
 //! Record -> outcome: a small document in which every number has a meaning; claims about it; its snapshot.
 //!
-//! Reading order: `record` (what goes in), `mod` (the outcome), its parts `table`, `ways`, `log`, the numbers in
-//! them (`num`), then what is done with it: `claims`, `snapshot`.
+//! Reading order: `record` (what goes in), `mod` (the outcome), its parts `measures`, `table`, `ways`, `log`, the numbers
+//! in them (`num`), then what is done with it: `claims`, `snapshot`.
 
 pub mod claims;
 mod log;
+mod measures;
 mod num;
 mod record;
 pub mod snapshot;
@@ -12,26 +13,36 @@ mod table;
 mod ways;
 
 pub use log::Log;
+pub use measures::Measured;
 pub use num::Num;
 pub use record::Record;
 pub use table::Table;
 pub use ways::{LEAK, Way};
 
+use crate::scenario::Measure;
 use serde::Serialize;
 use std::collections::BTreeMap;
-use tunelab_protocol::{Entries, Event, Plan, Stamped, Visits};
+use tunelab_protocol::{Entries, Event, Plan, ProbeKind, Stamped, Visits};
 use ways::Timers;
 
 /// What one variant did.
 #[derive(Debug, Clone, Serialize)]
 pub struct Outcome {
-    /// Populations whose entries outlive their visitors by more than [`LEAK`]: named by the run.
-    pub leaks: Vec<String>,
-    pub leak_count: Num,
+    /// What the scenario asks for by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub measured: BTreeMap<String, Measured>,
+    /// Populations whose entries outlive their visitors by more than [`LEAK`]: named by the run. Absent if nobody looked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub leaks: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub leak_count: Option<Num>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub table: Option<Table>,
     /// How all visitors fared.
     pub visitors: Visitors,
+    /// How they fared in each phase, by population; left out where there is but one phase with visitors.
+    #[serde(skip_serializing_if = "toml::Table::is_empty")]
+    pub phases: toml::Table,
     pub log: Log,
     /// By population, in the scenario's order.
     pub ways: toml::Table,
@@ -76,15 +87,19 @@ impl Visitors {
 }
 
 impl Outcome {
-    pub fn of(record: &Record, plan: &Plan) -> Self {
+    pub fn of(record: &Record, plan: &Plan, measures: &[Measure]) -> Self {
         let sysctls = sysctls(&record.events);
         let table = Table::of(record, plan);
         let crowded = table.as_ref().is_some_and(Table::was_full);
         let ways = ways(record, plan, &Timers::of(sysctls.iter()), crowded);
-        let leaks: Vec<String> = ways.iter().filter(|(_, way)| way.leaks()).map(|(name, _)| name.clone()).collect();
+        let followed = plan.probes.iter().any(|p| p.kind == ProbeKind::ConntrackEntries);
+        let leaks: Option<Vec<String>> =
+            followed.then(|| ways.iter().filter(|(_, way)| way.leaks()).map(|(name, _)| name.clone()).collect());
         Outcome {
-            leak_count: Num::exact(leaks.len() as u64),
+            measured: measures::all(record, measures),
+            leak_count: leaks.as_ref().map(|leaks| Num::exact(leaks.len() as u64)),
             leaks,
+            phases: measures::phases(record, plan, crowded),
             table,
             visitors: Visitors::of(visits(&record.events, None), crowded),
             log: Log::of(record),

@@ -2,7 +2,7 @@
 
 use super::{Compared, Ran, Sameness, Verdict, diagnostic, json::clock, lines::seconds};
 use crate::{
-    outcome::{Num, Table, snapshot::Comparison},
+    outcome::{Measured, Num, snapshot::Comparison},
     scenario::units,
 };
 use comfy_table::{ContentArrangement, presets};
@@ -53,31 +53,39 @@ fn facts(ran: &Ran) -> RunFacts<'_> {
 fn table(verdict: &Verdict) -> comfy_table::Table {
     let mut table = comfy_table::Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
-    table.set_header(["variant", "lasted", "table at most", "first full", "served", "refused", "leaks", "wall"]);
-    for told in &verdict.runs {
-        match &told.result {
-            Ok(ran) => table.add_row(row(ran)),
-            Err(_) => table.add_row([told.run.variant.as_str(), "failed"]),
+    let rows: Vec<_> = verdict.runs.iter().map(|told| (told, told.result.as_ref().ok().map(row))).collect();
+    if let Some(row) = rows.iter().find_map(|(_, row)| row.as_ref()) {
+        table.set_header(row.iter().map(|(column, _)| column));
+    }
+    for (told, row) in rows {
+        match row {
+            Some(row) => table.add_row(row.into_iter().map(|(_, cell)| cell)),
+            None => table.add_row([told.run.variant.as_str(), "failed"]),
         };
     }
     table
 }
 
-fn row(ran: &Ran) -> [String; 8] {
+/// Columns and cells: what every scenario has, what its probes give, what it measures itself.
+fn row(ran: &Ran) -> Vec<(String, String)> {
     let outcome = &ran.outcome;
-    let fill = |t: &Table| format!("{} of {}", t.count_most.value, t.limit.value);
-    let full = outcome.table.as_ref().and_then(|t| t.first_full_h).map(hours);
-    let leaks = if outcome.leaks.is_empty() { "none".to_owned() } else { outcome.leaks.join(", ") };
-    [
-        ran.result.run.variant.clone(),
-        units::show(Duration::from_secs(ran.result.virtual_seconds as u64)),
-        outcome.table.as_ref().map_or_else(|| "-".into(), fill),
-        full.unwrap_or_else(|| "never".into()),
-        outcome.visitors.served.value.to_string(),
-        outcome.visitors.refused.value.to_string(),
-        leaks,
-        seconds(Duration::from_secs_f64(ran.result.wall_seconds)),
-    ]
+    let mut row = vec![
+        ("variant", ran.result.run.variant.clone()),
+        ("lasted", units::show(Duration::from_secs(ran.result.virtual_seconds as u64))),
+    ];
+    if let Some(table) = &outcome.table {
+        row.push(("table at most", format!("{} of {}", table.count_most.value, table.limit.value)));
+        row.push(("first full", table.first_full_h.map_or_else(|| "never".into(), hours)));
+    }
+    row.push(("served", outcome.visitors.served.value.to_string()));
+    row.push(("refused", outcome.visitors.refused.value.to_string()));
+    if let Some(leaks) = &outcome.leaks {
+        row.push(("leaks", if leaks.is_empty() { "none".to_owned() } else { leaks.join(", ") }));
+    }
+    let number = |Measured(number): &Measured| number.map_or_else(|| "absent".into(), |n| n.value.to_string());
+    row.extend(outcome.measured.iter().map(|(name, measured)| (name.as_str(), number(measured))));
+    row.push(("wall", seconds(Duration::from_secs_f64(ran.result.wall_seconds))));
+    row.into_iter().map(|(column, cell)| (column.to_owned(), cell)).collect()
 }
 
 fn hours(hours: Num) -> String {

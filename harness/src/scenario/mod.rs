@@ -7,6 +7,7 @@ mod catalogue;
 mod claims;
 mod clients;
 mod files;
+mod measures;
 mod model;
 mod phases;
 mod problems;
@@ -67,6 +68,8 @@ fn read(name: &str, folder: &Path, root: &Section<'_>) -> Option<Scenario> {
     let populations = clients::populations(root, base.server.address, &upstreams);
     let phases = phases::phases(root, &populations);
     let (probes, asked) = phases::probes(root);
+    let known = measures::Known { phases: &phases, populations: &populations, probes: &probes };
+    let measures = measures::measures(root, &known);
     let claims = claims::claims(root, &variants.iter().map(|v| v.name.as_str()).collect::<Vec<_>>());
     root.finish();
     let (files, mut reported_sysctls) = files.into_parts();
@@ -83,6 +86,7 @@ fn read(name: &str, folder: &Path, root: &Section<'_>) -> Option<Scenario> {
         phases,
         probes,
         variants,
+        measures,
         claims,
         files,
         reported_sysctls,

@@ -21,6 +21,7 @@ pub struct Scenario {
     pub probes: Vec<Probe>,
     /// At least one, in the order of the file.
     pub variants: Vec<Variant>,
+    pub measures: Vec<Measure>,
     pub claims: Vec<Claim>,
     /// Everything any variant deploys, by name in the scenario's folder: one warm machine serves all variants.
     pub files: BTreeSet<String>,
@@ -82,6 +83,52 @@ impl Default for Server {
             backends: Vec::new(),
         }
     }
+}
+
+/// A number of the outcome that this scenario asks for by name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Measure {
+    pub name: String,
+    pub of: Of,
+    /// Only of this phase; else of the whole run.
+    pub phase: Option<String>,
+    /// Only of these clients; else of all. Means nothing for readings.
+    pub clients: Option<String>,
+    /// How far two builds of the machine may be apart, and at least so much; both 0: exact.
+    pub within_percent: u32,
+    pub least: u64,
+}
+
+/// What a measure is of: a probe's reading by name (`tcp.time_wait`, `TcpExt.ListenDrops`), or a time of visitors.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Of {
+    /// The highest reading.
+    Most(String),
+    Least(String),
+    Last(String),
+    /// The last reading less the first.
+    Rise(String),
+    /// From the first reading above zero until it is zero again.
+    Lasts(String),
+    /// From SYN to an established connection, of those who got one.
+    Connect(Rank),
+    /// From SYN to the last byte of the last answer, of those who were served.
+    Visit(Rank),
+    /// From birth to expiry of a conntrack entry.
+    EntryLife(Rank),
+}
+
+impl Of {
+    /// In milliseconds; the others are counts.
+    pub fn is_time(&self) -> bool {
+        matches!(self, Of::Lasts(_) | Of::Connect(_) | Of::Visit(_) | Of::EntryLife(_))
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rank {
+    Shortest,
+    Longest,
 }
 
 /// Something the article or we say, which the run bears out or not.

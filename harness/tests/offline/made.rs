@@ -196,8 +196,14 @@ impl Made {
             } else {
                 Visits { served: 4, ..Visits::default() }
             };
-            let event =
-                Event::Round { phase: "three days".into(), round: hour as u32, population: population.into(), visits };
+            let event = Event::Round {
+                phase: "three days".into(),
+                round: hour as u32,
+                population: population.into(),
+                visits,
+                connect: None,
+                visit: None,
+            };
             events.push(Stamped { at_us: at_us + 1, event });
         }
         events

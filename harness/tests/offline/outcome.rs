@@ -9,11 +9,11 @@ use tunelab::{
     plan,
     scenario::{Scenario, load},
 };
-use tunelab_protocol::{Event, Stamped};
+use tunelab_protocol::{Entries, Event, Spread, Stamped, Visits};
 
 fn outcome(scenario: &Scenario, made: &Made) -> toml::Table {
     let plan = plan::plan(scenario, scenario.variant(made.variant).unwrap(), 1);
-    Outcome::of(&Record::parse(&made.bytes()).unwrap(), &plan).document()
+    Outcome::of(&Record::parse(&made.bytes()).unwrap(), &plan, &scenario.measures).document()
 }
 
 fn document(scenario: &Scenario, all: &[Made]) -> Document {
@@ -39,20 +39,120 @@ fn of_a_tuned_machine_is_exact() {
     insta::assert_snapshot!(toml::to_string_pretty(&outcome(&scenario, &Made::tuned())).unwrap());
 }
 
+/// Each kind of measure, on readings written down here.
+#[test]
+fn measures() {
+    let text = made::SMALL.replace(
+        "[probe]",
+        r#"
+[[phase]]
+name = "after"
+wait = "10 s"
+[measure.most]
+most = "tcp.time_wait"
+[measure.later]
+most = "tcp.time_wait"
+phase = "after"
+within = "10 %"
+give-or-take = 2
+[measure.least]
+least = "tcp.time_wait"
+[measure.last]
+last = "tcp.time_wait"
+[measure.rise]
+rise = "TcpExt.ListenDrops"
+[measure.nobody-knows]
+rise = "TcpExt.NoSuchCounter"
+[measure.lasts-ms]
+lasts = "tcp.time_wait"
+[measure.connect-ms]
+connect = "longest"
+clients = "gone"
+[measure.visit-ms]
+visit = "shortest"
+[measure.entry-ms]
+entry-life = "longest"
+clients = "clean"
+[probe]
+sockets = "1 s"
+netstat = "1 s"
+"#,
+    );
+    let (_home, folder) = made::scenario("small", &text, &[("base.conf", "")]);
+    let scenario = load(&folder).unwrap_or_else(|e| panic!("{e:?}"));
+    let sample = |at_us, values: &[(&str, u64)]| Stamped {
+        at_us,
+        event: Event::Sample { values: values.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect() },
+    };
+    let spread = |shortest_us, longest_us| Some(Spread { shortest_us, longest_us });
+    let round = |population: &str, connect, visit| Stamped {
+        at_us: 4_000_000,
+        event: Event::Round {
+            phase: "three days".into(),
+            round: 0,
+            population: population.into(),
+            visits: Visits::default(),
+            connect,
+            visit,
+        },
+    };
+    let phase = |at_us, name: &str| Stamped { at_us, event: Event::Phase { name: name.into() } };
+    let events = vec![
+        Stamped { at_us: 0, event: Event::Ready },
+        sample(0, &[("tcp.time_wait", 0), ("TcpExt.ListenDrops", 5)]),
+        phase(0, "three days"),
+        sample(1_000_000, &[("tcp.time_wait", 7)]),
+        sample(2_000_000, &[("TcpExt.ListenDrops", 9)]),
+        round("gone", spread(1_000, 3_001_400), None),
+        round("clean", spread(900, 5_000_000), spread(2_600, 9_000)),
+        phase(5_000_000, "after"),
+        sample(61_500_400, &[("tcp.time_wait", 0)]),
+        made_entries("clean", 119_999),
+        Stamped { at_us: 70_000_000, event: Event::Done },
+    ];
+    let plan = plan::plan(&scenario, &scenario.variants[0], 1);
+    let outcome = Outcome::of(&Record { events, fingerprint: String::new() }, &plan, &scenario.measures).document();
+    insta::assert_snapshot!(toml::to_string_pretty(outcome["measured"].as_table().unwrap()).unwrap(), @r#"
+    connect-ms = 3001
+    entry-ms = 119999
+    last = 0
+    lasts-ms = 60500
+    later = "7 ± 2"
+    least = 0
+    most = 7
+    nobody-knows = "absent"
+    rise = 4
+    visit-ms = 3
+    "#);
+}
+
+fn made_entries(population: &str, longest_life_ms: u64) -> Stamped {
+    let entries = Entries {
+        population: population.into(),
+        created: 1,
+        picked_up: 0,
+        alive_at_end: 0,
+        longest_life_ms,
+        longest_state: "TIME_WAIT".into(),
+        lives_by_state: Default::default(),
+    };
+    Stamped { at_us: 69_000_000, event: Event::Entries(entries) }
+}
+
 /// Ubuntu's kernels from 3.5 on have no counters of conntrack: the log says the same.
 #[test]
 fn of_a_kernel_that_does_not_count_drops() {
     let (_home, scenario) = made::small();
     let plan = plan::plan(&scenario, scenario.variant("default").unwrap(), 1);
     let mut record = Record::parse(&Made::default().bytes()).unwrap();
-    let counted = Outcome::of(&record, &plan).table.unwrap();
+    let counted = Outcome::of(&record, &plan, &[]).table.unwrap();
     record.events.retain(|e| !matches!(e.event, Event::TableFull { .. }));
     for stamped in &mut record.events {
         if let Event::Sample { values } = &mut stamped.event {
             values.retain(|name, _| !name.ends_with("drop"));
         }
     }
-    let table = Outcome::of(&record, &plan).table.unwrap();
+    let table = Outcome::of(&record, &plan, &[]).table.unwrap();
     assert!(counted.drops.value > 0);
     assert_eq!((table.drops, table.full_rounds), (counted.drops, counted.full_rounds));
     assert!(table.early_drops.is_none(), "what nobody counted is not none");

@@ -114,6 +114,24 @@ fn claims_about_what_is_not_measured() {
 }
 
 #[test]
+fn measures_of_nothing() {
+    let wrong = r#"
+[measure.two]
+most = "tcp.time_wait"
+last = "tcp.time_wait"
+[measure.none]
+clients = "goner"
+[measure.unit]
+lasts = "tcp.time_wait"
+[measure.rank-ms]
+connect = "median"
+phase = "three day"
+[probe]
+"#;
+    insta::assert_snapshot!(refused(&SMALL.replace("[probe]", wrong), &[("base.conf", "")]));
+}
+
+#[test]
 fn variants_add_to_what_is_common() {
     let text = SMALL.replace(
         "[variant.tuned]",

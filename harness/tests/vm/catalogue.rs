@@ -22,6 +22,11 @@ fn conntrack_leak_on_its_other_images() {
     as_its_snapshot_says("conntrack-leak", &["debian-11", "debian-13", "debian-testing"]);
 }
 
+#[test]
+fn time_wait() {
+    as_its_snapshot_says("time-wait", &[IMAGE]);
+}
+
 fn as_its_snapshot_says(name: &str, images: &[&str]) {
     on_bench(async |bench| {
         let repository = Path::new(env!("CARGO_MANIFEST_DIR"));

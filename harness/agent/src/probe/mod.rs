@@ -22,23 +22,32 @@ pub type Values = BTreeMap<String, u64>;
 pub struct Sampler {
     kind: ProbeKind,
     drops: u64,
+    /// What was told last, of those that tell changes.
+    told: Values,
 }
 
 impl Sampler {
     /// `None` for those that watch.
     pub fn of(kind: ProbeKind) -> Option<Self> {
-        (!matches!(kind, ProbeKind::ConntrackEntries | ProbeKind::KernelLog)).then_some(Sampler { kind, drops: 0 })
+        (!matches!(kind, ProbeKind::ConntrackEntries | ProbeKind::KernelLog)).then(|| Sampler {
+            kind,
+            drops: 0,
+            told: Values::new(),
+        })
     }
 
     /// Reads once and tells.
     pub fn sample(&mut self, events: &Events) -> Result<()> {
         let values = match self.kind {
             ProbeKind::Conntrack => conntrack::read()?,
-            ProbeKind::Sockets => sockets::read()?,
-            ProbeKind::Netstat => netstat::read()?,
-            ProbeKind::Memory => memory::read()?,
+            ProbeKind::Sockets => self.changed(sockets::read()?),
+            ProbeKind::Netstat => self.changed(netstat::read()?),
+            ProbeKind::Memory => self.changed(memory::read()?),
             ProbeKind::ConntrackEntries | ProbeKind::KernelLog => return Ok(()),
         };
+        if values.is_empty() {
+            return Ok(());
+        }
         let drops = values.get(conntrack::DROP).copied().unwrap_or(0);
         events.emit(Event::Sample { values });
         if drops > self.drops {
@@ -46,5 +55,12 @@ impl Sampler {
             self.drops = drops;
         }
         Ok(())
+    }
+
+    /// What is not as it was told last; at first all of it.
+    fn changed(&mut self, mut values: Values) -> Values {
+        values.retain(|name, value| self.told.get(name) != Some(value));
+        self.told.extend(values.iter().map(|(name, value)| (name.clone(), *value)));
+        values
     }
 }

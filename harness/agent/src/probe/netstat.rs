@@ -12,7 +12,7 @@ pub fn read() -> Result<Values> {
     Ok(values)
 }
 
-/// Pairs of lines, names and numbers, each beginning with the group's name. What never moved is left out.
+/// Pairs of lines, names and numbers, each beginning with the group's name. Settings among them (-1) are left out.
 fn parse(text: &str) -> Values {
     let lines: Vec<&str> = text.lines().collect();
     let pairs = lines.chunks_exact(2).flat_map(|pair| {
@@ -20,14 +20,17 @@ fn parse(text: &str) -> Values {
         let (names, numbers) = (pair[0].split_whitespace().skip(1), pair[1].split_whitespace().skip(1));
         names.zip(numbers).map(move |(name, number)| (format!("{group}.{name}"), number))
     });
-    pairs.filter_map(|(name, number)| Some((name, number.parse().ok().filter(|&n: &u64| n > 0)?))).collect()
+    pairs.filter_map(|(name, number)| Some((name, number.parse().ok()?))).collect()
 }
 
 #[cfg(test)]
 mod tests {
     #[test]
-    fn zeros_and_minus_ones_are_left_out() {
+    fn minus_ones_are_left_out() {
         let values = super::parse("Tcp: MaxConn ActiveOpens OutRsts\nTcp: -1 7 0\n");
-        assert_eq!(values.into_iter().collect::<Vec<_>>(), [("Tcp.ActiveOpens".to_string(), 7)]);
+        assert_eq!(
+            values.into_iter().collect::<Vec<_>>(),
+            [("Tcp.ActiveOpens".to_string(), 7), ("Tcp.OutRsts".to_string(), 0)]
+        );
     }
 }

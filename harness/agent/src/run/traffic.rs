@@ -2,7 +2,7 @@
 
 use crate::events::Events;
 use crate::net::Site;
-use crate::visit::{Capture, Visitor};
+use crate::visit::{Capture, Fare, Visited, Visitor};
 use anyhow::{Context, Result};
 use fastrand::Rng;
 use std::cell::Cell;
@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
-use tunelab_protocol::{Event, Leave, Phase, Population, Traffic, Visits};
+use tunelab_protocol::{Event, Leave, Phase, Population, Spread, Traffic, Visits};
 
 /// A population at its site, handing out its addresses.
 pub struct Crowd {
@@ -62,8 +62,9 @@ impl Rounds {
             let (events, phase, population) = (self.events.clone(), phase.name.clone(), traffic.population.clone());
             let concurrency = traffic.concurrency;
             self.running.spawn_local(async move {
-                let visits = receive(arrivals, concurrency).await;
-                events.emit(Event::Round { phase, round, population, visits });
+                let tally = receive(arrivals, concurrency).await;
+                let Tally { visits, connect, visit } = tally;
+                events.emit(Event::Round { phase, round, population, visits, connect, visit });
             });
         }
         Ok(())
@@ -85,7 +86,24 @@ impl Rounds {
     }
 }
 
-async fn receive(arrivals: Vec<(Instant, Visitor)>, concurrency: u32) -> Visits {
+/// How a round's visitors fared, and how long it took them.
+#[derive(Default)]
+struct Tally {
+    visits: Visits,
+    connect: Option<Spread>,
+    visit: Option<Spread>,
+}
+
+impl Tally {
+    fn add(&mut self, visited: Visited) {
+        visited.fare.count(&mut self.visits);
+        self.connect = visited.connect_us.map(|us| Spread::with(self.connect, us)).or(self.connect);
+        let served = visited.served_us.filter(|_| visited.fare == Fare::Served);
+        self.visit = served.map(|us| Spread::with(self.visit, us)).or(self.visit);
+    }
+}
+
+async fn receive(arrivals: Vec<(Instant, Visitor)>, concurrency: u32) -> Tally {
     let places = std::sync::Arc::new(Semaphore::new(if concurrency == 0 {
         Semaphore::MAX_PERMITS
     } else {
@@ -96,14 +114,14 @@ async fn receive(arrivals: Vec<(Instant, Visitor)>, concurrency: u32) -> Visits 
         sleep_until(at).await;
         let place = places.clone().acquire_owned().await.expect("never closed");
         visitors.spawn_local(async move {
-            let fare = visitor.visit().await;
+            let visited = visitor.visit().await;
             drop(place);
-            fare
+            visited
         });
     }
-    let mut visits = Visits::default();
-    while let Some(fare) = visitors.join_next().await {
-        fare.expect("visitors do not panic").count(&mut visits);
+    let mut tally = Tally::default();
+    while let Some(visited) = visitors.join_next().await {
+        tally.add(visited.expect("visitors do not panic"));
     }
-    visits
+    tally
 }

@@ -3,6 +3,16 @@
 use std::io;
 use tunelab_protocol::Visits;
 
+/// A visit as its round counts it.
+#[derive(Debug, Clone, Copy)]
+pub struct Visited {
+    pub fare: Fare,
+    /// How long it took to connect; `None` without a connection.
+    pub connect_us: Option<u64>,
+    /// How long it took to be served, without the leaving.
+    pub served_us: Option<u64>,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fare {
     Served,

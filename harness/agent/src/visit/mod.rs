@@ -4,7 +4,7 @@ mod client;
 mod fare;
 mod late;
 
-pub use fare::Fare;
+pub use fare::{Fare, Visited};
 pub use late::Capture;
 
 use crate::net::Site;
@@ -13,7 +13,7 @@ use std::mem;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::rc::Rc;
 use std::time::Duration;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use tunelab_protocol::{Leave, Population};
 
 /// Longer than the longest delayed ACK (200 ms, `TCP_DELACK_MAX`): whoever vanishes has acknowledged all it got.
@@ -29,16 +29,22 @@ pub struct Visitor {
 }
 
 impl Visitor {
-    pub async fn visit(self) -> Fare {
-        self.go().await.unwrap_or_else(|unhappy| unhappy)
+    pub async fn visit(self) -> Visited {
+        let mut visited = Visited { fare: Fare::Served, connect_us: None, served_us: None };
+        if let Err(unhappy) = self.go(&mut visited).await {
+            visited.fare = unhappy;
+        }
+        visited
     }
 
-    async fn go(&self) -> Result<Fare, Fare> {
+    async fn go(&self, visited: &mut Visited) -> Result<(), Fare> {
         let visit = &self.population.visit;
         if let Some(capture) = &self.capture {
             capture.drain();
         }
+        let start = Instant::now();
         let mut client = Client::connect(self).await?;
+        visited.connect_us = Some(start.elapsed().as_micros() as u64);
         let (last, earlier) = visit.paths.split_last().expect("a visit has a path");
         for path in earlier {
             client.ask(visit, path).await?;
@@ -48,10 +54,11 @@ impl Visitor {
             Leave::Vanish { after_request: true } => client.send(visit, last).await?,
             _ => client.ask(visit, last).await?,
         }
+        visited.served_us = Some(start.elapsed().as_micros() as u64);
         self.leave(client).await
     }
 
-    async fn leave(&self, mut client: Client) -> Result<Fare, Fare> {
+    async fn leave(&self, mut client: Client) -> Result<(), Fare> {
         match self.population.visit.leave {
             Leave::ClientCloses => drop(client),
             Leave::ServerCloses => client.wait_for_close().await?,
@@ -73,7 +80,7 @@ impl Visitor {
                 capture.replay(self.source, of).map_err(|_| Fare::LocalError)?;
             }
         }
-        Ok(Fare::Served)
+        Ok(())
     }
 
     fn depart(&self) -> Result<(), Fare> {

@@ -4,7 +4,7 @@ use crate::{
     error::{Error, Result},
     outcome::{Outcome, Record},
     plan,
-    scenario::{Expression, Operand, Scenario, nearest},
+    scenario::{Expression, Measure, Operand, Scenario, nearest},
 };
 use miette::LabeledSpan;
 use std::collections::BTreeMap;
@@ -14,7 +14,7 @@ use tunelab_protocol::{Entries, Event, Plan, ProbeKind, Stamped};
 /// Refuses claims about what is not in an outcome of this scenario, before any machine starts.
 pub fn check(scenario: &Scenario) -> Result<()> {
     let Some(variant) = scenario.variants.first() else { return Ok(()) };
-    let outcome = blank(&plan::plan(scenario, variant, 0)).document();
+    let outcome = blank(&plan::plan(scenario, variant, 0), &scenario.measures).document();
     let known = paths(&Value::Table(outcome.clone()), String::new());
     let expressions = scenario.claims.iter().flat_map(|claim| &claim.that);
     let wrong: Vec<Error> = expressions
@@ -59,12 +59,14 @@ fn paths(value: &Value, at: String) -> Vec<String> {
 }
 
 /// An outcome with everything in it that a run of this plan can have.
-fn blank(plan: &Plan) -> Outcome {
+fn blank(plan: &Plan, measures: &[Measure]) -> Outcome {
     let zero = |event| Stamped { at_us: 0, event };
     let mut events = vec![zero(Event::Ready), zero(Event::TableFull { drops: 1 })];
     let (name, value, why) = (String::new(), String::new(), String::new());
     events.push(zero(Event::SysctlRenamed { name: name.clone(), used: String::new() }));
     events.push(zero(Event::SysctlRefused { name, value, why }));
+    let value = |name: &String| zero(Event::Sysctl { name: name.clone(), value: None });
+    events.extend(plan.server.report_sysctls.iter().map(value));
     for probe in &plan.probes {
         match probe.kind {
             ProbeKind::Conntrack => {
@@ -76,7 +78,7 @@ fn blank(plan: &Plan) -> Outcome {
             _ => {}
         }
     }
-    Outcome::of(&Record { events, fingerprint: String::new() }, plan)
+    Outcome::of(&Record { events, fingerprint: String::new() }, plan, measures)
 }
 
 fn no_entries(population: &str) -> Event {

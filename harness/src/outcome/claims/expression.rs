@@ -21,11 +21,13 @@ pub fn evaluate(expression: &Expression, outcome: &toml::Table) -> (bool, String
     (holds, format!("{} = {}", expression.left, show(left)))
 }
 
-fn lookup<'a>(outcome: &'a toml::Table, path: &str) -> Option<&'a Value> {
-    let (last, tables) =
-        path.split('.').collect::<Vec<_>>().split_last().map(|(l, t)| ((*l).to_owned(), t.to_vec()))?;
-    let table = tables.into_iter().try_fold(outcome, |table, key| table.get(key)?.as_table())?;
-    table.get(&last)
+/// Keys may have dots themselves, as the names of sysctls do: the longest that is there counts.
+fn lookup<'a>(table: &'a toml::Table, path: &str) -> Option<&'a Value> {
+    if let Some(value) = table.get(path) {
+        return Some(value);
+    }
+    let dots = path.rmatch_indices('.').map(|(at, _)| at);
+    dots.filter_map(|at| lookup(table.get(&path[..at])?.as_table()?, &path[at + 1..])).next()
 }
 
 fn compare(left: &Value, by: Compare, right: &Value) -> bool {

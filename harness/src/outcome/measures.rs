@@ -1,0 +1,158 @@
+//! The numbers that a scenario asks for by name (`[measure.x]`), and how visitors fared by phase.
+
+use super::{Visitors, document, num::Num, record::Record};
+use crate::scenario::{Measure, Of, Rank};
+use serde::{Serialize, Serializer};
+use std::collections::BTreeMap;
+use tunelab_protocol::{Event, Plan, Spread, Visits};
+
+/// `None`: this kernel has no such reading.
+#[derive(Debug, Clone, Copy)]
+pub struct Measured(pub Option<Num>);
+
+impl Serialize for Measured {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match &self.0 {
+            Some(number) => number.serialize(serializer),
+            None => serializer.serialize_str("absent"),
+        }
+    }
+}
+
+pub fn all(record: &Record, measures: &[Measure]) -> BTreeMap<String, Measured> {
+    let one = |measure: &Measure| {
+        let num = |value| {
+            let within = if measure.within_percent == 0 && measure.least == 0 {
+                0
+            } else {
+                measure.least.max(value * u64::from(measure.within_percent) / 100)
+            };
+            Num { value, within }
+        };
+        (measure.name.clone(), Measured(value(record, measure).map(num)))
+    };
+    measures.iter().map(one).collect()
+}
+
+fn value(record: &Record, measure: &Measure) -> Option<u64> {
+    let phase = measure.phase.as_deref();
+    let read = |name: &str| readings(record, name, phase);
+    match &measure.of {
+        Of::Most(name) => read(name).iter().map(|(_, value)| *value).max(),
+        Of::Least(name) => read(name).iter().map(|(_, value)| *value).min(),
+        Of::Last(name) => read(name).last().map(|(_, value)| *value),
+        Of::Rise(name) => {
+            let all = read(name);
+            Some(all.last()?.1.saturating_sub(all.first()?.1))
+        }
+        Of::Lasts(name) => lasts_ms(&read(name), end_us(record, phase)),
+        Of::Connect(rank) => time_ms(record, measure, *rank, |spreads| spreads.0),
+        Of::Visit(rank) => time_ms(record, measure, *rank, |spreads| spreads.1),
+        Of::EntryLife(rank) => entry_life_ms(record, measure, *rank),
+    }
+}
+
+/// What a probe read, by time; of a phase with the reading it began with. What is left out of a sample is as it was.
+fn readings(record: &Record, name: &str, phase: Option<&str>) -> Vec<(u64, u64)> {
+    let (mut inside, mut found, mut before) = (phase.is_none(), Vec::new(), None);
+    for stamped in &record.events {
+        match &stamped.event {
+            Event::Phase { name } if phase.is_some() => {
+                let begins = Some(name.as_str()) == phase;
+                if begins && !inside {
+                    found.extend(before);
+                }
+                inside = begins;
+            }
+            Event::Sample { values } => {
+                let Some(value) = values.get(name) else { continue };
+                before = Some((stamped.at_us, *value));
+                if inside {
+                    found.extend(before);
+                }
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+/// From the first reading above zero to the zero after the last one above zero, in milliseconds; where it is never zero
+/// again, to the end.
+fn lasts_ms(readings: &[(u64, u64)], end_us: u64) -> Option<u64> {
+    readings.first()?;
+    let mut above = readings.iter().filter(|(_, value)| *value > 0);
+    let Some((first, _)) = above.next() else { return Some(0) };
+    let until = above.next_back().map_or(*first, |(at, _)| *at);
+    let end = readings.iter().find(|(at, _)| *at > until).map_or(end_us, |(at, _)| *at);
+    Some((end - first + 500) / 1000)
+}
+
+/// When a phase is over, or the whole run.
+fn end_us(record: &Record, phase: Option<&str>) -> u64 {
+    let end = record.events.last().map_or(0, |e| e.at_us);
+    let mut begun =
+        record.events.iter().skip_while(|e| !matches!(&e.event, Event::Phase { name } if Some(name.as_str()) == phase));
+    begun.next();
+    begun.find(|e| matches!(e.event, Event::Phase { .. })).map_or(end, |e| e.at_us)
+}
+
+/// Of connecting and of whole visits, in milliseconds, over all rounds that the measure is about.
+fn time_ms(
+    record: &Record,
+    measure: &Measure,
+    rank: Rank,
+    pick: impl Fn((Option<Spread>, Option<Spread>)) -> Option<Spread>,
+) -> Option<u64> {
+    let about = |wanted: &Option<String>, is: &str| wanted.as_deref().is_none_or(|wanted| wanted == is);
+    let times = record.events.iter().filter_map(|stamped| match &stamped.event {
+        Event::Round { phase, population, connect, visit, .. }
+            if about(&measure.phase, phase) && about(&measure.clients, population) =>
+        {
+            pick((*connect, *visit))
+        }
+        _ => None,
+    });
+    let us = match rank {
+        Rank::Shortest => times.map(|t| t.shortest_us).min(),
+        Rank::Longest => times.map(|t| t.longest_us).max(),
+    };
+    us.map(|us| (us + 500) / 1000)
+}
+
+fn entry_life_ms(record: &Record, measure: &Measure, rank: Rank) -> Option<u64> {
+    let about = |population: &str| measure.clients.as_deref().is_none_or(|wanted| wanted == population);
+    let entries = record.events.iter().filter_map(|stamped| match &stamped.event {
+        Event::Entries(entries) if about(&entries.population) => Some(entries),
+        _ => None,
+    });
+    match rank {
+        Rank::Shortest => entries.flat_map(|e| e.lives_by_state.values()).map(|lives| lives.shortest_ms).min(),
+        Rank::Longest => entries.map(|e| e.longest_life_ms).max(),
+    }
+}
+
+/// How each population fared in each phase, where there is more than one phase with visitors.
+pub fn phases(record: &Record, plan: &Plan, crowded: bool) -> toml::Table {
+    let busy: Vec<_> = plan.phases.iter().filter(|phase| !phase.traffic.is_empty()).collect();
+    if busy.len() < 2 {
+        return toml::Table::new();
+    }
+    let fared = |wanted: &str, of: &str| {
+        let mut total = Visits::default();
+        for stamped in &record.events {
+            if let Event::Round { phase, population, visits, .. } = &stamped.event
+                && phase == wanted
+                && population == of
+            {
+                total += *visits;
+            }
+        }
+        document(&Visitors::of(total, crowded)).into()
+    };
+    let phase = |phase: &&tunelab_protocol::Phase| {
+        let populations = phase.traffic.iter().map(|t| (t.population.clone(), fared(&phase.name, &t.population)));
+        (phase.name.clone(), toml::Value::Table(populations.collect()))
+    };
+    busy.iter().map(phase).collect()
+}

@@ -1,0 +1,113 @@
+//! `[measure.x]`: the numbers that an outcome of this scenario is to have, by names of its own.
+
+use super::{
+    model::{Measure, Of, Rank},
+    section::{Read, Section, Value},
+    units::Ppm,
+    values::text,
+};
+use toml::Spanned;
+use tunelab_protocol::{Phase, Population, Probe, ProbeKind};
+
+/// What else of the file a measure may name.
+pub struct Known<'a> {
+    pub phases: &'a [Phase],
+    pub populations: &'a [Population],
+    pub probes: &'a [Probe],
+}
+
+pub fn measures(root: &Section<'_>, known: &Known<'_>) -> Vec<Measure> {
+    let read = |(name, section): (Spanned<String>, Section<'_>)| {
+        let of = of(&section, known);
+        let phase = one_of(&section, "phase", "phase", known.phases.iter().map(|p| p.name.as_str()));
+        let clients = one_of(&section, "clients", "clients", known.populations.iter().map(|p| p.name.as_str()));
+        let measure = Measure {
+            within_percent: section.get_or("within", Ppm::default()).0 / 10_000,
+            least: section.get_or("give-or-take", 0),
+            name: name.get_ref().clone(),
+            of: of?,
+            phase,
+            clients,
+        };
+        if measure.of.is_time() != measure.name.ends_with("-ms") {
+            let message = format!("`{}` does not say its unit as it should", measure.name);
+            let hint = "times are in milliseconds, and their names end in `-ms`; others' do not";
+            section.problems.report_with_hint(name.span(), message, "this name", hint);
+        }
+        section.finish();
+        Some(measure)
+    };
+    root.named("measure").into_iter().filter_map(read).collect()
+}
+
+/// The one key that says what is measured.
+fn of(section: &Section<'_>, known: &Known<'_>) -> Option<Of> {
+    let reading = |key| {
+        let name = section.get::<Spanned<String>>(key)?;
+        check_probe(&name, section, known);
+        Some(name.into_inner())
+    };
+    let found: Vec<Of> = [
+        reading("most").map(Of::Most),
+        reading("least").map(Of::Least),
+        reading("last").map(Of::Last),
+        reading("rise").map(Of::Rise),
+        reading("lasts").map(Of::Lasts),
+        section.get("connect").map(Of::Connect),
+        section.get("visit").map(Of::Visit),
+        section.get("entry-life").map(Of::EntryLife),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    if found.len() != 1 {
+        let message = format!("`{}` is to measure one thing, not {}", section.path(), found.len());
+        let hint = "one of `most`, `least`, `last`, `rise`, `lasts` (of a probe's reading), `connect`, `visit`, `entry-life` (times)";
+        section.problems.report_with_hint(section.span(), message, "in this table", hint);
+    }
+    found.into_iter().next()
+}
+
+/// Which probe gives a reading, by the first part of its name; see the agent's `probe/`.
+fn check_probe(name: &Spanned<String>, section: &Section<'_>, known: &Known<'_>) {
+    let group = name.get_ref().split('.').next().unwrap_or_default();
+    let (kind, key) = match group {
+        "conntrack" => (ProbeKind::Conntrack, "conntrack"),
+        "memory" => (ProbeKind::Memory, "memory"),
+        "sockets" | "tcp" | "udp" | "udplite" | "raw" | "frag" => (ProbeKind::Sockets, "sockets"),
+        _ => (ProbeKind::Netstat, "netstat"),
+    };
+    if !known.probes.iter().any(|p| p.kind == kind) {
+        let message = format!("nobody looks at `{}`", name.get_ref());
+        let hint = format!("add `{key} = \"1 s\"` to `[probe]`");
+        section.problems.report_with_hint(name.span(), message, "no probe reads it", hint);
+    }
+}
+
+fn one_of<'a>(
+    section: &Section<'_>,
+    key: &'static str,
+    kind: &str,
+    known: impl Iterator<Item = &'a str>,
+) -> Option<String> {
+    let name = section.get::<Spanned<String>>(key)?;
+    let known: Vec<&str> = known.collect();
+    if !known.contains(&name.get_ref().as_str()) {
+        let message = format!("there is no {kind} `{}`", name.get_ref());
+        section.problems.unknown(name.span(), message, name.get_ref(), &known);
+    }
+    Some(name.into_inner())
+}
+
+impl Read for Rank {
+    fn read(value: &Value<'_>, problems: &super::problems::Problems) -> Option<Self> {
+        match text(value, problems, "`shortest` or `longest`")? {
+            "shortest" => Some(Rank::Shortest),
+            "longest" => Some(Rank::Longest),
+            other => {
+                problems.unknown(value.span(), format!("unknown rank `{other}`"), other, &["shortest", "longest"]);
+                None
+            }
+        }
+    }
+}
