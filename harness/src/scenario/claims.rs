@@ -1,9 +1,10 @@
 //! `[claim.x]`: what the article or we say, as expressions over the outcome.
 
 use super::{
-    model::{Claim, Compare, Expression, Operand},
+    model::{Claim, Compare, Expression, Operand, Settles},
     section::Section,
     units::Micros,
+    values::OneOrMany,
 };
 use toml::Spanned;
 
@@ -13,14 +14,24 @@ pub fn claims(root: &Section<'_>, variants: &[&str]) -> Vec<Claim> {
         let article = section.get("article");
         let list = |key| known_variants(section.get::<Vec<Spanned<String>>>(key), variants, &section);
         let (within, control) = (list("in"), list("control"));
+        let settles = settles(&section);
+        let applies = section.get::<Vec<Spanned<String>>>("applies").unwrap_or_default();
         let that = section.need::<Vec<Spanned<String>>>("that", r#"["table.full_rounds > 0"]"#);
         section.finish();
-        let that = that?.iter().filter_map(|text| expression(text, &section)).collect();
+        let expressions =
+            |texts: Vec<Spanned<String>>| texts.iter().filter_map(|text| expression(text, &section)).collect();
+        let (applies, that) = (expressions(applies), expressions(that?));
         let within = within.unwrap_or_else(|| variants.iter().map(|v| (*v).to_owned()).collect());
         let control = control.unwrap_or_default();
-        Some(Claim { id: name.into_inner(), says: says?, article, variants: within, control, that })
+        Some(Claim { id: name.into_inner(), says: says?, article, variants: within, control, settles, applies, that })
     };
     root.named("claim").into_iter().filter_map(read).collect()
+}
+
+/// `settles = "one-line-once"`, or an array of such names.
+fn settles(section: &Section<'_>) -> Vec<Settles> {
+    let names = section.get::<OneOrMany<Spanned<String>>>("settles").map(|names| names.0).unwrap_or_default();
+    names.into_iter().map(|name| Settles { span: name.span(), claim: name.into_inner() }).collect()
 }
 
 fn known_variants(names: Option<Vec<Spanned<String>>>, known: &[&str], section: &Section<'_>) -> Option<Vec<String>> {

@@ -2,7 +2,9 @@
 //!
 //! Reading order: `model` (what comes out), `mod` (the file from top to bottom), one reader per part of the file,
 //! then the machinery: `section` (tables), `values` (types), `units`, `files` (what the scenario deploys), `problems`.
+//! `article` is a file of its own: the claims that scenarios may settle.
 
+mod article;
 mod catalogue;
 mod claims;
 mod clients;
@@ -16,6 +18,7 @@ mod server;
 pub mod units;
 mod values;
 
+pub use article::{Article, ArticleClaim};
 pub use catalogue::Catalogue;
 pub use model::*;
 pub use problems::{nearest, suggestion};
@@ -40,17 +43,18 @@ pub fn load(folder: &Path) -> Result<Scenario> {
     let text = std::fs::read_to_string(&path).host(|| format!("failed to read `{}`", path.display()))?;
     let problems = Problems::of(path.display().to_string(), text.clone());
     let (table, errors) = DeTable::parse_recoverable(&text);
-    for error in &errors {
-        problems.report(
-            error.span().unwrap_or(0..0),
-            format!("this is no TOML: {}", one_line(error.message())),
-            "here",
-        );
-    }
+    report_syntax(&errors, &problems);
     // What follows a syntax error would only confuse.
     let scenario = if errors.is_empty() { read(name, folder, &Section::root(&table, &problems)) } else { None };
     problems.into_result()?;
     Ok(scenario.expect("a file without problems is whole"))
+}
+
+fn report_syntax(errors: &[toml::de::Error], problems: &Problems) {
+    for error in errors {
+        let message = format!("this is no TOML: {}", one_line(error.message()));
+        problems.report(error.span().unwrap_or(0..0), message, "here");
+    }
 }
 
 fn one_line(message: &str) -> String {

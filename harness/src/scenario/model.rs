@@ -142,7 +142,19 @@ pub struct Claim {
     pub variants: Vec<String>,
     /// Variants in which at least one of `that` must be false, or nothing is settled.
     pub control: Vec<String>,
+    /// Which of the article's claims it settles: those say the same.
+    pub settles: Vec<Settles>,
+    /// What must be true in each of `variants` for the claim to be about this kernel at all.
+    pub applies: Vec<Expression>,
     pub that: Vec<Expression>,
+}
+
+/// A name in `article.toml`; whether there is one is seen when claims are checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settles {
+    pub claim: String,
+    /// Where it stands in the scenario's file.
+    pub span: Range<usize>,
 }
 
 /// `ways.gateway.longest_life_s >= 5 d`: a path into a variant's outcome compared with a value or another path.

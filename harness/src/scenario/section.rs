@@ -53,7 +53,10 @@ impl<'a> Section<'a> {
     }
 
     pub fn value(&self, key: &'static str) -> Option<&'a Value<'a>> {
-        self.asked.borrow_mut().push(key);
+        let mut asked = self.asked.borrow_mut();
+        if !asked.contains(&key) {
+            asked.push(key);
+        }
         self.table.get(key)
     }
 

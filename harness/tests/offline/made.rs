@@ -70,6 +70,33 @@ pub fn scenario(name: &str, text: &str, files: &[(&str, &str)]) -> (TempDir, Pat
     (home, folder)
 }
 
+/// Three claims of an article; the last is beyond any experiment.
+pub const ARTICLE: &str = r#"
+[claim.it-fills]
+number = 1
+says = "the table fills up"
+article = "And grows."
+section = "Tables"
+
+[claim.one-line]
+number = 2
+says = "one line, once"
+article = "One line, once."
+section = "Tables"
+
+[claim.good-load]
+number = 3
+says = "it takes the load"
+article = "All the load."
+section = "The end"
+cannot = "nobody knows the load"
+"#;
+
+/// Puts it where scenarios of this home look for it.
+pub fn article(home: &Path, text: &str) {
+    std::fs::write(home.join("scenarios/article.toml"), text).unwrap();
+}
+
 pub fn small() -> (TempDir, Scenario) {
     let (home, folder) = scenario("small", SMALL, &[("base.conf", "net.netfilter.nf_conntrack_max = 100\n")]);
     let scenario = scenario::load(&folder).unwrap_or_else(|e| panic!("{e:?}"));

@@ -1,6 +1,7 @@
 //! Tests that need no virtual machine.
 
 mod archive;
+mod article;
 mod builds;
 mod cli;
 mod fetch;

@@ -172,7 +172,8 @@ fn the_documented_example_is_right() {
         ("base.conf", ""),
         ("tuned.conf", ""),
     ];
-    let (_home, folder) = made::scenario("example", example, &files);
+    let (home, folder) = made::scenario("example", example, &files);
+    made::article(home.path(), made::ARTICLE);
     let scenario = load(&folder).unwrap_or_else(|e| panic!("{e:?}"));
     claims::check(&scenario).unwrap_or_else(|e| panic!("{e:?}"));
 }

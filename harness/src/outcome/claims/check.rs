@@ -1,5 +1,6 @@
 //! Claims about what is in no outcome of the scenario: found before any machine starts.
 
+use super::settles;
 use crate::{
     error::{Error, Result},
     outcome::{Outcome, Record},
@@ -16,14 +17,17 @@ pub fn check(scenario: &Scenario) -> Result<()> {
     let Some(variant) = scenario.variants.first() else { return Ok(()) };
     let outcome = blank(&plan::plan(scenario, variant, 0), &scenario.measures).document();
     let known = paths(&Value::Table(outcome.clone()), String::new());
-    let expressions = scenario.claims.iter().flat_map(|claim| &claim.that);
-    let wrong: Vec<Error> = expressions
+    let expressions = scenario.claims.iter().flat_map(|claim| claim.applies.iter().chain(&claim.that));
+    let mut wrong: Vec<Error> = expressions
         .flat_map(|e| wrong_paths(e, &known).into_iter().map(|path| unmeasured(scenario, e, &path, &known)))
         .collect();
+    let unknown = settles::wrong(scenario)?;
+    let what = if unknown.is_empty() { "about what is not measured" } else { "that cannot be judged" };
+    wrong.extend(unknown);
     if wrong.is_empty() {
         return Ok(());
     }
-    Err(Error::input(format!("`{}` makes claims about what is not measured", scenario.source.name())).related(wrong))
+    Err(Error::input(format!("`{}` makes claims {what}", scenario.source.name())).related(wrong))
 }
 
 fn unmeasured(scenario: &Scenario, expression: &Expression, path: &str, known: &[String]) -> Error {

@@ -2,8 +2,11 @@
 
 mod check;
 mod expression;
+mod settled;
+mod settles;
 
 pub use check::check;
+pub use settled::{Experiment, Part, Settled, Standing, settle};
 
 use crate::scenario::{Claim, Scenario};
 use expression::evaluate;
@@ -18,7 +21,9 @@ pub type Outcomes = BTreeMap<String, toml::Table>;
 pub enum Verdict {
     Holds,
     DoesNotHold,
-    /// It holds, and so it does in the control that should have turned it.
+    /// What it is about is not there on this kernel: one of its `applies` is false.
+    DoesNotApply,
+    /// It holds, and so it does in the control that should have turned it. Of the article's claims also: no run decided.
     Unsettled,
 }
 
@@ -27,6 +32,7 @@ impl Verdict {
         match self {
             Verdict::Holds => "holds",
             Verdict::DoesNotHold => "does not hold",
+            Verdict::DoesNotApply => "does not apply",
             Verdict::Unsettled => "unsettled",
         }
     }
@@ -45,6 +51,8 @@ pub struct Judged {
 #[derive(Debug, Clone, Serialize)]
 pub struct Finding {
     pub id: String,
+    /// Whether it is about this kernel at all; if not, `holds` is no verdict.
+    pub applies: bool,
     pub holds: bool,
     pub evidence: Vec<String>,
 }
@@ -56,6 +64,23 @@ pub fn judge(scenario: &Scenario, outcomes: &Outcomes) -> Vec<Judged> {
 }
 
 fn judge_one(claim: &Claim, outcomes: &Outcomes) -> Judged {
+    let (verdict, evidence) = match not_here(claim, outcomes) {
+        missing if missing.is_empty() => weigh(claim, outcomes),
+        missing => (Verdict::DoesNotApply, missing),
+    };
+    Judged { id: claim.id.clone(), says: claim.says.clone(), verdict, evidence }
+}
+
+/// What shows that the claim is not about this kernel.
+fn not_here(claim: &Claim, outcomes: &Outcomes) -> Vec<String> {
+    let of = |variant: &String| {
+        let missing = missing(claim, &outcomes[variant]).into_iter();
+        missing.map(|e| format!("{variant}: {e}")).collect::<Vec<_>>()
+    };
+    claim.variants.iter().flat_map(of).collect()
+}
+
+fn weigh(claim: &Claim, outcomes: &Outcomes) -> (Verdict, Vec<String>) {
     let mut evidence = Vec::new();
     let mut holds_in = |variants: &[String]| -> Vec<bool> {
         let mut found = Vec::new();
@@ -73,7 +98,13 @@ fn judge_one(claim: &Claim, outcomes: &Outcomes) -> Judged {
         (true, true) => Verdict::Holds,
         (true, false) => Verdict::Unsettled,
     };
-    Judged { id: claim.id.clone(), says: claim.says.clone(), verdict, evidence }
+    (verdict, evidence)
+}
+
+/// The evidence of each of `applies` that is false.
+fn missing(claim: &Claim, outcome: &toml::Table) -> Vec<String> {
+    let found = claim.applies.iter().map(|e| evaluate(e, outcome));
+    found.filter(|(holds, _)| !holds).map(|(_, evidence)| evidence).collect()
 }
 
 /// The claims that are made about a variant, against its outcome.
@@ -86,6 +117,7 @@ fn find(claim: &Claim, outcome: &toml::Table) -> Finding {
     let found: Vec<(bool, String)> = claim.that.iter().map(|e| evaluate(e, outcome)).collect();
     Finding {
         id: claim.id.clone(),
+        applies: missing(claim, outcome).is_empty(),
         holds: found.iter().all(|(holds, _)| *holds),
         evidence: found.into_iter().map(|(_, evidence)| evidence).collect(),
     }

@@ -4,8 +4,10 @@
 //! panic, and the command line must do neither. What of a run goes into the file is `document`'s business.
 
 mod document;
+mod kept;
 
 pub use document::Document;
+pub use kept::outcomes;
 
 use crate::error::{Context, Error, Result};
 use insta::{
@@ -123,7 +125,7 @@ fn stored(path: &Path) -> Result<Option<Snapshot>> {
     Snapshot::from_file(path).map(Some).map_err(|e| broken(path, &*e))
 }
 
-fn broken(path: &Path, why: &dyn std::error::Error) -> Error {
+fn broken(path: &Path, why: impl std::fmt::Display) -> Error {
     Error::input(format!("failed to use the snapshot `{}`: {why}", path.display()))
         .hint("take it from version control again, or delete it and run with `--accept`")
 }

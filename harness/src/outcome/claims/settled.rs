@@ -1,0 +1,137 @@
+//! The article's claims, settled by what scenarios found: no machine is started for it.
+
+use super::{Outcomes, Verdict, judge};
+use crate::scenario::{Article, ArticleClaim, Claim, Scenario};
+use std::collections::BTreeMap;
+
+/// A scenario and what is stored of its runs.
+#[derive(Debug)]
+pub struct Experiment {
+    pub scenario: Scenario,
+    /// By image, for each that the scenario names; `None` where it was not run.
+    pub outcomes: BTreeMap<String, Option<Outcomes>>,
+}
+
+/// One claim of the article on all images.
+#[derive(Debug, Clone)]
+pub struct Settled {
+    pub claim: ArticleClaim,
+    /// In the order that was asked for.
+    pub images: Vec<(String, Standing)>,
+}
+
+/// One claim of the article on one image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    pub verdict: Verdict,
+    /// Why it is unsettled.
+    pub reason: Option<String>,
+    /// The claims of scenarios that it is made of.
+    pub parts: Vec<Part>,
+}
+
+/// What one claim of one scenario contributes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    pub scenario: String,
+    pub claim: String,
+    pub verdict: Verdict,
+    /// Why it is unsettled.
+    pub reason: Option<String>,
+    /// None if it was not run.
+    pub evidence: Vec<String>,
+    /// All that must run for it, those of the control too.
+    pub variants: Vec<String>,
+}
+
+impl Standing {
+    fn unsettled(reason: &str) -> Self {
+        Standing { verdict: Verdict::Unsettled, reason: Some(reason.to_owned()), parts: Vec::new() }
+    }
+
+    /// The part that made the verdict what it is.
+    pub fn decided_by(&self) -> Option<&Part> {
+        self.parts.iter().find(|part| part.verdict == self.verdict)
+    }
+
+    fn of(parts: Vec<Part>) -> Self {
+        let mut standing = Standing { verdict: combined(&parts), reason: None, parts };
+        standing.reason = standing.decided_by().and_then(|part| part.reason.clone());
+        standing
+    }
+}
+
+impl Settled {
+    /// On how many images there is a verdict; that it does not apply there is one.
+    pub fn settled_on(&self) -> usize {
+        self.images.iter().filter(|(_, standing)| standing.verdict != Verdict::Unsettled).count()
+    }
+}
+
+/// One refutation refutes; nothing holds before all that could refute it was tried.
+fn combined(parts: &[Part]) -> Verdict {
+    let order = [Verdict::DoesNotHold, Verdict::Unsettled, Verdict::Holds, Verdict::DoesNotApply];
+    let found = order.into_iter().find(|verdict| parts.iter().any(|part| part.verdict == *verdict));
+    found.unwrap_or(Verdict::Unsettled)
+}
+
+/// Every claim of the article on each of `images`.
+pub fn settle(article: &Article, experiments: &[Experiment], images: &[String]) -> Vec<Settled> {
+    let on = |claim: &ArticleClaim, image: &String| (image.clone(), standing(claim, experiments, image));
+    let one = |claim: &ArticleClaim| Settled {
+        claim: claim.clone(),
+        images: images.iter().map(|image| on(claim, image)).collect(),
+    };
+    article.claims.iter().map(one).collect()
+}
+
+fn standing(claim: &ArticleClaim, experiments: &[Experiment], image: &str) -> Standing {
+    if let Some(why) = &claim.cannot {
+        return Standing::unsettled(why);
+    }
+    let settling: Vec<(&Experiment, &Claim)> =
+        experiments.iter().flat_map(|experiment| experiment.settling(&claim.id)).collect();
+    if settling.is_empty() {
+        return Standing::unsettled("no scenario settles it yet");
+    }
+    let parts: Vec<Part> = settling.iter().filter_map(|(experiment, claim)| experiment.part(claim, image)).collect();
+    if parts.is_empty() {
+        return Standing::unsettled("no scenario that settles it runs on this image");
+    }
+    Standing::of(parts)
+}
+
+impl Experiment {
+    /// Its claims that settle this one of the article.
+    fn settling(&self, id: &str) -> Vec<(&Experiment, &Claim)> {
+        let settles = |claim: &&Claim| claim.settles.iter().any(|settles| settles.claim == id);
+        self.scenario.claims.iter().filter(settles).map(|claim| (self, claim)).collect()
+    }
+
+    /// `None` if the scenario does not name the image.
+    fn part(&self, claim: &Claim, image: &str) -> Option<Part> {
+        let mut variants = claim.variants.clone();
+        variants.extend(claim.control.iter().filter(|v| !claim.variants.contains(v)).cloned());
+        let (verdict, reason, evidence) = self.found(claim, self.outcomes.get(image)?.as_ref());
+        let (scenario, claim) = (self.scenario.name.clone(), claim.id.clone());
+        Some(Part { scenario, claim, verdict, reason, evidence, variants })
+    }
+
+    fn found(&self, claim: &Claim, outcomes: Option<&Outcomes>) -> (Verdict, Option<String>, Vec<String>) {
+        let name = &self.scenario.name;
+        let Some(outcomes) = outcomes else {
+            return (Verdict::Unsettled, Some(format!("`{name}` was not run on this image")), Vec::new());
+        };
+        match judge(&self.scenario, outcomes).into_iter().find(|judged| judged.id == claim.id) {
+            None => {
+                let why = format!("`{name}` was not run with all variants it takes");
+                (Verdict::Unsettled, Some(why), Vec::new())
+            }
+            Some(judged) => {
+                let turned_not = || format!("`{}` of `{name}` holds in its control as well", claim.id);
+                let reason = (judged.verdict == Verdict::Unsettled).then(turned_not);
+                (judged.verdict, reason, judged.evidence)
+            }
+        }
+    }
+}
