@@ -1,5 +1,6 @@
 //! The command line: one file per subcommand, exit codes, and errors as people see them.
 
+mod claims;
 mod doctor;
 mod image;
 mod interrupt;
@@ -37,6 +38,7 @@ Examples:
   tunelab scenario conntrack-leak --variant article   one of them
   tunelab scenario conntrack-leak --accept            take the outcome as the snapshot
   tunelab list                                        what there is
+  tunelab claims                                      what the article claims, and what runs made of it
   tunelab shell debian-12                             look around in a guest
   tunelab doctor --fix                                install what this host lacks
 
@@ -71,6 +73,7 @@ enum Command {
     Scenario(scenario::Args),
     List(list::Args),
     Matrix(matrix::Args),
+    Claims(claims::Args),
     Shell(shell::Args),
     Image(image::Args),
     Doctor(doctor::Args),
@@ -92,6 +95,7 @@ async fn run(cli: Cli) -> Result<Outcome> {
         Command::Scenario(args) => scenario::run(&args, policy).await,
         Command::List(args) => list::run(&args),
         Command::Matrix(args) => matrix::run(&args),
+        Command::Claims(args) => claims::run(&args),
         Command::Shell(args) => shell::run(args, policy).await,
         Command::Image(args) => {
             let (images, cache) = (repo::find()?.join("images"), Cache::open()?);

@@ -1,9 +1,11 @@
 //! Readers of stories and records: they print and draw, and never run anything.
 //!
 //! While it works: `progress` (what a run is at), drawn as `lines` (pipes, CI) or `bars` (terminals). At the end:
-//! `summary` for people, `json` and `junit` for machines. `diagnostic` shows errors.
+//! `summary` for people, `json` and `junit` for machines. `claims`: the article's, over all scenarios. `diagnostic` shows
+//! errors.
 
 mod bars;
+pub mod claims;
 pub mod diagnostic;
 pub mod json;
 pub mod junit;

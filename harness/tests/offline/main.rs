@@ -3,6 +3,7 @@
 mod archive;
 mod article;
 mod builds;
+mod claims;
 mod cli;
 mod fetch;
 mod host;

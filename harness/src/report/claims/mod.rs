@@ -1,0 +1,93 @@
+//! The article's claims and what runs made of them: a table or evidence for people, JSON, a page in Markdown.
+
+mod human;
+mod json;
+mod markdown;
+
+pub use human::render as human;
+pub use json::render as json;
+pub use markdown::render as markdown;
+
+use crate::outcome::claims::{Part, Settled, Standing};
+
+/// Images on which a claim stands the same way for the same reasons, said once; only the numbers may differ.
+struct Group<'a> {
+    images: Vec<(&'a str, &'a Standing)>,
+}
+
+impl<'a> Group<'a> {
+    fn standing(&self) -> &'a Standing {
+        self.images[0].1
+    }
+
+    fn images(&self) -> Vec<&'a str> {
+        self.images.iter().map(|(image, _)| *image).collect()
+    }
+
+    /// `on debian-12: no scenario settles it yet`.
+    fn place(&self) -> String {
+        let reason = self.standing().reason.iter().map(|reason| format!(": {reason}")).collect::<String>();
+        format!("on {}{reason}", self.images().join(", "))
+    }
+
+    /// Of the nth part, a line for each way it was shown; by image where they differ.
+    fn evidence(&self, part: usize) -> Vec<String> {
+        let mut found: Vec<(Vec<&str>, String)> = Vec::new();
+        for (image, standing) in &self.images {
+            let evidence = standing.parts[part].evidence.join("; ");
+            match found.iter_mut().find(|(_, known)| *known == evidence) {
+                Some((images, _)) => images.push(image),
+                None => found.push((vec![image], evidence)),
+            }
+        }
+        match &found[..] {
+            [(_, evidence)] if evidence.is_empty() => Vec::new(),
+            [(_, evidence)] => vec![evidence.clone()],
+            _ => found.iter().map(|(images, evidence)| format!("{}: {evidence}", images.join(", "))).collect(),
+        }
+    }
+}
+
+fn groups(settled: &Settled) -> Vec<Group<'_>> {
+    let mut groups: Vec<Group<'_>> = Vec::new();
+    for (image, standing) in &settled.images {
+        match groups.iter_mut().find(|group| alike(group.standing(), standing)) {
+            Some(group) => group.images.push((image, standing)),
+            None => groups.push(Group { images: vec![(image, standing)] }),
+        }
+    }
+    groups
+}
+
+fn alike(a: &Standing, b: &Standing) -> bool {
+    let without_numbers = |standing: &Standing| {
+        let parts = standing.parts.iter().map(|part| Part { evidence: Vec::new(), ..part.clone() });
+        (standing.verdict, standing.reason.clone(), parts.collect::<Vec<_>>())
+    };
+    without_numbers(a) == without_numbers(b)
+}
+
+/// Runs what the part is made of again.
+fn command(part: &Part, images: &[&str]) -> String {
+    let (scenario, variants) = (&part.scenario, part.variants.join(","));
+    format!("tunelab scenario {scenario} --image {} --variant {variants}", images.join(","))
+}
+
+/// How far the article is settled, in a sentence.
+fn closing(all: &[Settled], images: &[String]) -> String {
+    let on = |settled: &&Settled| !images.is_empty() && settled.settled_on() == images.len();
+    let everywhere = all.iter().filter(on).count();
+    let somewhere = all.iter().filter(|s| s.settled_on() > 0).count() - everywhere;
+    let never = all.iter().filter(|s| s.claim.cannot.is_some()).count();
+    let mut out = match images {
+        [one] => format!("{everywhere} of {} claims are settled on {one}", all.len()),
+        _ => format!("{everywhere} of {} claims are settled on all {} images", all.len(), images.len()),
+    };
+    if somewhere > 0 {
+        out += &format!(", {somewhere} more on some of them");
+    }
+    if never > 0 {
+        out += &format!("; {never} cannot be by any experiment");
+    }
+    out
+}

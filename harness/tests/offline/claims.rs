@@ -1,0 +1,221 @@
+//! `tunelab claims`: the article's claims, settled from what is stored, and how it is shown.
+
+use crate::made;
+use assert_cmd::Command;
+use std::{collections::BTreeMap, path::Path};
+use tempfile::TempDir;
+use tunelab::{
+    outcome::{
+        claims::{self, Experiment, Outcomes, Settled},
+        snapshot,
+    },
+    scenario::{Article, Catalogue, load},
+};
+
+/// Two claims that settle one of the article; `default` must have what `tuned` has not.
+const TWO: &str = r#"
+[claim.first]
+says = "x"
+settles = "it-fills"
+in = ["default"]
+control = ["tuned"]
+applies = ["there == 1"]
+that = ["first == 1"]
+
+[claim.second]
+says = "x"
+settles = ["it-fills", "good-load"]
+in = ["default"]
+applies = ["there == 1"]
+that = ["second == 1"]
+"#;
+
+fn outcomes(default: &str, tuned: &str) -> Outcomes {
+    [("default", default), ("tuned", tuned)].map(|(name, text)| (name.to_owned(), text.parse().unwrap())).into()
+}
+
+/// What is settled on `a`, of these outcomes; `b` is named by the scenario too, `c` by none.
+fn settled(stored: Option<Outcomes>) -> Vec<Settled> {
+    let head = made::SMALL.split("[claim.").next().unwrap();
+    let (home, folder) = made::scenario("small", &format!("{head}{TWO}"), &[("base.conf", "")]);
+    made::article(home.path(), made::ARTICLE);
+    let outcomes: BTreeMap<_, _> = [("a".to_owned(), stored), ("b".to_owned(), None)].into();
+    let experiments = [Experiment { scenario: load(&folder).unwrap(), outcomes }];
+    let images = ["a", "b", "c"].map(str::to_owned);
+    claims::settle(&Article::of(home.path()).unwrap(), &experiments, &images)
+}
+
+fn word(default: &str, tuned: &str) -> &'static str {
+    settled(Some(outcomes(default, tuned)))[0].images[0].1.verdict.word()
+}
+
+#[test]
+fn several_claims_make_one_verdict() {
+    let both = "there = 1\nfirst = 1\nsecond = 1";
+    assert_eq!(word(both, ""), "holds");
+    assert_eq!(word("there = 1\nfirst = 1\nsecond = 0", ""), "does not hold");
+    assert_eq!(word(both, both), "unsettled", "the control of one did not turn");
+    assert_eq!(word("there = 1\nfirst = 1", "first = 1"), "does not hold", "a refutation outweighs what is unsettled");
+    assert_eq!(word("there = 0\nfirst = 1", ""), "does not apply");
+    assert_eq!(word("first = 1", ""), "does not apply", "what an outcome does not have is not there");
+}
+
+#[test]
+fn one_that_does_not_apply_leaves_it_to_the_others() {
+    let text = TWO.replacen("there == 1", "elsewhere == 1", 1);
+    let head = made::SMALL.split("[claim.").next().unwrap();
+    let (_home, folder) = made::scenario("small", &format!("{head}{text}"), &[("base.conf", "")]);
+    let scenario = load(&folder).unwrap();
+    let judged = claims::judge(&scenario, &outcomes("there = 1\nsecond = 1", ""));
+    let said: Vec<String> = judged.iter().map(|j| format!("{} {:?}", j.verdict.word(), j.evidence)).collect();
+    assert_eq!(said, [r#"does not apply ["default: there is no elsewhere"]"#, r#"holds ["default: second = 1"]"#]);
+    let findings = claims::findings(&scenario, "default", &"there = 1\nsecond = 1".parse().unwrap());
+    assert_eq!(findings.iter().map(|f| (f.applies, f.holds)).collect::<Vec<_>>(), [(false, false), (true, true)]);
+}
+
+#[test]
+fn what_is_unsettled_says_why() {
+    let why = |settled: &Settled| -> Vec<String> {
+        settled.images.iter().map(|(_, standing)| standing.reason.clone().unwrap_or_default()).collect()
+    };
+    let both = "there = 1\nfirst = 1\nsecond = 1";
+    let all = settled(Some(outcomes(both, both)));
+    assert_eq!(
+        why(&all[0]),
+        [
+            "`first` of `small` holds in its control as well",
+            "`small` was not run on this image",
+            "no scenario that settles it runs on this image"
+        ]
+    );
+    assert_eq!(why(&all[1]), ["no scenario settles it yet"; 3]);
+    assert_eq!(why(&all[2]), ["nobody knows the load"; 3]);
+    let part = Outcomes::from([("default".to_owned(), both.parse().unwrap())]);
+    assert_eq!(why(&settled(Some(part))[0])[0], "`small` was not run with all variants it takes");
+}
+
+/// A repository with a scenario on two images, run on one.
+fn repository(snapshot: &str) -> TempDir {
+    let text = made::SMALL.replace("[server]", "images = [\"debian-12\", \"debian-13\"]\n[server]");
+    let text = text.replace("[claim.grows]", "[claim.grows]\nsettles = \"it-fills\"");
+    let text = text.replace("[claim.one-line]", "[claim.one-line]\nsettles = \"one-line\"");
+    let (home, _) = made::scenario("small", &text, &[("base.conf", "")]);
+    made::article(home.path(), made::ARTICLE);
+    let path = snapshot::path(home.path(), "small", "debian-12");
+    std::fs::create_dir(path.parent().unwrap()).unwrap();
+    std::fs::write(path, format!("---\nsource: x\nexpression: outcome\n---\n{snapshot}")).unwrap();
+    home
+}
+
+const STORED: &str = "\
+[variant.default]\nleaks = ['gone']\ntable.full_rounds = '47 ± 4'\nlog.lines = 94\n
+[variant.tuned]\nleaks = []\ntable.full_rounds = 0\n";
+
+fn tunelab(repository: &Path, args: &[&str]) -> std::process::Output {
+    let mut command = Command::cargo_bin("tunelab").unwrap();
+    command.current_dir("/").env("CARGO_MANIFEST_DIR", repository).arg("claims").args(args).output().unwrap()
+}
+
+fn said(repository: &Path, args: &[&str]) -> String {
+    let output = tunelab(repository, args);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn refused(repository: &Path, args: &[&str]) -> String {
+    let output = tunelab(repository, args);
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    assert!(output.stdout.is_empty());
+    String::from_utf8(output.stderr).unwrap().replace(&format!("{}/", repository.display()), "")
+}
+
+#[test]
+fn a_table_and_the_evidence() {
+    let home = repository(STORED);
+    let asked: [&[&str]; 3] = [&[], &["one-line", "1"], &["--image", "debian-13", "--verbose"]];
+    insta::assert_snapshot!(asked.map(|args| said(home.path(), args)).join("\n"));
+}
+
+#[test]
+fn a_page() {
+    insta::assert_snapshot!(said(repository(STORED).path(), &["--format", "markdown"]));
+}
+
+#[test]
+fn json_is_an_array_of_claims() {
+    let home = repository(STORED);
+    let list: serde_json::Value = serde_json::from_str(&said(home.path(), &["--format", "json"])).unwrap();
+    let (first, last) = (&list[0], &list[2]);
+    assert_eq!(list.as_array().unwrap().len(), 3);
+    assert_eq!((&first["id"], &first["number"], &first["section"]), (&"it-fills".into(), &1.into(), &"Tables".into()));
+    assert_eq!((&first["claim"], &first["quote"]), (&"the table fills up".into(), &"And grows.".into()));
+    let on = &first["images"]["debian-12"];
+    assert_eq!((&on["verdict"], &on["scenario"]), (&"holds".into(), &"small".into()));
+    assert_eq!(
+        (&on["variant"], &on["evidence"][0]),
+        (&serde_json::json!(["default", "tuned"]), &"default: table.full_rounds = 47".into())
+    );
+    assert_eq!(on["parts"][0]["command"], "tunelab scenario small --image debian-12 --variant default,tuned");
+    assert_eq!(list[1]["images"]["debian-12"]["verdict"], "does-not-hold");
+    let on = &first["images"]["debian-13"];
+    assert_eq!((&on["verdict"], &on["reason"]), (&"unsettled".into(), &"`small` was not run on this image".into()));
+    assert_eq!(
+        (&last["cannot"], &last["images"]["debian-12"]["scenario"]),
+        (&"nobody knows the load".into(), &().into())
+    );
+}
+
+#[test]
+fn wrong_words_suggest_the_nearest() {
+    let home = repository(STORED);
+    assert_eq!(
+        refused(home.path(), &["it-fils"]),
+        "error: the article has no claim `it-fils`\nhint: did you mean `it-fills`?\n"
+    );
+    assert_eq!(
+        refused(home.path(), &["--image", "debian-21"]),
+        "error: no scenario runs on an image `debian-21`\nhint: did you mean `debian-12`?\n"
+    );
+}
+
+#[test]
+fn broken_snapshots_are_told_by_name() {
+    for broken in ["no toml", "scenario = 'small'", "[variant]\ndefault = 7"] {
+        let said = refused(repository(broken).path(), &[]);
+        assert!(said.contains("failed to use the snapshot `snapshots/small@debian-12.snap`"), "{said}");
+        assert!(said.contains("hint: take it from version control again"), "{said}");
+    }
+    let home = repository(STORED);
+    std::fs::remove_file(home.path().join("scenarios/article.toml")).unwrap();
+    assert!(refused(home.path(), &[]).contains("failed to read `scenarios/article.toml`"));
+}
+
+/// A claim whose verdict hangs on the edge of a band, or that was changed without a run, would be told two ways.
+#[test]
+fn what_is_stored_is_judged_as_when_it_ran() {
+    let repository = made::repository();
+    let catalogue = Catalogue::of(&repository).unwrap();
+    for scenario in catalogue.names().iter().map(|name| catalogue.load(name).unwrap()) {
+        for image in &scenario.images {
+            let Some(outcomes) = snapshot::outcomes(&repository, &scenario.name, image).unwrap() else { continue };
+            let text = std::fs::read_to_string(snapshot::path(&repository, &scenario.name, image)).unwrap();
+            let stored: toml::Table = text.splitn(3, "---\n").nth(2).unwrap().parse().unwrap();
+            for judged in claims::judge(&scenario, &outcomes) {
+                let stored = stored["claims"].get(&judged.id).and_then(toml::Value::as_str);
+                let (name, id) = (&scenario.name, &judged.id);
+                assert_eq!(Some(judged.verdict.word()), stored, "`{id}` of `{name}` on `{image}`: run it again");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_committed_page_is_what_the_snapshots_say() {
+    let page = std::fs::read_to_string(made::repository().join("docs/claims.md")).unwrap_or_default();
+    let now = said(&made::repository(), &["--format", "markdown"]);
+    assert!(
+        page == now,
+        "`docs/claims.md` is not what `scenarios/` and `snapshots/` say now\n\
+         hint: `cargo run -- claims --format markdown > docs/claims.md`, and commit it with them"
+    );
+}
