@@ -5,7 +5,7 @@ use anyhow::Result;
 use std::cell::{Cell, RefCell};
 use std::io::{self, Write};
 use std::rc::Rc;
-use tunelab_protocol::{EVENT_PORT, EVENT_PORT_READS, Event, Stamped};
+use tunelab_protocol::{EVENT_PORT, Event, PORT_READS, Stamped};
 
 /// Where events go. Cheap to clone; one thread writes.
 #[derive(Clone)]
@@ -59,7 +59,7 @@ impl Port {
         ports::allow(EVENT_PORT, 1)?;
         let mut there = [0];
         ports::read(EVENT_PORT, &mut there);
-        anyhow::ensure!(there == [EVENT_PORT_READS], "this machine has no debug console at port {EVENT_PORT:#x}");
+        anyhow::ensure!(there == [PORT_READS], "this machine has no debug console at port {EVENT_PORT:#x}");
         Ok(Port(()))
     }
 }

@@ -25,7 +25,10 @@ pub const NO_PLAN: &str = "-";
 /// any kernel will do. Not 0x402: SeaBIOS writes its own there.
 pub const EVENT_PORT: u16 = 0xe9;
 /// What reading it gives where the device is there.
-pub const EVENT_PORT_READS: u8 = 0xe9;
+pub const PORT_READS: u8 = 0xe9;
+
+/// The same for what was captured of the network, as pcap-savefile(5).
+pub const PACKET_PORT: u16 = 0xea;
 
 /// Serial of the disk with the modules of a kernel that is not the image's own, each tree below its release.
 pub const MODULES_DISK: &str = "tunelab.modules";

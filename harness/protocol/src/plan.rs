@@ -14,6 +14,9 @@ pub struct Plan {
     pub variant: String,
     /// Seeds every choice the agent makes: order and jitter of visitors, payloads.
     pub seed: u64,
+    /// Write down every packet that passes the server's interfaces ([`crate::PACKET_PORT`]).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub capture: bool,
     pub server: Server,
     pub upstreams: Vec<Upstream>,
     pub populations: Vec<Population>,
@@ -183,6 +186,9 @@ pub struct Phase {
     pub rounds: u32,
     /// From the start of one round to the start of the next; the phase lasts `rounds * every_us`.
     pub every_us: u64,
+    /// Set when the phase begins: what an administrator changes on a running machine.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sysctls: Vec<Sysctl>,
     pub traffic: Vec<Traffic>,
 }
 

@@ -1,20 +1,13 @@
 //! `tunelab claims`: what the article claims, settled from stored snapshots. No machine is started.
 
-use super::{Outcome, known, repo};
+use super::{Outcome, experiments, repo};
 use crate::{
     error::{Context, Error, Result},
-    outcome::{
-        claims::{self, Experiment, Settled},
-        snapshot,
-    },
+    outcome::claims::{self, Settled},
     report,
-    scenario::{Article, Catalogue, Scenario, suggestion},
+    scenario::{Article, suggestion},
 };
-use std::{
-    collections::BTreeSet,
-    io::{Write, stdout},
-    path::Path,
-};
+use std::io::{Write, stdout};
 
 const AFTER: &str = "\
 Examples:
@@ -22,7 +15,7 @@ Examples:
   tunelab claims one-line-once 21                       two of them, with evidence and how to repeat it
   tunelab claims --image debian-12 --verbose            the evidence of all, on one image
   tunelab claims --format json                          for scripts
-  tunelab claims --format markdown > docs/claims.md     the page in the repository
+  tunelab claims --format markdown                      the page docs/claims.md (`tunelab docs` writes it)
 
 Verdicts are made from `snapshots/`: no machine is started, and the exit code is 0 whatever they are.";
 
@@ -54,10 +47,7 @@ enum Format {
 pub fn run(args: &Args) -> Result<Outcome> {
     let repository = repo::find()?;
     let article = Article::of(&repository)?;
-    let scenarios = scenarios(&repository)?;
-    let images = images(&args.image, &scenarios)?;
-    let experiments: Vec<Experiment> =
-        scenarios.into_iter().map(|s| experiment(&repository, s, &images)).collect::<Result<_>>()?;
+    let (experiments, images) = experiments::all(&repository, &args.image)?;
     let all = claims::settle(&article, &experiments, &images);
     let shown = shown(&args.names, &all)?;
     let text = match args.format {
@@ -67,38 +57,6 @@ pub fn run(args: &Args) -> Result<Outcome> {
     };
     stdout().write_all(text.as_bytes()).host(|| "failed to write to standard output".into())?;
     Ok(Outcome::AsExpected)
-}
-
-fn scenarios(repository: &Path) -> Result<Vec<Scenario>> {
-    let catalogue = Catalogue::of(repository)?;
-    let scenarios = catalogue.names().iter().map(|name| catalogue.load(name)).collect::<Result<Vec<_>>>()?;
-    scenarios.iter().try_for_each(claims::check)?;
-    Ok(scenarios)
-}
-
-/// Those asked for, else all that some scenario names; each once.
-fn images(asked: &[String], scenarios: &[Scenario]) -> Result<Vec<String>> {
-    let named: BTreeSet<&str> = scenarios.iter().flat_map(|s| &s.images).map(String::as_str).collect();
-    let named: Vec<&str> = named.into_iter().collect();
-    if asked.is_empty() {
-        return Ok(named.into_iter().map(str::to_owned).collect());
-    }
-    let mut images: Vec<String> = Vec::new();
-    for image in asked {
-        known(image, &named, || format!("no scenario runs on an image `{image}`"))?;
-        if !images.contains(image) {
-            images.push(image.clone());
-        }
-    }
-    Ok(images)
-}
-
-/// A scenario with what is stored of it on those images that it names.
-fn experiment(repository: &Path, scenario: Scenario, images: &[String]) -> Result<Experiment> {
-    let named = images.iter().filter(|image| scenario.images.contains(image));
-    let stored = |image: &String| Ok((image.clone(), snapshot::outcomes(repository, &scenario.name, image)?));
-    let outcomes = named.map(stored).collect::<Result<_>>()?;
-    Ok(Experiment { scenario, outcomes })
 }
 
 /// In the article's order; by name or by number.

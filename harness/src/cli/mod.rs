@@ -1,7 +1,9 @@
 //! The command line: one file per subcommand, exit codes, and errors as people see them.
 
 mod claims;
+pub mod docs;
 mod doctor;
+mod experiments;
 mod image;
 mod interrupt;
 mod judge;
@@ -74,6 +76,7 @@ enum Command {
     List(list::Args),
     Matrix(matrix::Args),
     Claims(claims::Args),
+    Docs(docs::Args),
     Shell(shell::Args),
     Image(image::Args),
     Doctor(doctor::Args),
@@ -96,6 +99,7 @@ async fn run(cli: Cli) -> Result<Outcome> {
         Command::List(args) => list::run(&args),
         Command::Matrix(args) => matrix::run(&args),
         Command::Claims(args) => claims::run(&args),
+        Command::Docs(args) => docs::run(&args),
         Command::Shell(args) => shell::run(args, policy).await,
         Command::Image(args) => {
             let (images, cache) = (repo::find()?.join("images"), Cache::open()?);

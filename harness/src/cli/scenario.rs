@@ -10,7 +10,7 @@ use crate::{
     outcome::{claims, snapshot::Mode},
     plan::RunSpec,
     report::{self, Verdict},
-    scenario::{Catalogue, Scenario},
+    scenario::{Catalogue, OwnFiles, Scenario},
     story::RunName,
 };
 use std::{
@@ -27,6 +27,7 @@ Examples:
   tunelab scenario conntrack-leak --format json --out records/    for scripts, with the records
   tunelab scenario conntrack-leak --kernel arch/x86/boot/bzImage  on a kernel of your own, as in a bisect
   tunelab scenario conntrack-leak --kernel boot/vmlinuz-X --modules lib/modules/X
+  tunelab scenario conntrack-leak --sysctl /etc/sysctl.d/90-mine.conf    what do my settings change?
   tunelab scenario conntrack-leak --memory 2GiB --module nf_conntrack=hashsize=4096
 
 A snapshot is of an image's own kernel and of the scenario's own machine. With `--kernel`, `--memory`, `--cpus`,
@@ -69,6 +70,9 @@ pub struct Args {
     /// Copy the records to this folder
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// Keep what passed the server's interfaces, with virtual time stamps: `capture.pcap` beside each record
+    #[arg(long, conflicts_with = "accept")]
+    pcap: bool,
     /// Keep all of each run's folder, the plan and QEMU's own log too
     #[arg(long)]
     keep: bool,
@@ -76,7 +80,34 @@ pub struct Args {
     #[arg(long, short)]
     quiet: bool,
     #[command(flatten)]
+    own: OwnArgs,
+    #[command(flatten)]
     machine: MachineArgs,
+}
+
+/// One more variant, called `yours`: the scenario's first with these files, and what they change
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Your own files, as a variant called `yours`")]
+struct OwnArgs {
+    /// sysctl.d(5), applied after the scenario's own
+    #[arg(long, value_name = "FILE")]
+    sysctl: Option<PathBuf>,
+    /// iptables-save(8), in place of the scenario's
+    #[arg(long, value_name = "FILE")]
+    rules: Option<PathBuf>,
+    /// nginx.conf, in place of the scenario's; it has to listen and forward as that one does
+    #[arg(long, value_name = "FILE")]
+    nginx: Option<PathBuf>,
+    /// limits.d (limits.conf(5)), in place of the scenario's
+    #[arg(long, value_name = "FILE")]
+    limits: Option<PathBuf>,
+}
+
+impl OwnArgs {
+    fn files(&self) -> OwnFiles {
+        let OwnArgs { sysctl, rules, nginx, limits } = self;
+        OwnFiles { sysctl: sysctl.clone(), rules: rules.clone(), nginx: nginx.clone(), limits: limits.clone() }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -125,8 +156,11 @@ fn load(args: &Args, repository: &Path) -> Result<Vec<Scenario>> {
     let mut names = args.names.clone();
     let mut seen = std::collections::HashSet::new();
     names.retain(|name| seen.insert(name.clone()));
-    let scenarios = names.iter().map(|name| catalogue.load(name)).collect::<Result<Vec<_>>>()?;
+    let mut scenarios = names.iter().map(|name| catalogue.load(name)).collect::<Result<Vec<_>>>()?;
     scenarios.iter().try_for_each(claims::check)?;
+    let own = args.own.files();
+    own.check()?;
+    scenarios.iter_mut().try_for_each(|scenario| own.add_to(scenario))?;
     Ok(scenarios)
 }
 
@@ -171,6 +205,10 @@ fn variants<'a>(
         };
         let mut spec = RunSpec::new(scenario, variant, run);
         args.machine.apply(&mut spec);
+        if args.pcap {
+            spec.plan.capture = true;
+            spec.not_comparable = spec.not_comparable.or(Some("capturing packets takes the guest's time"));
+        }
         spec
     })
 }

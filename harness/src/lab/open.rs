@@ -60,7 +60,7 @@ pub async fn open(wanted: &Wanted<'_>, install: InstallPolicy, cache: &Cache, te
     let accel = accel(clock, cache, teller).await;
     let kernel = ready_kernel(wanted.kernel, install, cache, teller).await?;
     let image = under(ready_image(wanted.image, install, cache, teller).await?, kernel.as_ref());
-    let stack = run.map_or(Stack { machine, files: &[], seed: 1 }, Stack::from);
+    let stack = run.map_or(Stack { machine, files: None, seed: 1 }, Stack::from);
     let room = Room::open(cache, "shell")?;
     match boot(&Recipe { image: &image, accel, stack }, run, &room, teller).await {
         Ok((machine, ssh)) => Ok(OpenMachine { machine, ssh, room }),

@@ -52,6 +52,10 @@ impl Room {
         for name in gone {
             let _ = fs::remove_file(self.path.join(name));
         }
+        let packets = self.path.join(vm::PACKETS);
+        if fs::metadata(&packets).is_ok_and(|file| file.len() == 0) {
+            let _ = fs::remove_file(packets);
+        }
         self.path.clone()
     }
 }

@@ -17,6 +17,7 @@ use crate::{
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::{
+    collections::BTreeMap,
     fs::{self, File},
     path::{Path, PathBuf},
     sync::{Arc, LazyLock},
@@ -75,13 +76,13 @@ pub struct Recipe<'a> {
 #[derive(Debug, Clone, Copy)]
 pub struct Stack<'a> {
     pub machine: &'a crate::scenario::Machine,
-    pub files: &'a [PathBuf],
+    pub files: Option<&'a BTreeMap<String, PathBuf>>,
     pub seed: u64,
 }
 
 impl<'a> From<&'a RunSpec> for Stack<'a> {
     fn from(run: &'a RunSpec) -> Self {
-        Stack { machine: &run.machine, files: &run.files, seed: run.run.seed }
+        Stack { machine: &run.machine, files: Some(&run.files), seed: run.run.seed }
     }
 }
 
@@ -262,7 +263,7 @@ fn initrd_bytes(image: &Image, keys: &Keys) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-async fn deploy(ssh: &Ssh, paths: &[PathBuf]) -> Result<()> {
+async fn deploy(ssh: &Ssh, paths: Option<&BTreeMap<String, PathBuf>>) -> Result<()> {
     ssh.upload(guest::AGENT, 0o755, AGENT.to_vec(), DEPLOY).await?;
     for (name, bytes) in files(paths)? {
         ssh.upload(&format!("{}/{name}", guest::FILES), 0o644, bytes, DEPLOY).await?;
@@ -271,12 +272,11 @@ async fn deploy(ssh: &Ssh, paths: &[PathBuf]) -> Result<()> {
 }
 
 /// The scenario's files by the names they have in the guest.
-fn files(paths: &[PathBuf]) -> Result<Vec<(String, Vec<u8>)>> {
-    let read = |path: &PathBuf| {
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        Ok((name, fs::read(path).host(|| format!("failed to read `{}`", path.display()))?))
+fn files(paths: Option<&BTreeMap<String, PathBuf>>) -> Result<Vec<(String, Vec<u8>)>> {
+    let read = |(name, path): (&String, &PathBuf)| {
+        Ok((name.clone(), fs::read(path).host(|| format!("failed to read `{}`", path.display()))?))
     };
-    paths.iter().map(read).collect()
+    paths.into_iter().flatten().map(read).collect()
 }
 
 /// Until the agent says that all is warm and quiet; which kernel it is.

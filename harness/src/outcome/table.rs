@@ -7,7 +7,7 @@ use super::{
 };
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
-use tunelab_protocol::{Event, Plan};
+use tunelab_protocol::{Event, Plan, ProbeKind};
 
 const DAY_US: u64 = 86_400_000_000;
 const HOUR_US: u64 = 3_600_000_000;
@@ -55,7 +55,7 @@ impl Table {
         let samples: Vec<(u64, &BTreeMap<String, u64>)> = samples(record).collect();
         let read = |name: &str| samples.iter().filter_map(|(_, s)| s.get(name).copied()).collect::<Vec<u64>>();
         let counts = read("conntrack.count");
-        let full = refusals(record);
+        let full = refusals(record, plan);
         let hours = |at: &(u64, u64)| Num::near(at.0.saturating_sub(start) / HOUR_US, FULL);
         let rounds: BTreeSet<(usize, u64)> =
             full.iter().filter_map(|(at, _)| round_at(plan, at.saturating_sub(start))).collect();
@@ -95,11 +95,14 @@ fn samples(record: &Record) -> impl Iterator<Item = (u64, &BTreeMap<String, u64>
 /// Refused entries by the look before they were found: they fell after that, and in its round.
 ///
 /// Without CONFIG_NF_CONNTRACK_PROCFS (Ubuntu's kernels from 3.5 on) nothing counts them, and the kernel's log is asked:
-/// it has a line for each, or says how many it left out.
-fn refusals(record: &Record) -> Vec<(u64, u64)> {
+/// it has a line for each, or says how many it left out. Where the log is followed and has no such line, what the counter
+/// counted was dropped for another reason: for want of a port to masquerade with, for one.
+fn refusals(record: &Record, plan: &Plan) -> Vec<(u64, u64)> {
     let (mut before, mut last, mut found) = (record.start_us(), record.start_us(), Vec::new());
-    if !samples(record).any(|(_, values)| values.contains_key("conntrack.drop")) {
-        return log::refusals(record);
+    let logged = log::refusals(record);
+    let followed = plan.probes.iter().any(|p| p.kind == ProbeKind::KernelLog);
+    if followed && logged.is_empty() || !samples(record).any(|(_, values)| values.contains_key("conntrack.drop")) {
+        return logged;
     }
     for stamped in &record.events {
         match stamped.event {

@@ -4,16 +4,16 @@ use crate::{
     scenario::{Machine, Scenario, Server, Variant},
     story::RunName,
 };
-use std::{path::PathBuf, sync::Arc, time::Duration};
-use tunelab_protocol::{Plan, VERSION, guest};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
+use tunelab_protocol::{Phase, Plan, VERSION, guest};
 
 /// Everything one run is made of, decided before any machine starts.
 #[derive(Debug, Clone)]
 pub struct RunSpec {
     pub run: Arc<RunName>,
     pub machine: Machine,
-    /// Deployed to [`guest::FILES`] by their file names; the same for all variants of a scenario.
-    pub files: Vec<PathBuf>,
+    /// Deployed to [`guest::FILES`] by these names; the same for all variants of a scenario.
+    pub files: BTreeMap<String, PathBuf>,
     pub plan: Plan,
     /// Why its outcome is not one of the image's snapshot: `None` if it is.
     pub not_comparable: Option<&'static str>,
@@ -23,7 +23,7 @@ impl RunSpec {
     pub fn new(scenario: &Scenario, variant: &Variant, run: RunName) -> Self {
         RunSpec {
             machine: variant.machine.clone(),
-            files: scenario.files.iter().map(|name| scenario.folder.join(name)).collect(),
+            files: scenario.files.clone(),
             plan: plan(scenario, variant, run.seed),
             run: Arc::new(run),
             not_comparable: None,
@@ -42,12 +42,19 @@ pub fn plan(scenario: &Scenario, variant: &Variant, seed: u64) -> Plan {
         scenario: scenario.name.clone(),
         variant: variant.name.clone(),
         seed,
+        capture: false,
         server: server(scenario, &variant.server),
         upstreams: scenario.upstreams.clone(),
         populations: scenario.populations.clone(),
         probes: scenario.probes.clone(),
-        phases: scenario.phases.clone(),
+        phases: phases(scenario, variant),
     }
+}
+
+/// With what the variant changes on the way.
+fn phases(scenario: &Scenario, variant: &Variant) -> Vec<Phase> {
+    let changes = |name: &String| variant.during.get(name).cloned().unwrap_or_default();
+    scenario.phases.iter().map(|phase| Phase { sysctls: changes(&phase.name), ..phase.clone() }).collect()
 }
 
 fn server(scenario: &Scenario, server: &Server) -> tunelab_protocol::Server {

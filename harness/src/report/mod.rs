@@ -1,7 +1,8 @@
 //! Readers of stories and records: they print and draw, and never run anything.
 //!
 //! While it works: `progress` (what a run is at), drawn as `lines` (pipes, CI) or `bars` (terminals). At the end:
-//! `summary` for people, `json` and `junit` for machines. `claims`: the article's, over all scenarios. `diagnostic` shows
+//! `summary` for people (`own`: what their files change), `json` and `junit` for machines. `claims`: the article's, over all scenarios;
+//! `page`: one scenario's page. `diagnostic` shows
 //! errors.
 
 mod bars;
@@ -10,6 +11,8 @@ pub mod diagnostic;
 pub mod json;
 pub mod junit;
 mod lines;
+mod own;
+pub mod page;
 mod progress;
 pub mod summary;
 

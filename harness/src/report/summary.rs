@@ -1,6 +1,6 @@
 //! The end of a run for people: a short table, the claims, what the snapshot said, where the records are.
 
-use super::{Compared, Ran, Sameness, Verdict, diagnostic, json::clock, lines::seconds};
+use super::{Compared, Ran, Sameness, Verdict, diagnostic, json::clock, lines::seconds, own};
 use crate::{
     outcome::{Measured, Num, snapshot::Comparison},
     scenario::units,
@@ -21,6 +21,7 @@ pub fn render(verdict: &Verdict, terminal: bool) -> String {
     }
     out += &sysctls(verdict);
     out += &claims(verdict);
+    out += &own::render(verdict);
     let whole = verdict.runs.iter().all(|told| told.result.is_ok());
     out += &snapshot(&verdict.comparison, whole, terminal);
     out + &records(verdict)

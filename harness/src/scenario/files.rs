@@ -95,7 +95,7 @@ pub fn is_sysctl(name: &str) -> bool {
 }
 
 /// Names in dots, as `sysctl -a` of the current kernel prints them.
-fn sysctl_names(text: &str) -> Vec<String> {
+pub fn sysctl_names(text: &str) -> Vec<String> {
     lines(text, &['#', ';'])
         .filter_map(|(_, line)| Some(todays_name(&sysctl_line(line)?.0.replace('/', "."))))
         .collect()

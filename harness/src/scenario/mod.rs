@@ -11,6 +11,7 @@ mod clients;
 mod files;
 mod measures;
 mod model;
+mod own;
 mod phases;
 mod problems;
 mod section;
@@ -21,15 +22,16 @@ mod values;
 pub use article::{Article, ArticleClaim};
 pub use catalogue::Catalogue;
 pub use model::*;
+pub use own::{OwnFiles, YOURS};
 pub use problems::{nearest, suggestion};
 
 use crate::error::{Context, Error, Result};
 use files::Files;
 use problems::Problems;
 use section::Section;
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 use toml::de::DeTable;
-use tunelab_protocol::todays_name;
+use tunelab_protocol::{Phase, todays_name};
 
 /// The file that makes a folder a scenario.
 pub const FILE: &str = "scenario.toml";
@@ -67,17 +69,18 @@ fn read(name: &str, folder: &Path, root: &Section<'_>) -> Option<Scenario> {
     let article = root.get("article");
     let images = root.get("images").filter(|i: &Vec<String>| !i.is_empty()).unwrap_or(vec!["debian-12".to_owned()]);
     let base = common(root, &files);
-    let variants = variants(root, &base, &files);
     let upstreams = clients::upstreams(root);
     let populations = clients::populations(root, base.server.address, &upstreams);
     let phases = phases::phases(root, &populations);
+    let variants = variants(root, &base, &files, &phases);
     let (probes, asked) = phases::probes(root);
     let known = measures::Known { phases: &phases, populations: &populations, probes: &probes };
     let measures = measures::measures(root, &known);
     let claims = claims::claims(root, &variants.iter().map(|v| v.name.as_str()).collect::<Vec<_>>());
     root.finish();
     let (files, mut reported_sysctls) = files.into_parts();
-    let set = variants.iter().flat_map(|v| v.server.sysctls.iter().map(|s| &s.name));
+    let files = files.into_iter().map(|name| (name.clone(), folder.join(name))).collect();
+    let set = variants.iter().flat_map(|v| v.server.sysctls.iter().chain(v.during.values().flatten()).map(|s| &s.name));
     reported_sysctls.extend(asked.iter().chain(set).map(|name| todays_name(name)));
     Some(Scenario {
         name: name.to_owned(),
@@ -107,11 +110,12 @@ fn common(root: &Section<'_>, files: &Files<'_>) -> Variant {
         section.finish();
     }
     server::backends(root, &mut server.backends);
-    Variant { name: String::new(), summary: String::new(), machine: server::machine(root, &Machine::default()), server }
+    let machine = server::machine(root, &Machine::default());
+    Variant { name: String::new(), summary: String::new(), machine, server, during: BTreeMap::new() }
 }
 
 /// `[variant.x]`: the keys of `[server]`, and `machine` and `backend`, on top of what is common.
-fn variants(root: &Section<'_>, base: &Variant, files: &Files<'_>) -> Vec<Variant> {
+fn variants(root: &Section<'_>, base: &Variant, files: &Files<'_>, phases: &[Phase]) -> Vec<Variant> {
     let named = root.named("variant");
     if named.is_empty() {
         let hint = "begin with `[variant.default]`";
@@ -123,8 +127,13 @@ fn variants(root: &Section<'_>, base: &Variant, files: &Files<'_>) -> Vec<Varian
         server::backends(&section, &mut server.backends);
         let machine = server::machine(&section, &base.machine);
         let summary = section.get_or("summary", String::new());
+        if name.get_ref() == YOURS {
+            let message = format!("`{YOURS}` is the name of the variant with the user's own files");
+            section.problems.report(name.span(), message, "another name");
+        }
+        let during = server::during(&section, phases);
         section.finish();
-        Variant { name: name.into_inner(), summary, machine, server }
+        Variant { name: name.into_inner(), summary, machine, server, during }
     };
     named.into_iter().map(read).collect()
 }

@@ -1,7 +1,12 @@
 //! A checked scenario: nothing in it can be wrong any more, and nothing of TOML is left.
 
 use miette::NamedSource;
-use std::{collections::BTreeSet, net::Ipv4Addr, ops::Range, path::PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::Ipv4Addr,
+    ops::Range,
+    path::PathBuf,
+};
 use tunelab_protocol::{Backend, ModuleLoad, Phase, Population, Probe, Sysctl, Upstream};
 
 #[derive(Debug, Clone)]
@@ -23,8 +28,8 @@ pub struct Scenario {
     pub variants: Vec<Variant>,
     pub measures: Vec<Measure>,
     pub claims: Vec<Claim>,
-    /// Everything any variant deploys, by name in the scenario's folder: one warm machine serves all variants.
-    pub files: BTreeSet<String>,
+    /// Everything any variant deploys, by its name in the guest: one warm machine serves all variants.
+    pub files: BTreeMap<String, PathBuf>,
     /// sysctls whose effective value is part of every variant's outcome: all that any variant sets, and those asked for.
     /// By today's names, so that outcomes of old and new kernels can be laid side by side.
     pub reported_sysctls: BTreeSet<String>,
@@ -39,6 +44,8 @@ pub struct Variant {
     pub summary: String,
     pub machine: Machine,
     pub server: Server,
+    /// What is changed on the running machine when a phase begins, by its name.
+    pub during: BTreeMap<String, Vec<Sysctl>>,
 }
 
 /// The shape of the guest. Variants of one shape share a warm machine.

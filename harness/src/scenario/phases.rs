@@ -38,7 +38,7 @@ fn phase(section: &Section<'_>, populations: &[Population]) -> Option<Phase> {
     if rounds == 0 || every.0 == 0 {
         section.problems.report(section.span(), format!("`{}` takes no time", section.path()), "nothing happens here");
     }
-    Some(Phase { name: name?, rounds, every_us: every.0, traffic })
+    Some(Phase { name: name?, rounds, every_us: every.0, sysctls: Vec::new(), traffic })
 }
 
 /// `[phase.visitors]`: `clean = 4`, or `clean = { count = 4, spacing = "20 ms", after = "1 s", at-once = 2 }`.

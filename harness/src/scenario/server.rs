@@ -7,8 +7,9 @@ use super::{
     units::{Bytes, Micros},
     values::Setting,
 };
+use std::collections::BTreeMap;
 use toml::Spanned;
-use tunelab_protocol::{Backend, Http, Listen, ModuleLoad, Sysctl};
+use tunelab_protocol::{Backend, Http, Listen, ModuleLoad, Phase, Sysctl};
 
 /// `[machine]`: what is not said stays as it was.
 pub fn machine(section: &Section<'_>, base: &Machine) -> Machine {
@@ -59,6 +60,21 @@ fn sysctls(section: &Section<'_>) -> Vec<Sysctl> {
         }
     }
     found
+}
+
+/// `[variant.x.during.PHASE]`: what is changed on the running machine when that phase begins.
+pub fn during(section: &Section<'_>, phases: &[Phase]) -> BTreeMap<String, Vec<Sysctl>> {
+    let known: Vec<&str> = phases.iter().map(|p| p.name.as_str()).collect();
+    let read = |(name, section): (Spanned<String>, Section<'_>)| {
+        if !known.contains(&name.get_ref().as_str()) {
+            let message = format!("there is no phase `{}`", name.get_ref());
+            section.problems.unknown(name.span(), message, name.get_ref(), &known);
+        }
+        let changed = sysctls(&section);
+        section.finish();
+        (name.into_inner(), changed)
+    };
+    section.named("during").into_iter().map(read).collect()
 }
 
 /// `[server.modules]`: `nf_conntrack = "hashsize=1024"`.

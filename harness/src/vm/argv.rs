@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::os::fd::RawFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
-use tunelab_protocol::{EVENT_PORT, EVENT_PORT_READS, MODULES_DISK, NO_PLAN, PLAN_FILE};
+use tunelab_protocol::{EVENT_PORT, MODULES_DISK, NO_PLAN, PACKET_PORT, PLAN_FILE, PORT_READS};
 
 /// The guest's day zero. Fixed: a run shall not depend on the day it is made.
 const EPOCH: &str = "2026-01-01T00:00:00";
@@ -17,6 +17,8 @@ pub struct Wiring<'a> {
     pub console: &'a Path,
     /// Written by QEMU: the record.
     pub events: &'a Path,
+    /// Written by QEMU: what was captured of the network; empty unless the plan asks for it.
+    pub packets: &'a Path,
     /// Written by QEMU where the root disk is layered: what the guest writes.
     pub layer: &'a Path,
     /// The other end of a socket of ours, inherited: no path, no length limit, nothing left on disk.
@@ -54,7 +56,8 @@ pub fn command_line(spec: &MachineSpec, wiring: &Wiring) -> Vec<OsString> {
         modules_disk(spec.modules.as_deref()),
         network(wiring.start),
         console(wiring.console),
-        events_out(wiring.events),
+        port_out("events", EVENT_PORT, wiring.events),
+        port_out("packets", PACKET_PORT, wiring.packets),
         plan(wiring.start),
         monitor(wiring),
         end_of_life(),
@@ -75,7 +78,8 @@ pub fn blueprint(spec: &MachineSpec) -> Vec<OsString> {
         seed: 0,
         ..spec.clone()
     };
-    let wiring = Wiring { console: nowhere, events: nowhere, layer: nowhere, monitor: 0, start: Start::Boot };
+    let wiring =
+        Wiring { console: nowhere, events: nowhere, packets: nowhere, layer: nowhere, monitor: 0, start: Start::Boot };
     command_line(&anywhere, &wiring)
 }
 
@@ -240,14 +244,15 @@ fn console(path: &Path) -> Vec<OsString> {
     ]
 }
 
-/// The events out, byte by byte, within the guest's own instruction. QEMU writes the record itself: a slow harness cannot
-/// hold the guest up. No virtio-serial port: kernels for clouds come without its driver (Ubuntu 12.04's and 12.10's).
-fn events_out(events: &Path) -> Vec<OsString> {
+/// Events and packets out, byte by byte, within the guest's own instruction. QEMU writes the files itself: a slow harness
+/// cannot hold the guest up. No virtio-serial port: kernels for clouds come without its driver (Ubuntu 12.04's and
+/// 12.10's).
+fn port_out(name: &str, port: u16, path: &Path) -> Vec<OsString> {
     vec![
         "-chardev".into(),
-        file_option("file,id=events,path=", events),
+        file_option(&format!("file,id={name},path="), path),
         "-device".into(),
-        format!("isa-debugcon,iobase={EVENT_PORT:#x},readback={EVENT_PORT_READS:#x},chardev=events").into(),
+        format!("isa-debugcon,iobase={port:#x},readback={PORT_READS:#x},chardev={name}").into(),
     ]
 }
 

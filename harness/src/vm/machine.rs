@@ -24,6 +24,8 @@ const AFTERTHOUGHT: Duration = Duration::from_millis(500);
 
 /// What a guest with a writable root disk writes, and in the end its saved state.
 pub const LAYER: &str = "disk.qcow2";
+/// What was captured of the network, in the folder of a machine.
+pub const PACKETS: &str = "capture.pcap";
 
 /// A machine with its files: `console.log`, `events.jsonl` and `qemu.log` in the folder it was given.
 ///
@@ -94,8 +96,10 @@ impl Machine {
         let files = |e| format!("failed to prepare a machine in `{}`: {e}", dir.display());
         let (ours, theirs) = UnixStream::pair().host(|| files("a socket"))?;
         let (console, events, layer) = (dir.join("console.log"), dir.join("events.jsonl"), dir.join(LAYER));
+        let packets = dir.join(PACKETS);
         let log = File::create(dir.join("qemu.log")).host(|| files("`qemu.log`"))?;
-        let wiring = Wiring { console: &console, events: &events, layer: &layer, monitor: theirs.as_raw_fd(), start };
+        let monitor = theirs.as_raw_fd();
+        let wiring = Wiring { console: &console, events: &events, packets: &packets, layer: &layer, monitor, start };
         let mut command = Command::new(&spec.qemu);
         command.args(argv::command_line(spec, &wiring)).stdin(Stdio::null());
         command.stdout(log.try_clone().host(|| files("`qemu.log`"))?).stderr(log);

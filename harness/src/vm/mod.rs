@@ -18,7 +18,7 @@ mod state;
 mod watch;
 
 pub use death::Death;
-pub use machine::{LAYER, Machine};
+pub use machine::{LAYER, Machine, PACKETS};
 pub use spec::{Accel, MachineSpec, RootDisk, Shape};
 pub use state::{Draft, Manifest, RestoreError, SavedState};
 

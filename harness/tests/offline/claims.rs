@@ -210,12 +210,10 @@ fn what_is_stored_is_judged_as_when_it_ran() {
 }
 
 #[test]
-fn the_committed_page_is_what_the_snapshots_say() {
-    let page = std::fs::read_to_string(made::repository().join("docs/claims.md")).unwrap_or_default();
-    let now = said(&made::repository(), &["--format", "markdown"]);
+fn the_committed_pages_are_what_the_snapshots_say() {
+    let stale: Vec<_> = tunelab::cli::docs::stale(&made::repository()).unwrap().into_iter().map(|(p, _)| p).collect();
     assert!(
-        page == now,
-        "`docs/claims.md` is not what `scenarios/` and `snapshots/` say now\n\
-         hint: `cargo run -- claims --format markdown > docs/claims.md`, and commit it with them"
+        stale.is_empty(),
+        "{stale:?} are stale\nhint: `cargo run -- docs`, and commit them with what they are from"
     );
 }

@@ -44,6 +44,6 @@ fn variants_share_what_is_deployed() {
         })
         .collect();
     assert!(specs.iter().all(|s| s.files == specs[0].files && s.machine == specs[0].machine));
-    assert!(specs[0].files.iter().all(|f| f.is_file()));
+    assert!(specs[0].files.values().all(|f| f.is_file()));
     assert_eq!(specs[0].virtual_time().as_secs(), 6 * 86_400);
 }

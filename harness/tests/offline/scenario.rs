@@ -4,7 +4,7 @@ use crate::made::{self, SMALL};
 use tunelab::{
     outcome::claims,
     report::diagnostic,
-    scenario::{Catalogue, load},
+    scenario::{Catalogue, OwnFiles, load},
 };
 
 #[test]
@@ -129,6 +129,45 @@ phase = "three day"
 [probe]
 "#;
     insta::assert_snapshot!(refused(&SMALL.replace("[probe]", wrong), &[("base.conf", "")]));
+}
+
+/// One more variant, with the user's files in place of the scenario's, and each problem of any of them.
+#[test]
+fn files_of_ones_own() {
+    let (home, folder) = made::scenario("small", SMALL, &[("base.conf", "")]);
+    let own = |name: &str, text: &str| {
+        let path = home.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        Some(path)
+    };
+    let mut scenario = load(&folder).unwrap_or_else(|e| panic!("{e:?}"));
+    let sysctl = own("mine.conf", "net.ipv4.ip_conntrack_max = 100\n");
+    let good = OwnFiles { sysctl, rules: own("rules.v4", "*filter\nCOMMIT\n"), ..OwnFiles::default() };
+    good.check().unwrap_or_else(|e| panic!("{e:?}"));
+    good.add_to(&mut scenario).unwrap();
+    let yours = scenario.variants.last().unwrap();
+    assert_eq!((yours.name.as_str(), yours.server.rules.as_deref()), ("yours", Some("yours.rules.v4")));
+    assert_eq!(yours.server.sysctl_files, ["base.conf", "yours.sysctl.conf"], "after the scenario's own");
+    assert_eq!(scenario.files["yours.sysctl.conf"], home.path().join("mine.conf"));
+    assert!(scenario.reported_sysctls.contains("net.netfilter.nf_conntrack_max"));
+
+    let wrong = OwnFiles {
+        sysctl: own("wrong.conf", "net.ipv4.tcp_tw_reuse 1\n"),
+        rules: own("wrong.v4", "*filter\n"),
+        ..OwnFiles::default()
+    };
+    let told = diagnostic::render(&wrong.check().unwrap_err(), false);
+    assert!(told.contains("`your files` has 2 problems") && told.contains("is no sysctl.d line"), "{told}");
+    let gone = OwnFiles { nginx: Some(home.path().join("gone.conf")), ..OwnFiles::default() };
+    assert!(gone.check().unwrap_err().message().starts_with("failed to read your file"));
+    let taken = SMALL.replace("[variant.tuned]", "[variant.yours]").replace("\"tuned\"", "\"yours\"");
+    assert!(refused(&taken, &[("base.conf", "")]).contains("is the name of the variant with the user's own files"));
+}
+
+#[test]
+fn a_phase_that_nobody_knows_changes_nothing() {
+    let text = format!("{SMALL}\n[variant.late.during.nowhere]\nsysctls = {{ \"net.core.somaxconn\" = 1 }}\n");
+    assert!(refused(&text, &[("base.conf", "")]).contains("there is no phase `nowhere`"));
 }
 
 #[test]

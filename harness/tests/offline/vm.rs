@@ -29,7 +29,9 @@ fn spec(accel: Accel) -> MachineSpec {
 /// One option a line.
 fn argv(spec: &MachineSpec, start: Start) -> String {
     let (console, events) = (Path::new("a, b/console.log"), Path::new("a, b/events.jsonl"));
-    let words = command_line(spec, &Wiring { console, events, layer: Path::new("run/disk.qcow2"), monitor: 7, start });
+    let packets = Path::new("a, b/capture.pcap");
+    let words =
+        command_line(spec, &Wiring { console, events, packets, layer: Path::new("run/disk.qcow2"), monitor: 7, start });
     let words: Vec<String> = words.into_iter().map(|w| w.into_string().unwrap()).collect();
     words.join(" ").replace(" -", "\n-")
 }
@@ -59,6 +61,8 @@ fn boots_under_the_virtual_clock() {
     -device isa-serial,chardev=console
     -chardev file,id=events,path=a,, b/events.jsonl
     -device isa-debugcon,iobase=0xe9,readback=0xe9,chardev=events
+    -chardev file,id=packets,path=a,, b/capture.pcap
+    -device isa-debugcon,iobase=0xea,readback=0xe9,chardev=packets
     -fw_cfg name=opt/tunelab.plan,string=-
     -chardev socket,id=monitor,fd=7
     -mon chardev=monitor,mode=control
@@ -90,6 +94,8 @@ fn restores_under_the_virtual_clock() {
     -device isa-serial,chardev=console
     -chardev file,id=events,path=a,, b/events.jsonl
     -device isa-debugcon,iobase=0xe9,readback=0xe9,chardev=events
+    -chardev file,id=packets,path=a,, b/capture.pcap
+    -device isa-debugcon,iobase=0xea,readback=0xe9,chardev=packets
     -fw_cfg name=opt/tunelab.plan,file=a,, b/plan.json
     -chardev socket,id=monitor,fd=7
     -mon chardev=monitor,mode=readline

@@ -23,6 +23,31 @@ fn conntrack_leak_on_its_other_images() {
 }
 
 #[test]
+fn established_lowered() {
+    as_its_snapshot_says("established-lowered", &[IMAGE]);
+}
+
+#[test]
+fn iptables_alone() {
+    as_its_snapshot_says("iptables-alone", &[IMAGE]);
+}
+
+#[test]
+fn port_exhaustion() {
+    as_its_snapshot_says("port-exhaustion", &[IMAGE]);
+}
+
+#[test]
+fn proxy_protocol() {
+    as_its_snapshot_says("proxy-protocol", &[IMAGE]);
+}
+
+#[test]
+fn snat_exhaustion() {
+    as_its_snapshot_says("snat-exhaustion", &[IMAGE]);
+}
+
+#[test]
 fn time_wait() {
     as_its_snapshot_says("time-wait", &[IMAGE]);
 }

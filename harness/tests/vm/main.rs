@@ -14,6 +14,7 @@ mod interrupted;
 mod kernel;
 mod no_network;
 mod old_ssh;
+mod packets;
 mod pruned;
 mod sameness;
 mod shared;

@@ -5,9 +5,11 @@
 
 mod namespace;
 mod netem;
+mod packet;
 mod rtnl;
 mod site;
 
 pub use namespace::Namespace;
+pub use packet::link_address;
 pub use rtnl::{Rtnl, index};
 pub use site::{NIC as SITE_NIC, Site};

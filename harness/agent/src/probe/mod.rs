@@ -5,10 +5,12 @@ mod entries;
 mod kernel_log;
 mod memory;
 mod netstat;
+mod packets;
 mod sockets;
 
 pub use entries::{EntryWatch, forget as forget_entries};
 pub use kernel_log::follow as follow_kernel_log;
+pub use packets::Packets;
 
 use crate::events::Events;
 use anyhow::Result;

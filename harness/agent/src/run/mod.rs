@@ -6,7 +6,7 @@ mod traffic;
 
 use crate::events::Events;
 use crate::net::Site;
-use crate::probe::{self, EntryWatch, Sampler};
+use crate::probe::{self, EntryWatch, Packets, Sampler};
 use crate::serve::upstream;
 use crate::tune;
 use anyhow::{Context, Result};
@@ -17,7 +17,7 @@ use std::time::Duration;
 use tokio::task::LocalSet;
 use tokio::time::Instant;
 use traffic::Crowd;
-use tunelab_protocol::{Event, Link, Plan, ProbeKind, Subnet};
+use tunelab_protocol::{Event, Link, Phase, Plan, ProbeKind, Subnet, todays_name};
 
 /// Executes the plan in this file, with its events on standard output: in `tunelab shell`, for who looks around.
 pub fn main(plan: &str) -> Result<()> {
@@ -38,6 +38,7 @@ async fn go(plan: Plan, events: &Events) -> Result<()> {
     let services = Services::start(&plan.server, events)?;
     let crowds = build_crowds(&plan)?;
     build_upstreams(&plan)?;
+    let packets = plan.capture.then(Packets::capture).transpose()?;
     let watch = start_watches(&plan, &crowds, events)?;
     let mut samplers: Vec<Option<Sampler>> = plan.probes.iter().map(|p| Sampler::of(p.kind)).collect();
     events.emit(Event::Ready);
@@ -48,7 +49,7 @@ async fn go(plan: Plan, events: &Events) -> Result<()> {
         tokio::time::sleep_until(origin + Duration::from_micros(at_us)).await;
         match due {
             Due::Probe(number) => sample(&mut samplers[number], events)?,
-            Due::Phase(phase) => events.emit(Event::Phase { name: plan.phases[phase].name.clone() }),
+            Due::Phase(phase) => begin(&plan.phases[phase], events)?,
             Due::Round { phase, round } => rounds.start(&plan.phases[phase], round, &crowds)?,
             Due::End => break,
         }
@@ -58,8 +59,21 @@ async fn go(plan: Plan, events: &Events) -> Result<()> {
     if let Some(watch) = watch {
         watch.finish()?;
     }
+    if let Some(packets) = packets {
+        packets.drain();
+    }
     services.check_alive()?;
     events.emit(Event::Done);
+    Ok(())
+}
+
+fn begin(phase: &Phase, events: &Events) -> Result<()> {
+    events.emit(Event::Phase { name: phase.name.clone() });
+    tune::change(&phase.sysctls, events)?;
+    for sysctl in &phase.sysctls {
+        let name = todays_name(&sysctl.name);
+        events.emit(Event::Sysctl { value: tune::read(&name), name });
+    }
     Ok(())
 }
 

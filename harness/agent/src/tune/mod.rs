@@ -9,4 +9,4 @@ mod sysctl;
 pub use limits::{Nofile, raise_own};
 pub use modules::{load as load_module, words as module_words};
 pub use rules::{leave_untracked, load as load_rules};
-pub use sysctl::{apply, read, write};
+pub use sysctl::{apply, change, read, write};

@@ -30,13 +30,16 @@ pub fn apply(server: &Server, events: &Events) -> Result<()> {
             set(&name, &value, false, events)?;
         }
     }
-    for Sysctl { name, value, required } in &server.sysctls {
-        set(name, value, *required, events)?;
-    }
+    change(&server.sysctls, events)?;
     for name in &server.report_sysctls {
         events.emit(Event::Sysctl { name: name.clone(), value: read(name) });
     }
     Ok(())
+}
+
+/// Single ones; of what this kernel does not have or refuses as in [`apply`].
+pub fn change(sysctls: &[Sysctl], events: &Events) -> Result<()> {
+    sysctls.iter().try_for_each(|Sysctl { name, value, required }| set(name, value, *required, events))
 }
 
 fn set(name: &str, value: &str, required: bool, events: &Events) -> Result<()> {

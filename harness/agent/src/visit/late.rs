@@ -3,7 +3,7 @@
 use crate::net::Namespace;
 use anyhow::{Context, Result};
 use nix::sys::socket::{setsockopt, sockopt::RcvBufForce};
-use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+use socket2::{Domain, Protocol, Socket, Type};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::io::Read;
@@ -15,7 +15,6 @@ use tunelab_protocol::{Duplicate, Subnet};
 const ETHERNET: usize = 14;
 /// Room for the packets of a burst, in bytes.
 const ROOM: usize = 16 << 20;
-const ETH_P_ALL: u16 = libc::ETH_P_ALL as u16;
 
 /// What left a site lately: its visitors' packets that may be sent again.
 ///
@@ -38,7 +37,7 @@ impl Capture {
             // Protocol 0 hears nothing until it is bound, so that nothing slips past the filter.
             let socket = Socket::new(Domain::PACKET, Type::RAW, Some(Protocol::from(0))).context("AF_PACKET")?;
             attach_filter(&socket, subnet)?;
-            socket.bind(&link_address(crate::net::index(crate::net::SITE_NIC)?)?)?;
+            socket.bind(&crate::net::link_address(crate::net::index(crate::net::SITE_NIC)?)?)?;
             socket.set_nonblocking(true)?;
             setsockopt(&socket, RcvBufForce, &ROOM)?;
             Ok(Capture { socket: socket.into(), seen: RefCell::default() })
@@ -150,22 +149,6 @@ fn attach_filter(socket: &Socket, subnet: Subnet) -> Result<()> {
         libc::setsockopt(socket.as_raw_fd(), libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, pointer, size)
     };
     if failed != 0 { Err(std::io::Error::last_os_error()).context("SO_ATTACH_FILTER") } else { Ok(()) }
-}
-
-/// All protocols of one interface: outgoing packets are shown only to those who ask for all.
-fn link_address(index: u32) -> Result<SockAddr> {
-    // SAFETY: the storage is larger than sockaddr_ll and zeroed; its length is set to what was written.
-    let (_, address) = unsafe {
-        SockAddr::try_init(|storage, length| {
-            let link = &mut *storage.cast::<libc::sockaddr_ll>();
-            link.sll_family = libc::AF_PACKET as u16;
-            link.sll_protocol = ETH_P_ALL.to_be();
-            link.sll_ifindex = index as i32;
-            *length = mem::size_of::<libc::sockaddr_ll>() as u32;
-            Ok(())
-        })
-    }?;
-    Ok(address)
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ const HEAD: &str = "\
 # The article's claims
 
 What Philip Tellis's \"Linux TCP/IP Tuning for Scalability\" (27 September 2012) claims, and what the lab's runs made of it
-on each image. Do not edit this page: `tunelab claims --format markdown > docs/claims.md` writes it from
+on each image. Do not edit this page: `tunelab docs` writes it from
 `scenarios/article.toml` and the snapshots. A claim *holds* where the article is right; it *does not apply* where a
 kernel has nothing of what it is about; it is *unsettled* where no run has decided.
 ";

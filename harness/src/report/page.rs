@@ -1,0 +1,154 @@
+//! A scenario's page: what happens, why, on which kernels, what helps. From its file and its stored outcomes.
+
+use crate::{
+    outcome::{
+        Num,
+        claims::{Experiment, Judged, judge},
+    },
+    scenario::{Scenario, units},
+};
+use std::{collections::BTreeMap, time::Duration};
+use toml::{Table, Value};
+use tunelab_protocol::Phase;
+
+pub fn render(experiment: &Experiment) -> String {
+    let scenario = &experiment.scenario;
+    let mut out = format!("# {}\n\n{}.\n\n", scenario.name, capital(&scenario.summary));
+    if let Some(part) = &scenario.article {
+        out += &format!("It belongs to the article's part *{part}*.\n\n");
+    }
+    out += &introduction(scenario);
+    let (name, file) = (&scenario.name, format!("../../scenarios/{}/scenario.toml", scenario.name));
+    out += &format!("```sh\ncargo run -- scenario {name}\n```\n\n");
+    out += &format!("This page is written by `tunelab docs` from [its file]({file}) and its snapshots.\n");
+    out += &format!("\n## What happens\n\n{}", phases(scenario));
+    out += &format!("\n## What is compared\n\n{}", variants(scenario));
+    out += &format!("\n## What came of it\n\n{}", outcomes(experiment));
+    out + &format!("\n## What that says\n\n{}", claims(experiment))
+}
+
+fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map(|c| c.to_uppercase().collect::<String>()).unwrap_or_default() + letters.as_str()
+}
+
+/// The comment at the top of the file.
+fn introduction(scenario: &Scenario) -> String {
+    let lines = scenario.source.inner().lines().take_while(|line| line.starts_with('#'));
+    let text: String = lines.map(|line| format!("{}\n", line.trim_start_matches('#').trim())).collect();
+    if text.is_empty() { text } else { format!("{text}\n") }
+}
+
+fn phases(scenario: &Scenario) -> String {
+    let mut out = row(["phase", "lasts", "who comes"]) + "|---|---|---|\n";
+    for phase in &scenario.phases {
+        let lasts = Duration::from_micros(u64::from(phase.rounds) * phase.every_us);
+        out += &row([phase.name.as_str(), &units::show(lasts), &visitors(phase)]);
+    }
+    out
+}
+
+fn visitors(phase: &Phase) -> String {
+    if phase.traffic.is_empty() {
+        return "nobody".into();
+    }
+    let each: Vec<String> = phase.traffic.iter().map(|t| format!("{} `{}`", t.visitors, t.population)).collect();
+    let every = units::show(Duration::from_micros(phase.every_us));
+    let rounds = if phase.rounds > 1 { format!(", every {every}") } else { String::new() };
+    each.join(", ") + &rounds
+}
+
+fn variants(scenario: &Scenario) -> String {
+    scenario.variants.iter().map(|v| format!("- `{}`: {}\n", v.name, v.summary)).collect()
+}
+
+/// A table by variant; images with the same numbers share a row.
+fn outcomes(experiment: &Experiment) -> String {
+    let stored: Vec<_> = experiment.outcomes.iter().filter_map(|(image, all)| Some((image, all.as_ref()?))).collect();
+    if stored.is_empty() {
+        return "It was not run yet.\n".into();
+    }
+    let first = experiment.scenario.variants.iter().find_map(|v| stored[0].1.get(&v.name));
+    let columns: Vec<String> = first.map(|outcome| numbers(outcome).into_keys().collect()).unwrap_or_default();
+    let mut head = vec!["variant".to_owned(), "on".to_owned()];
+    head.extend(columns.iter().cloned());
+    let mut out = row(&head) + &format!("|{}\n", "---|".repeat(head.len()));
+    for variant in &experiment.scenario.variants {
+        let mut rows: Vec<(Vec<String>, Vec<&str>)> = Vec::new();
+        for (image, all) in &stored {
+            let Some(outcome) = all.get(&variant.name) else { continue };
+            let numbers = numbers(outcome);
+            let cells = columns.iter().map(|c| numbers.get(c).cloned().unwrap_or_default()).collect();
+            match rows.iter_mut().find(|(known, _)| *known == cells) {
+                Some((_, images)) => images.push(image),
+                None => rows.push((cells, vec![image])),
+            }
+        }
+        for (cells, images) in rows {
+            let on = if images.len() == stored.len() && stored.len() > 1 { "all".into() } else { images.join(", ") };
+            out += &row([format!("`{}`", variant.name), on].into_iter().chain(cells));
+        }
+    }
+    out
+}
+
+/// What an engineer asks first: who was served, what is measured, what the table and the log say.
+fn numbers(outcome: &Table) -> BTreeMap<String, String> {
+    let mut found = BTreeMap::new();
+    let mut take = |path: &[&str], name: &str| {
+        let place = path.iter().try_fold(outcome, |table, key| table.get(*key)?.as_table());
+        if let Some(value) = place.and_then(|table| table.get(name)) {
+            found.insert(name.replace('_', " "), plain(value));
+        }
+    };
+    take(&["visitors"], "served");
+    take(&["visitors"], "refused");
+    take(&["table"], "count_most");
+    take(&["log"], "lines");
+    take(&[], "leaks");
+    for name in outcome.get("measured").and_then(Value::as_table).into_iter().flat_map(Table::keys) {
+        take(&["measured"], name);
+    }
+    found
+}
+
+fn plain(value: &Value) -> String {
+    match (Num::of(value), value) {
+        (Some(number), _) => number.value.to_string(),
+        (None, Value::String(text)) => text.clone(),
+        (None, Value::Array(parts)) if parts.is_empty() => "none".into(),
+        (None, Value::Array(parts)) => parts.iter().map(plain).collect::<Vec<_>>().join(", "),
+        (None, other) => other.to_string(),
+    }
+}
+
+/// Each claim with its verdicts; images with the same one together.
+fn claims(experiment: &Experiment) -> String {
+    let judged: Vec<(&String, Vec<Judged>)> = experiment
+        .outcomes
+        .iter()
+        .filter_map(|(image, all)| Some((image, judge(&experiment.scenario, all.as_ref()?))))
+        .collect();
+    let mut out = String::new();
+    for claim in &experiment.scenario.claims {
+        let mut by_verdict: Vec<(&str, Vec<&str>)> = Vec::new();
+        for (image, all) in &judged {
+            let Some(found) = all.iter().find(|j| j.id == claim.id) else { continue };
+            match by_verdict.iter_mut().find(|(word, _)| *word == found.verdict.word()) {
+                Some((_, images)) => images.push(image),
+                None => by_verdict.push((found.verdict.word(), vec![image])),
+            }
+        }
+        let verdicts: Vec<String> = match &by_verdict[..] {
+            [(word, _)] => vec![format!("**{word}**")],
+            several => several.iter().map(|(word, on)| format!("**{word}** on {}", on.join(", "))).collect(),
+        };
+        out += &format!("- {}: {}.\n", verdicts.join("; "), claim.says);
+    }
+    out
+}
+
+fn row(cells: impl IntoIterator<Item = impl AsRef<str>>) -> String {
+    let cells: Vec<String> = cells.into_iter().map(|cell| cell.as_ref().replace('|', "\\|")).collect();
+    format!("| {} |\n", cells.join(" | "))
+}

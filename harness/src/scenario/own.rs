@@ -1,0 +1,77 @@
+//! Files of the user's own: one more variant of a scenario, beside its own ones.
+
+use super::{
+    files::{self, Check},
+    model::{Scenario, Variant},
+    problems::Problems,
+};
+use crate::error::{Error, Result};
+use std::path::{Path, PathBuf};
+use tunelab_protocol::todays_name;
+
+/// The variant's name. No scenario may have one of its own by it.
+pub const YOURS: &str = "yours";
+
+/// Each in its own format, in place of what the scenario deploys; sysctls after it.
+#[derive(Debug, Clone, Default)]
+pub struct OwnFiles {
+    pub sysctl: Option<PathBuf>,
+    pub rules: Option<PathBuf>,
+    pub nginx: Option<PathBuf>,
+    pub limits: Option<PathBuf>,
+}
+
+impl OwnFiles {
+    /// What there is, with the name it has in the guest.
+    fn given(&self) -> Vec<(&'static str, &Path, Check)> {
+        let all: [(&str, &Option<PathBuf>, Check); 4] = [
+            ("yours.sysctl.conf", &self.sysctl, files::sysctl_d),
+            ("yours.rules.v4", &self.rules, files::iptables_save),
+            ("yours.nginx.conf", &self.nginx, files::nginx_conf),
+            ("yours.limits.conf", &self.limits, files::limits_d),
+        ];
+        all.into_iter().filter_map(|(name, path, check)| Some((name, path.as_deref()?, check))).collect()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.given().is_empty()
+    }
+
+    /// All that is wrong in any of them, at once.
+    pub fn check(&self) -> Result<()> {
+        let all = Problems::of("your files", "");
+        for (_, path, check) in self.given() {
+            let problems = Problems::of(path.display().to_string(), read(path)?);
+            check(&problems);
+            all.adopt(0..0, problems);
+        }
+        all.into_result()
+    }
+
+    /// With one more variant: the scenario's first, and these files.
+    pub fn add_to(&self, scenario: &mut Scenario) -> Result<()> {
+        if self.is_empty() {
+            return Ok(());
+        }
+        let Some(first) = scenario.variants.first() else { return Ok(()) };
+        let summary = format!("`{}` with your files", first.name);
+        let mut yours = Variant { name: YOURS.into(), summary, ..first.clone() };
+        let named = |wanted: &str| self.given().iter().find(|(name, ..)| *name == wanted).map(|_| wanted.to_owned());
+        yours.server.sysctl_files.extend(named("yours.sysctl.conf"));
+        yours.server.rules = named("yours.rules.v4").or(yours.server.rules);
+        yours.server.nginx = named("yours.nginx.conf").or(yours.server.nginx);
+        yours.server.limits = named("yours.limits.conf").or(yours.server.limits);
+        if let Some(path) = &self.sysctl {
+            let names = files::sysctl_names(&read(path)?).into_iter().map(|name| todays_name(&name));
+            scenario.reported_sysctls.extend(names);
+        }
+        scenario.files.extend(self.given().into_iter().map(|(name, path, _)| (name.to_owned(), path.to_owned())));
+        scenario.variants.push(yours);
+        Ok(())
+    }
+}
+
+fn read(path: &Path) -> Result<String> {
+    std::fs::read_to_string(path)
+        .map_err(|e| Error::input(format!("failed to read your file `{}`", path.display())).cause(e))
+}
