@@ -60,6 +60,9 @@ pub enum Event {
         /// From SYN to the last byte of the last answer, of those who were served.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         visit: Option<Spread>,
+        /// Of the local errors, how many of which kind, by errno's name.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        errors: BTreeMap<String, u64>,
     },
     /// Readings of one probe at one moment. Names carry the probe (`conntrack.count`) and the unit where there is one
     /// (`_bytes`). A probe's first has all it reads; later ones, but for conntrack's, what has changed since.

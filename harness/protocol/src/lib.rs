@@ -8,11 +8,13 @@ mod event;
 mod plan;
 mod spelling;
 mod subnet;
+mod visiting;
 
 pub use event::*;
 pub use plan::*;
 pub use spelling::{spellings, todays_name};
 pub use subnet::Subnet;
+pub use visiting::{At, Speech};
 
 /// Raised whenever a plan or an event changes its meaning; the agent refuses a plan of another one.
 pub const VERSION: u32 = 2;

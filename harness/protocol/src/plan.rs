@@ -1,6 +1,6 @@
 //! The plan: everything the agent does in one run, decided before the machine continues.
 
-use crate::Subnet;
+use crate::{At, Speech, Subnet};
 use serde::{Deserialize, Serialize};
 use std::net::Ipv4Addr;
 
@@ -90,6 +90,8 @@ pub struct Backend {
 pub enum Listen {
     Unix(String),
     Tcp(std::net::SocketAddrV4),
+    /// Sends each datagram back as it came.
+    Udp(std::net::SocketAddrV4),
 }
 
 /// Something in a namespace of its own that the server forwards to.
@@ -99,8 +101,10 @@ pub struct Upstream {
     pub name: String,
     pub address: Ipv4Addr,
     pub port: u16,
-    /// Answers each request with so many bytes; the connection then stays open and silent.
+    /// Answers each request with so many bytes; the connection then stays open and silent. A datagram comes back as it was.
     pub body_bytes: u64,
+    #[serde(default, skip_serializing_if = "At::is_default")]
+    pub at: At,
 }
 
 /// Visitors of one kind: a namespace, a link to the server and a subnet of source addresses.
@@ -108,8 +112,11 @@ pub struct Upstream {
 #[serde(deny_unknown_fields)]
 pub struct Population {
     pub name: String,
-    /// Source addresses, taken one after the other: one visitor, one address. For example `10.1.0.0/16`.
+    /// Source addresses, taken one after the other: one visitor, one address. For example `10.1.0.0/16`. Those at the
+    /// server have the server's own.
     pub subnet: Subnet,
+    #[serde(default, skip_serializing_if = "At::is_default")]
+    pub at: At,
     /// `None`: the server's own address.
     pub target: Option<Ipv4Addr>,
     pub port: u16,
@@ -130,6 +137,8 @@ pub struct Link {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Visit {
+    #[serde(default, skip_serializing_if = "Speech::is_default")]
+    pub speech: Speech,
     pub http: Http,
     /// Sends `Connection: keep-alive` or `close` explicitly where it differs from the version's default.
     pub keep_alive: bool,
@@ -229,4 +238,8 @@ pub enum ProbeKind {
     KernelLog,
     /// MemAvailable, Slab.
     Memory,
+    /// Counters of the route cache and of the ARP table, in /proc/net/stat: what lnstat(8) shows.
+    Lnstat,
+    /// The network's caches in /proc/slabinfo.
+    Slab,
 }

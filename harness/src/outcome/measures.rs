@@ -1,6 +1,6 @@
 //! The numbers that a scenario asks for by name (`[measure.x]`), and how visitors fared by phase.
 
-use super::{Visitors, document, num::Num, record::Record};
+use super::{Visitors, counts, document, num::Num, record::Record};
 use crate::scenario::{Measure, Of, Rank};
 use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
@@ -49,6 +49,9 @@ fn value(record: &Record, measure: &Measure) -> Option<u64> {
         Of::Connect(rank) => time_ms(record, measure, *rank, |spreads| spreads.0),
         Of::Visit(rank) => time_ms(record, measure, *rank, |spreads| spreads.1),
         Of::EntryLife(rank) => entry_life_ms(record, measure, *rank),
+        Of::Reaches(name, bound) => counts::reaches_ms(&read(name), *bound, counts::start_us(record, phase)),
+        Of::Fared(fared) => Some(counts::fared(record, measure, fared)),
+        Of::Lines(text) => Some(counts::lines(record, text, phase)),
     }
 }
 

@@ -1,9 +1,10 @@
 //! Record -> outcome: a small document in which every number has a meaning; claims about it; its snapshot.
 //!
-//! Reading order: `record` (what goes in), `mod` (the outcome), its parts `measures`, `table`, `ways`, `log`, the numbers
+//! Reading order: `record` (what goes in), `mod` (the outcome), its parts `measures`, `counts`, `table`, `ways`, `log`, the numbers
 //! in them (`num`), then what is done with it: `claims`, `snapshot`.
 
 pub mod claims;
+mod counts;
 mod log;
 mod measures;
 mod num;

@@ -5,10 +5,11 @@ use super::{
     section::{Section, Value, a_kind},
     units::{Bytes, Micros, Ppm},
     values::OneOrMany,
+    visiting,
 };
 use std::net::Ipv4Addr;
 use toml::{Spanned, de::DeValue};
-use tunelab_protocol::{Duplicate, Http, Leave, Link, Population, Subnet, Upstream, Visit};
+use tunelab_protocol::{At, Duplicate, Http, Leave, Link, Population, Speech, Subnet, Upstream, Visit};
 
 /// `[upstream.x]`: what the server forwards to.
 pub fn upstreams(root: &Section<'_>) -> Vec<Upstream> {
@@ -18,6 +19,7 @@ pub fn upstreams(root: &Section<'_>) -> Vec<Upstream> {
             address: section.need("address", r#""10.8.0.1""#)?,
             port: section.get_or("port", 80),
             body_bytes: section.get_or("body", Bytes(512)).0,
+            at: visiting::of_an_upstream(&section),
         };
         section.finish();
         Some(upstream)
@@ -33,12 +35,21 @@ pub fn populations(root: &Section<'_>, server: Ipv4Addr, upstreams: &[Upstream])
         root.problems.report_with_hint(0..0, "there are no clients", "in this file", "begin with `[clients.a-name]`");
     }
     for (name, section) in groups {
-        let subnet = section.need::<Spanned<Subnet>>("subnet", r#""10.1.0.0/16""#);
+        let at = section.get_or("at", At::default());
+        let (subnet, link) = match at {
+            At::Server => (Some(visiting::own_subnet(&section, server)), Link::default()),
+            _ => (section.need::<Spanned<Subnet>>("subnet", r#""10.1.0.0/16""#), link(&section)),
+        };
         let target = target(&section, upstreams);
-        let link = link(&section);
-        let visit = visit(&section);
+        let visit = visit(&section, at);
         section.finish();
         let (Some(subnet), Some(visit)) = (subnet, visit) else { continue };
+        let name = name.into_inner();
+        if at == At::Server {
+            let (subnet, (target, port)) = (subnet.into_inner(), target);
+            found.push(Population { name, subnet, at, target, port, link, visit });
+            continue;
+        }
         if let Some(other) = found.iter().find(|p| p.subnet.overlaps(subnet.get_ref())) {
             let message = format!("`{}` overlaps `{}` of `clients.{}`", subnet.get_ref(), other.subnet, other.name);
             section.problems.report(subnet.span(), message, "each way of leaving has a subnet of its own");
@@ -48,7 +59,7 @@ pub fn populations(root: &Section<'_>, server: Ipv4Addr, upstreams: &[Upstream])
             section.problems.report(subnet.span(), message, "visitors' addresses are theirs alone");
         }
         let (target, port) = target;
-        found.push(Population { name: name.into_inner(), subnet: subnet.into_inner(), target, port, link, visit });
+        found.push(Population { name, subnet: subnet.into_inner(), at, target, port, link, visit });
     }
     found
 }
@@ -84,12 +95,17 @@ fn link(section: &Section<'_>) -> Link {
     link
 }
 
-fn visit(section: &Section<'_>) -> Option<Visit> {
-    let http = section.get_or("protocol", Http::V1_1);
+fn visit(section: &Section<'_>, at: At) -> Option<Visit> {
+    let (speech, http) = visiting::speech(section);
+    visiting::check_together(section, speech, at);
     let keep_alive = section.get_or("keep-alive", http == Http::V1_1);
     let paths = section.get("get").unwrap_or(OneOrMany(vec!["/".to_owned()])).0;
     let pause_us = section.get_or("pause", Micros::default()).0;
     let patience_us = section.get_or("patience", Micros(5_000_000)).0;
+    if speech != Speech::Http {
+        // Nothing that could be left: `leave` is a word too many, and reported as one.
+        return Some(Visit { speech, http, keep_alive, paths, pause_us, patience_us, leave: Leave::ClientCloses });
+    }
     let leave = section.value("leave");
     if leave.is_none() {
         let message = format!("`leave` is missing in `{}`", section.path());
@@ -106,7 +122,8 @@ fn visit(section: &Section<'_>) -> Option<Visit> {
             "say `keep-alive = false`, or `protocol = \"HTTP/1.0\"`",
         );
     }
-    Some(Visit { http, keep_alive, paths, pause_us, patience_us, leave })
+    visiting::check_leave(section, leave_value, leave, at);
+    Some(Visit { speech, http, keep_alive, paths, pause_us, patience_us, leave })
 }
 
 const WAYS: &[&str] = &["client-closes", "server-closes", "reset", "vanish", "stay", "late-duplicate"];

@@ -56,16 +56,29 @@ fn of(section: &Section<'_>, known: &Known<'_>) -> Option<Of> {
         section.get("connect").map(Of::Connect),
         section.get("visit").map(Of::Visit),
         section.get("entry-life").map(Of::EntryLife),
+        section.get("fared").map(Of::Fared),
+        section.get("lines").map(Of::Lines),
+        reaches(section, known),
     ]
     .into_iter()
     .flatten()
     .collect();
     if found.len() != 1 {
         let message = format!("`{}` is to measure one thing, not {}", section.path(), found.len());
-        let hint = "one of `most`, `least`, `last`, `rise`, `lasts` (of a probe's reading), `connect`, `visit`, `entry-life` (times)";
+        let hint = "one of `most`, `least`, `last`, `rise`, `lasts`, `reaches` (of a probe's reading), `connect`, `visit`, `entry-life` (times), `fared`, `lines` (counts)";
         section.problems.report_with_hint(section.span(), message, "in this table", hint);
     }
     found.into_iter().next()
+}
+
+/// `reaches = { reading = "conntrack.count", value = 720 }`
+fn reaches(section: &Section<'_>, known: &Known<'_>) -> Option<Of> {
+    let table = section.section("reaches")?;
+    let reading = table.need::<Spanned<String>>("reading", r#""conntrack.count""#);
+    let value = table.need("value", "720");
+    table.finish();
+    check_probe(reading.as_ref()?, section, known);
+    Some(Of::Reaches(reading?.into_inner(), value?))
 }
 
 /// Which probe gives a reading, by the first part of its name; see the agent's `probe/`.
@@ -74,6 +87,8 @@ fn check_probe(name: &Spanned<String>, section: &Section<'_>, known: &Known<'_>)
     let (kind, key) = match group {
         "conntrack" => (ProbeKind::Conntrack, "conntrack"),
         "memory" => (ProbeKind::Memory, "memory"),
+        "rt_cache" | "arp_cache" => (ProbeKind::Lnstat, "lnstat"),
+        "slab" => (ProbeKind::Slab, "slab"),
         "sockets" | "tcp" | "udp" | "udplite" | "raw" | "frag" => (ProbeKind::Sockets, "sockets"),
         _ => (ProbeKind::Netstat, "netstat"),
     };

@@ -18,6 +18,7 @@ mod section;
 mod server;
 pub mod units;
 mod values;
+mod visiting;
 
 pub use article::{Article, ArticleClaim};
 pub use catalogue::Catalogue;

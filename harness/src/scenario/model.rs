@@ -123,12 +123,25 @@ pub enum Of {
     Visit(Rank),
     /// From birth to expiry of a conntrack entry.
     EntryLife(Rank),
+    /// From the start of the phase, or of the traffic, to the first reading of at least so much.
+    Reaches(String, u64),
+    /// Visitors who fared so.
+    Fared(Fared),
+    /// Lines of the kernel's log that contain this.
+    Lines(String),
+}
+
+/// How visitors fared: a field of [`tunelab_protocol::Visits`], or a local error by errno's name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fared {
+    Visits(String),
+    Errno(String),
 }
 
 impl Of {
     /// In milliseconds; the others are counts.
     pub fn is_time(&self) -> bool {
-        matches!(self, Of::Lasts(_) | Of::Connect(_) | Of::Visit(_) | Of::EntryLife(_))
+        matches!(self, Of::Lasts(_) | Of::Reaches(..) | Of::Connect(_) | Of::Visit(_) | Of::EntryLife(_))
     }
 }
 

@@ -94,6 +94,8 @@ const SAMPLED: &[(&str, ProbeKind)] = &[
     ("sockets", ProbeKind::Sockets),
     ("netstat", ProbeKind::Netstat),
     ("memory", ProbeKind::Memory),
+    ("lnstat", ProbeKind::Lnstat),
+    ("slab", ProbeKind::Slab),
 ];
 
 /// `[probe]`: what is sampled by its interval, what is followed as it happens by `"followed"`; and the sysctls to report.

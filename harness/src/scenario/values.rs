@@ -123,18 +123,19 @@ impl Read for Http {
     }
 }
 
-/// `unix:/path` or `address:port`.
+/// `unix:/path`, `address:port` or `udp:address:port`.
 impl Read for Listen {
     fn read(value: &Value<'_>, problems: &Problems) -> Option<Self> {
         let written = text(value, problems, "`unix:/path` or `address:port`")?;
         let listen = match written.strip_prefix("unix:") {
+            None if written.starts_with("udp:") => written[4..].parse().ok().map(Listen::Udp),
             Some(path) if path.starts_with('/') => Some(Listen::Unix(path.into())),
             Some(_) => None,
             None => written.parse().ok().map(Listen::Tcp),
         };
         if listen.is_none() {
             let message = format!("`{written}` is nothing to listen on");
-            problems.report(value.span(), message, "should be `unix:/path` or `address:port`");
+            problems.report(value.span(), message, "should be `unix:/path`, `address:port` or `udp:address:port`");
         }
         listen
     }

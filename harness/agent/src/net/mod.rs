@@ -6,10 +6,12 @@
 mod namespace;
 mod netem;
 mod packet;
+mod place;
 mod rtnl;
 mod site;
 
 pub use namespace::Namespace;
 pub use packet::link_address;
+pub use place::Place;
 pub use rtnl::{Rtnl, index};
-pub use site::{NIC as SITE_NIC, Site};
+pub use site::{Layout, NIC as SITE_NIC, Site};

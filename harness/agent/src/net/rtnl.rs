@@ -99,13 +99,24 @@ impl Rtnl {
             .with_context(|| format!("failed to give {nic} the address {address}/{prefix}"))
     }
 
-    /// Everything in `subnet` (or, with `None`, everything) lies behind `gateway`.
-    pub fn add_route(&mut self, subnet: Option<Subnet>, gateway: Ipv4Addr) -> Result<()> {
+    /// Everything in `subnet` (or, with `None`, everything) lies behind `gateway`. `source` is what we speak from there,
+    /// unless a socket says otherwise.
+    pub fn add_route(&mut self, subnet: Option<Subnet>, gateway: Ipv4Addr, source: Option<Ipv4Addr>) -> Result<()> {
         let (destination, prefix) = subnet.map_or((None, 0), |s| (Some(s.address()), s.prefix()));
         let mut route = route(RouteType::Unicast, RouteHeader::RT_TABLE_MAIN, RouteScope::Universe, prefix);
         route.attributes.extend(destination.map(|d| RouteAttribute::Destination(RouteAddress::Inet(d))));
         route.attributes.push(RouteAttribute::Gateway(RouteAddress::Inet(gateway)));
+        route.attributes.extend(source.map(|s| RouteAttribute::PrefSource(RouteAddress::Inet(s))));
         self.add(route).with_context(|| format!("failed to route through {gateway}"))
+    }
+
+    /// Every address of the subnet is on the link of `nic`, to be found by ARP.
+    pub fn add_on_link(&mut self, subnet: Subnet, nic: &str, source: Ipv4Addr) -> Result<()> {
+        let mut route = route(RouteType::Unicast, RouteHeader::RT_TABLE_MAIN, RouteScope::Link, subnet.prefix());
+        route.attributes.push(RouteAttribute::Destination(RouteAddress::Inet(subnet.address())));
+        route.attributes.push(RouteAttribute::Oif(index(nic)?));
+        route.attributes.push(RouteAttribute::PrefSource(RouteAddress::Inet(source)));
+        self.add(route).with_context(|| format!("failed to put {subnet} on the link of {nic}"))
     }
 
     /// Every address of the subnet is ours (AnyIP): `ip route add local SUBNET dev lo`.
@@ -116,10 +127,10 @@ impl Rtnl {
         self.add(route).with_context(|| format!("failed to take all of {subnet} for our own"))
     }
 
-    /// One address of an AnyIP subnet is ours no longer: what comes for it is dropped in silence, and nothing can be
-    /// sent from it (the kernel refuses a source that is not local).
-    pub fn black_hole(&mut self, address: Ipv4Addr) -> Result<()> {
-        let mut route = route(RouteType::BlackHole, TABLE_LOCAL, RouteScope::Universe, 32);
+    /// Addresses (one of an AnyIP subnet: 32) are not, or no longer, ours: what comes for them is dropped in silence, and
+    /// no socket can send from them (the kernel refuses a source that is not local).
+    pub fn black_hole(&mut self, address: Ipv4Addr, prefix: u8) -> Result<()> {
+        let mut route = route(RouteType::BlackHole, TABLE_LOCAL, RouteScope::Universe, prefix);
         route.attributes.push(RouteAttribute::Destination(RouteAddress::Inet(address)));
         self.add(route).with_context(|| format!("failed to make {address} vanish"))
     }

@@ -14,10 +14,25 @@ pub struct Site {
     rtnl: RefCell<Rtnl>,
 }
 
+/// What a site is to be.
+pub struct Layout {
+    /// Of all sites, from 1.
+    pub number: u8,
+    /// All its addresses.
+    pub subnet: Subnet,
+    pub link: Link,
+    /// The addresses are on the server's link; else they lie behind a route, with one neighbour for all of them (on-link
+    /// peers would fill the neighbour table, which all namespaces share).
+    pub on_link: bool,
+    /// The addresses answer nothing.
+    pub silent: bool,
+    /// The address that the server speaks from.
+    pub server: Ipv4Addr,
+}
+
 impl Site {
-    /// The `number`th site, whose addresses are all of `subnet`, behind a route (on-link peers would fill the
-    /// neighbour table, which all namespaces share).
-    pub fn build(number: u8, subnet: Subnet, link: Link) -> Result<Self> {
+    pub fn build(layout: &Layout) -> Result<Self> {
+        let Layout { number, subnet, link, .. } = *layout;
         let namespace = Namespace::create()?;
         let here = format!("site{number}");
         let [ours, theirs] = [1, 2].map(|end| Ipv4Addr::new(10, 255, number, end));
@@ -36,19 +51,31 @@ impl Site {
             rtnl.add_address(NIC, theirs, 30)?;
             rtnl.up(NIC)?;
             rtnl.add_neighbour(NIC, ours, our_mac)?;
-            rtnl.add_local(subnet)?;
-            rtnl.add_route(None, ours)?;
+            if layout.on_link {
+                // Else the server's question makes an entry in the same table that the server's answers fill.
+                rtnl.add_neighbour(NIC, layout.server, our_mac)?;
+            }
+            if layout.silent {
+                rtnl.black_hole(subnet.address(), subnet.prefix())?;
+            } else {
+                rtnl.add_local(subnet)?;
+            }
+            rtnl.add_route(None, ours, None)?;
             netem::apply(&mut rtnl, NIC, link)?;
             Ok(rtnl)
         })?;
-        server.add_route(Some(subnet), theirs)?;
+        if layout.on_link {
+            server.add_on_link(subnet, &here, layout.server)?;
+        } else {
+            server.add_route(Some(subnet), theirs, Some(layout.server))?;
+        }
         netem::apply(&mut server, &here, link)?;
         Ok(Site { namespace, rtnl: RefCell::new(rtnl) })
     }
 
     /// From now on this address neither hears nor speaks.
     pub fn depart(&self, address: Ipv4Addr) -> Result<()> {
-        self.rtnl.borrow_mut().black_hole(address)
+        self.rtnl.borrow_mut().black_hole(address, 32)
     }
 }
 

@@ -28,7 +28,7 @@ pub fn read() -> Result<Values> {
 }
 
 /// One line of names, then one line of hexadecimal numbers for each CPU.
-fn sum_columns(table: &str) -> Vec<(&str, u64)> {
+pub(super) fn sum_columns(table: &str) -> Vec<(&str, u64)> {
     let mut lines = table.lines();
     let names = lines.next().unwrap_or_default().split_whitespace();
     let mut columns: Vec<(&str, u64)> = names.map(|name| (name, 0)).collect();

@@ -3,9 +3,11 @@
 mod conntrack;
 mod entries;
 mod kernel_log;
+mod lnstat;
 mod memory;
 mod netstat;
 mod packets;
+mod slab;
 mod sockets;
 
 pub use entries::{EntryWatch, forget as forget_entries};
@@ -45,6 +47,8 @@ impl Sampler {
             ProbeKind::Sockets => self.changed(sockets::read()?),
             ProbeKind::Netstat => self.changed(netstat::read()?),
             ProbeKind::Memory => self.changed(memory::read()?),
+            ProbeKind::Lnstat => self.changed(lnstat::read()),
+            ProbeKind::Slab => self.changed(slab::read()?),
             ProbeKind::ConntrackEntries | ProbeKind::KernelLog => return Ok(()),
         };
         if values.is_empty() {

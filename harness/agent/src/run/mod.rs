@@ -5,8 +5,8 @@ mod server;
 mod traffic;
 
 use crate::events::Events;
-use crate::net::Site;
 use crate::probe::{self, EntryWatch, Packets, Sampler};
+use crate::net::{Layout, Place, Site};
 use crate::serve::upstream;
 use crate::tune;
 use anyhow::{Context, Result};
@@ -17,7 +17,7 @@ use std::time::Duration;
 use tokio::task::LocalSet;
 use tokio::time::Instant;
 use traffic::Crowd;
-use tunelab_protocol::{Event, Link, Phase, Plan, ProbeKind, Subnet, todays_name};
+use tunelab_protocol::{At, Event, Link, Phase, Plan, ProbeKind, Speech, Subnet, todays_name};
 
 /// Executes the plan in this file, with its events on standard output: in `tunelab shell`, for who looks around.
 pub fn main(plan: &str) -> Result<()> {
@@ -86,15 +86,28 @@ fn build_crowds(plan: &Plan) -> Result<Vec<Crowd>> {
     let numbered = plan.populations.iter().zip(1..);
     numbered
         .map(|(population, number)| {
-            let site = build_site(number, population.subnet, population.link)
-                .with_context(|| format!("failed to build the network of `{}`", population.name))?;
-            Crowd::new(population.clone(), site, plan.server.address)
+            let layout = Layout {
+                number,
+                subnet: population.subnet,
+                link: population.link,
+                on_link: population.at == At::OnLink,
+                silent: population.visit.speech == Speech::Syn,
+                server: plan.server.address,
+            };
+            let place = match population.at {
+                At::Server => Place::Server,
+                _ => Place::Site(Rc::new(
+                    build_site(&layout)
+                        .with_context(|| format!("failed to build the network of `{}`", population.name))?,
+                )),
+            };
+            Crowd::new(population.clone(), place, plan.server.address)
         })
         .collect()
 }
 
-fn build_site(number: u8, subnet: Subnet, link: Link) -> Result<Site> {
-    let site = Site::build(number, subnet, link)?;
+fn build_site(layout: &Layout) -> Result<Site> {
+    let site = Site::build(layout)?;
     site.namespace.enter(tune::leave_untracked)?;
     Ok(site)
 }
@@ -106,7 +119,8 @@ fn build_upstreams(plan: &Plan) -> Result<()> {
         // The smallest network around its one address.
         let network = u32::from(upstream.address) & !3;
         let subnet: Subnet = format!("{}/30", std::net::Ipv4Addr::from(network)).parse().map_err(anyhow::Error::msg)?;
-        let site = build_site(number, subnet, Link::default())?;
+        let (link, on_link, server) = (Link::default(), upstream.at == At::OnLink, plan.server.address);
+        let site = build_site(&Layout { number, subnet, link, on_link, silent: false, server })?;
         upstream::start(&site, upstream)?;
     }
     Ok(())

@@ -1,11 +1,12 @@
 //! Rounds of visitors.
 
 use crate::events::Events;
-use crate::net::Site;
+use crate::net::Place;
 use crate::visit::{Capture, Fare, Visited, Visitor};
 use anyhow::{Context, Result};
 use fastrand::Rng;
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::rc::Rc;
 use std::time::Duration;
@@ -17,27 +18,29 @@ use tunelab_protocol::{Event, Leave, Phase, Population, Spread, Traffic, Visits}
 /// A population at its site, handing out its addresses.
 pub struct Crowd {
     pub population: Rc<Population>,
-    site: Rc<Site>,
+    place: Place,
     target: SocketAddrV4,
     capture: Option<Rc<Capture>>,
     next: Cell<u32>,
 }
 
 impl Crowd {
-    pub fn new(population: Population, site: Site, server: Ipv4Addr) -> Result<Self> {
+    pub fn new(population: Population, place: Place, server: Ipv4Addr) -> Result<Self> {
         let target = SocketAddrV4::new(population.target.unwrap_or(server), population.port);
-        let capture = match population.visit.leave {
-            Leave::LateDuplicate { .. } => Some(Rc::new(Capture::start(&site.namespace, population.subnet)?)),
+        let capture = match (population.visit.leave, &place) {
+            (Leave::LateDuplicate { .. }, Place::Site(site)) => {
+                Some(Rc::new(Capture::start(&site.namespace, population.subnet)?))
+            }
             _ => None,
         };
-        Ok(Crowd { population: Rc::new(population), site: Rc::new(site), target, capture, next: Cell::new(0) })
+        Ok(Crowd { population: Rc::new(population), place, target, capture, next: Cell::new(0) })
     }
 
     fn visitor(&self) -> Visitor {
         let number = self.next.replace(self.next.get() + 1);
         let source = self.population.subnet.host(number);
-        let (population, site, capture) = (self.population.clone(), self.site.clone(), self.capture.clone());
-        Visitor { population, site, source, target: self.target, capture }
+        let (population, place, capture) = (self.population.clone(), self.place.clone(), self.capture.clone());
+        Visitor { population, place, number, source, target: self.target, capture }
     }
 }
 
@@ -63,8 +66,8 @@ impl Rounds {
             let concurrency = traffic.concurrency;
             self.running.spawn_local(async move {
                 let tally = receive(arrivals, concurrency).await;
-                let Tally { visits, connect, visit } = tally;
-                events.emit(Event::Round { phase, round, population, visits, connect, visit });
+                let Tally { visits, connect, visit, errors } = tally;
+                events.emit(Event::Round { phase, round, population, visits, connect, visit, errors });
             });
         }
         Ok(())
@@ -92,11 +95,15 @@ struct Tally {
     visits: Visits,
     connect: Option<Spread>,
     visit: Option<Spread>,
+    errors: BTreeMap<String, u64>,
 }
 
 impl Tally {
     fn add(&mut self, visited: Visited) {
         visited.fare.count(&mut self.visits);
+        if let Some(errno) = visited.fare.errno() {
+            *self.errors.entry(errno).or_default() += 1;
+        }
         self.connect = visited.connect_us.map(|us| Spread::with(self.connect, us)).or(self.connect);
         let served = visited.served_us.filter(|_| visited.fare == Fare::Served);
         self.visit = served.map(|us| Spread::with(self.visit, us)).or(self.visit);

@@ -1,6 +1,6 @@
 //! The application behind nginx: a process of its own, as in production, with its own open files.
 
-use super::http;
+use super::{echo, http};
 use anyhow::{Context, Result};
 use socket2::{Domain, SockAddr, Socket, Type};
 use std::os::unix::fs::PermissionsExt;
@@ -33,6 +33,12 @@ async fn serve(backend: Backend) -> Result<()> {
                 tokio::task::spawn_local(converse(stream, backend));
                 pause(backend).await;
             }
+        }
+        Listen::Udp(address) => {
+            let socket = echo::bind(*address)?;
+            println!("{READY}");
+            echo::forever(socket).await;
+            Ok(())
         }
         Listen::Tcp(address) => {
             let socket = listen(Domain::IPV4, &SockAddr::from(*address), backend)?;

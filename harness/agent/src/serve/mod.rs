@@ -1,5 +1,6 @@
 //! Processes and tasks that answer.
 
 pub mod backend;
+pub mod echo;
 mod http;
 pub mod upstream;

@@ -1,6 +1,6 @@
 //! Something in a namespace of its own that the server forwards to: answers, then stays connected and silent.
 
-use super::http;
+use super::{echo, http};
 use crate::net::Site;
 use anyhow::{Context, Result};
 use socket2::{Domain, Protocol, Socket, Type};
@@ -19,6 +19,7 @@ pub fn start(site: &Site, upstream: &Upstream) -> Result<()> {
         Ok(socket)
     })?;
     let listener = TcpListener::from_std(socket.into())?;
+    tokio::task::spawn_local(echo::forever(site.namespace.enter(|| echo::bind(address))?));
     let body = upstream.body_bytes;
     tokio::task::spawn_local(async move {
         while let Ok((stream, _)) = listener.accept().await {

@@ -1,7 +1,6 @@
 //! A visitor's connection: the kernel's own TCP, and HTTP as a browser would speak it.
 
 use super::{Fare, Visitor};
-use std::net::SocketAddrV4;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
@@ -15,13 +14,14 @@ pub struct Client {
 
 impl Client {
     pub async fn connect(visitor: &Visitor) -> Result<Self, Fare> {
-        let source = SocketAddrV4::new(visitor.source, 0);
-        let socket = visitor.site.namespace.enter(|| {
+        let socket = visitor.place.enter(|| {
             let socket = TcpSocket::new_v4()?;
-            socket.bind(source.into())?;
+            if let Some(source) = visitor.own_address() {
+                socket.bind(source.into())?;
+            }
             Ok(socket)
         });
-        let socket = socket.map_err(|_| Fare::LocalError)?;
+        let socket = socket.map_err(|e| Fare::of_any(&e))?;
         let patience = Duration::from_micros(visitor.population.visit.patience_us);
         match timeout(patience, socket.connect(visitor.target.into())).await {
             Err(_) => Err(Fare::ConnectTimeout),

@@ -21,7 +21,8 @@ pub enum Fare {
     Reset,
     Closed,
     ErrorStatus,
-    LocalError,
+    /// With its errno; 0 if it was none of the kernel's.
+    LocalError(i32),
 }
 
 impl Fare {
@@ -33,7 +34,21 @@ impl Fare {
             }
             io::ErrorKind::TimedOut => Fare::ConnectTimeout,
             io::ErrorKind::UnexpectedEof => Fare::Closed,
-            _ => Fare::LocalError,
+            _ => Fare::LocalError(error.raw_os_error().unwrap_or(0)),
+        }
+    }
+
+    /// The same, of an error that may be one of a socket.
+    pub fn of_any(error: &anyhow::Error) -> Self {
+        error.downcast_ref().map_or(Fare::LocalError(0), Fare::of)
+    }
+
+    /// The errno's name, of a local error.
+    pub fn errno(self) -> Option<String> {
+        match self {
+            Fare::LocalError(0) => Some("other".into()),
+            Fare::LocalError(errno) => Some(format!("{:?}", nix::errno::Errno::from_raw(errno))),
+            _ => None,
         }
     }
 
@@ -45,8 +60,22 @@ impl Fare {
             Fare::Reset => &mut visits.reset,
             Fare::Closed => &mut visits.closed,
             Fare::ErrorStatus => &mut visits.error_status,
-            Fare::LocalError => &mut visits.local_error,
+            Fare::LocalError(_) => &mut visits.local_error,
         };
         *counter += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn local_errors_have_their_errno() {
+        let fare = |errno| Fare::of(&io::Error::from_raw_os_error(errno));
+        assert_eq!(fare(libc::ENOBUFS).errno().as_deref(), Some("ENOBUFS"));
+        assert_eq!(fare(libc::EPERM), Fare::LocalError(libc::EPERM));
+        assert_eq!(fare(libc::ECONNREFUSED).errno(), None);
+        assert_eq!(Fare::of_any(&anyhow::anyhow!("no socket's")).errno().as_deref(), Some("other"));
     }
 }

@@ -116,11 +116,11 @@ fn complete_checksum(frame: &mut [u8]) {
     frame[tcp + 16..tcp + 18].copy_from_slice(&fold(sum).to_be_bytes());
 }
 
-fn sum_words(bytes: &[u8]) -> u32 {
+pub(super) fn sum_words(bytes: &[u8]) -> u32 {
     bytes.chunks(2).map(|pair| u32::from(pair[0]) << 8 | u32::from(*pair.get(1).unwrap_or(&0))).sum()
 }
 
-fn fold(mut sum: u32) -> u16 {
+pub(super) fn fold(mut sum: u32) -> u16 {
     while sum > 0xffff {
         sum = (sum & 0xffff) + (sum >> 16);
     }

@@ -1,20 +1,23 @@
 //! One visitor: connects from an address of its own, asks, and leaves in its population's way.
 
 mod client;
+mod datagram;
 mod fare;
 mod late;
+mod ping;
+mod syn;
 
 pub use fare::{Fare, Visited};
 pub use late::Capture;
 
-use crate::net::Site;
+use crate::net::Place;
 use client::Client;
 use std::mem;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
-use tunelab_protocol::{Leave, Population};
+use tunelab_protocol::{Leave, Population, Speech};
 
 /// Longer than the longest delayed ACK (200 ms, `TCP_DELACK_MAX`): whoever vanishes has acknowledged all it got.
 const SETTLE: Duration = Duration::from_millis(300);
@@ -22,7 +25,9 @@ const SETTLE: Duration = Duration::from_millis(300);
 /// Everything a visitor needs to know.
 pub struct Visitor {
     pub population: Rc<Population>,
-    pub site: Rc<Site>,
+    pub place: Place,
+    /// Counted from 0 within its population.
+    pub number: u32,
     pub source: Ipv4Addr,
     pub target: SocketAddrV4,
     pub capture: Option<Rc<Capture>>,
@@ -43,6 +48,16 @@ impl Visitor {
             capture.drain();
         }
         let start = Instant::now();
+        match visit.speech {
+            Speech::Http => {}
+            Speech::Syn => return syn::send(self),
+            Speech::Udp => datagram::ask(self).await?,
+            Speech::Icmp => ping::ask(self).await?,
+        }
+        if visit.speech != Speech::Http {
+            visited.served_us = Some(start.elapsed().as_micros() as u64);
+            return Ok(());
+        }
         let mut client = Client::connect(self).await?;
         visited.connect_us = Some(start.elapsed().as_micros() as u64);
         let (last, earlier) = visit.paths.split_last().expect("a visit has a path");
@@ -77,13 +92,33 @@ impl Visitor {
                 self.depart()?;
                 sleep(Duration::from_micros(after_us)).await;
                 let capture = self.capture.as_ref().expect("started with the population");
-                capture.replay(self.source, of).map_err(|_| Fare::LocalError)?;
+                capture.replay(self.source, of).map_err(|e| Fare::of_any(&e))?;
             }
         }
         Ok(())
     }
 
     fn depart(&self) -> Result<(), Fare> {
-        self.site.depart(self.source).map_err(|_| Fare::LocalError)
+        self.place.depart(self.source).map_err(|e| Fare::of_any(&e))
+    }
+
+    /// To bind to; at the server the kernel chooses.
+    fn own_address(&self) -> Option<SocketAddrV4> {
+        matches!(self.place, Place::Site(_)).then(|| SocketAddrV4::new(self.source, 0))
+    }
+
+    /// What it asks for, one after the other, with its pauses.
+    async fn each_path(&self, mut ask: impl AsyncFnMut(usize, &str) -> Result<(), Fare>) -> Result<(), Fare> {
+        for (number, path) in self.population.visit.paths.iter().enumerate() {
+            if number > 0 {
+                sleep(Duration::from_micros(self.population.visit.pause_us)).await;
+            }
+            ask(number, path).await?;
+        }
+        Ok(())
+    }
+
+    fn patience(&self) -> Duration {
+        Duration::from_micros(self.population.visit.patience_us)
     }
 }

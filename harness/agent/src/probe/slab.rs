@@ -1,0 +1,49 @@
+//! The network's caches, from /proc/slabinfo: `slab.nf_conntrack.object_bytes`, and how many objects are in use (near:
+//! each CPU keeps a few at hand that count as used).
+
+use super::Values;
+use anyhow::{Context, Result};
+
+/// SLUB merges caches of one size unless the kernel was booted with slub_nomerge: what is missing may be in another.
+const CACHES: [&str; 6] = ["nf_conntrack", "ip_dst_cache", "arp_cache", "TCP", "tw_sock_TCP", "request_sock_TCP"];
+
+pub fn read() -> Result<Values> {
+    Ok(parse(&std::fs::read_to_string("/proc/slabinfo").context("no /proc/slabinfo (CONFIG_SLUB_DEBUG)")?))
+}
+
+/// `name active_objs num_objs objsize ...`
+fn parse(text: &str) -> Values {
+    let mut values = Values::new();
+    for line in text.lines() {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let Some(cache) = words.first().and_then(|name| known(name)) else { continue };
+        for (column, what) in [(1, "objects"), (3, "object_bytes")] {
+            if let Some(value) = words.get(column).and_then(|word| word.parse().ok()) {
+                values.entry(format!("slab.{cache}.{what}")).or_insert(value);
+            }
+        }
+    }
+    values
+}
+
+/// Up to Linux 4.6 each namespace has an nf_conntrack cache of its own, named by its address: the first is the oldest's.
+fn known(name: &str) -> Option<&'static str> {
+    CACHES.into_iter().find(|cache| match name.strip_prefix(cache) {
+        Some("") => true,
+        Some(rest) => *cache == "nf_conntrack" && rest.starts_with("_ffff"),
+        None => false,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn bytes_and_objects() {
+        let text = "slabinfo - version: 2.1\n# name <active_objs>\nnf_conntrack_ffffffff81c2 12 32 296 27 2 : tunables\n\
+                    nf_conntrack_expect 0 0 240 17 1\nTCP 4 8 1984 16 8\n";
+        let values = super::parse(text);
+        assert_eq!(values["slab.nf_conntrack.objects"], 12);
+        assert_eq!(values["slab.nf_conntrack.object_bytes"], 296);
+        assert_eq!(values.len(), 4);
+    }
+}

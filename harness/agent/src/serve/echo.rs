@@ -1,0 +1,21 @@
+//! Sends each datagram back to where it came from.
+
+use anyhow::{Context, Result};
+use std::net::SocketAddrV4;
+use tokio::net::UdpSocket;
+
+pub fn bind(address: SocketAddrV4) -> Result<UdpSocket> {
+    let socket = std::net::UdpSocket::bind(address).with_context(|| format!("cannot bind udp {address}"))?;
+    socket.set_nonblocking(true)?;
+    Ok(UdpSocket::from_std(socket)?)
+}
+
+/// What cannot be sent is lost, as datagrams are: the peer, or the kernel in between, had its reasons.
+pub async fn forever(socket: UdpSocket) {
+    let mut buffer = [0; 2048];
+    loop {
+        if let Ok((length, from)) = socket.recv_from(&mut buffer).await {
+            let _ = socket.send_to(&buffer[..length], from).await;
+        }
+    }
+}

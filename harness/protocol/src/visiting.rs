@@ -1,0 +1,43 @@
+//! Where visitors are and what they speak.
+
+use serde::{Deserialize, Serialize};
+
+/// Where a population (or an upstream) is, as the server sees it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum At {
+    /// Behind a router: the server knows one neighbour for all of its addresses.
+    #[default]
+    BehindARoute,
+    /// On the server's own link: the server asks for each address by ARP, and keeps a neighbour entry for each.
+    OnLink,
+    /// In the server's own namespace, with its address and ports of the kernel's choice.
+    Server,
+}
+
+impl At {
+    pub fn is_default(&self) -> bool {
+        *self == At::default()
+    }
+}
+
+/// What one visitor speaks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Speech {
+    /// Over TCP; see [`crate::Http`] for the version.
+    #[default]
+    Http,
+    /// One SYN and no more: whoever has the address answers nothing, and sends no SYN a second time.
+    Syn,
+    /// A datagram for each path, and waits for one back.
+    Udp,
+    /// An ICMP echo request for each path.
+    Icmp,
+}
+
+impl Speech {
+    pub fn is_default(&self) -> bool {
+        *self == Speech::default()
+    }
+}

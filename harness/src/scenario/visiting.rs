@@ -1,0 +1,110 @@
+//! Where clients are and what they speak: `at = "server"`, `protocol = "UDP"`; and which of it goes together.
+
+use super::{
+    model::Fared,
+    problems::Problems,
+    section::{Read, Section, Value},
+    values::text,
+};
+use std::net::Ipv4Addr;
+use toml::Spanned;
+use tunelab_protocol::{At, Http, Leave, Speech, Subnet, Visits};
+
+const PLACES: &[(&str, At)] =
+    &[("behind-a-route", At::BehindARoute), ("on-link", At::OnLink), ("server", At::Server)];
+
+impl Read for At {
+    fn read(value: &Value<'_>, problems: &Problems) -> Option<Self> {
+        let word = text(value, problems, "`behind-a-route`, `on-link` or `server`")?;
+        let found = PLACES.iter().find(|(known, _)| *known == word).map(|(_, at)| *at);
+        if found.is_none() {
+            let known: Vec<&str> = PLACES.iter().map(|(known, _)| *known).collect();
+            problems.unknown(value.span(), format!("nobody can be at `{word}`"), word, &known);
+        }
+        found
+    }
+}
+
+/// An upstream has a namespace of its own.
+pub fn of_an_upstream(section: &Section<'_>) -> At {
+    let Some(at) = section.get::<Spanned<At>>("at") else { return At::default() };
+    if *at.get_ref() == At::Server {
+        let hint = "what listens on the server is a `[backend.x]`";
+        section.problems.report_with_hint(at.span(), "an upstream is not on the server", "not here", hint);
+    }
+    at.into_inner()
+}
+
+/// Clients at the server have its address.
+pub fn own_subnet(section: &Section<'_>, server: Ipv4Addr) -> Spanned<Subnet> {
+    Spanned::new(section.span(), format!("{server}/32").parse().expect("an address is a subnet of one"))
+}
+
+/// What `protocol` says; the version matters to HTTP only.
+pub fn speech(section: &Section<'_>) -> (Speech, Http) {
+    let spoken = section.get_or("protocol", Spoken(Speech::Http, Http::V1_1));
+    (spoken.0, spoken.1)
+}
+
+struct Spoken(Speech, Http);
+
+const SPOKEN: &[(&str, Speech, Http)] = &[
+    ("HTTP/1.0", Speech::Http, Http::V1_0),
+    ("HTTP/1.1", Speech::Http, Http::V1_1),
+    ("SYN", Speech::Syn, Http::V1_1),
+    ("UDP", Speech::Udp, Http::V1_1),
+    ("ICMP", Speech::Icmp, Http::V1_1),
+];
+
+impl Read for Spoken {
+    fn read(value: &Value<'_>, problems: &Problems) -> Option<Self> {
+        let word = text(value, problems, "`HTTP/1.0`, `HTTP/1.1`, `SYN`, `UDP` or `ICMP`")?;
+        let found = SPOKEN.iter().find(|(known, ..)| *known == word);
+        if found.is_none() {
+            let known: Vec<&str> = SPOKEN.iter().map(|(known, ..)| *known).collect();
+            problems.unknown(value.span(), format!("unknown protocol `{word}`"), word, &known);
+        }
+        found.map(|(_, speech, http)| Spoken(*speech, *http))
+    }
+}
+
+/// A flood needs addresses that answer nothing; the server's does.
+pub fn check_together(section: &Section<'_>, speech: Speech, at: At) {
+    if speech == Speech::Syn && at == At::Server {
+        let hint = "give them a `subnet` instead of `at = \"server\"`";
+        section.problems.report_with_hint(section.span(), "the server does not flood itself", "in this table", hint);
+    }
+}
+
+/// An address can go only if it is not the server's.
+pub fn check_leave(section: &Section<'_>, value: &Value<'_>, leave: Leave, at: At) {
+    if at == At::Server && matches!(leave, Leave::Vanish { .. } | Leave::LateDuplicate { .. }) {
+        let hint = "\"client-closes\", \"server-closes\", \"reset\" and \"stay\" are possible there";
+        section.problems.report_with_hint(value.span(), "the server cannot vanish", "not at the server", hint);
+    }
+}
+
+/// `fared = "served"`, `fared = "ENOBUFS"`.
+impl Read for Fared {
+    fn read(value: &Value<'_>, problems: &Problems) -> Option<Self> {
+        let word = text(value, problems, "how visitors fared, such as `served` or `ENOBUFS`")?;
+        if word.starts_with('E') && word.chars().all(|c| c.is_ascii_uppercase()) {
+            return Some(Fared::Errno(word.to_owned()));
+        }
+        let known = fares();
+        if known.iter().any(|known| known == word) {
+            return Some(Fared::Visits(word.to_owned()));
+        }
+        let known: Vec<&str> = known.iter().map(String::as_str).collect();
+        problems.unknown(value.span(), format!("nobody fares `{word}`"), word, &known);
+        None
+    }
+}
+
+/// The fields of [`Visits`].
+fn fares() -> Vec<String> {
+    match serde_json::to_value(Visits::default()) {
+        Ok(serde_json::Value::Object(fields)) => fields.keys().cloned().collect(),
+        _ => Vec::new(),
+    }
+}
