@@ -21,14 +21,23 @@ impl Subnet {
         self.prefix
     }
 
-    /// Hosts that can be handed out: all but the network's own and the broadcast address.
+    /// One address: 32.
+    pub fn one(address: Ipv4Addr) -> Self {
+        Subnet { address, prefix: 32 }
+    }
+
+    /// Hosts that can be handed out: all but the network's own and the broadcast address, which a single one has not.
     pub fn hosts(&self) -> u32 {
+        if self.prefix == 32 {
+            return 1;
+        }
         (u32::MAX.checked_shr(self.prefix.into()).unwrap_or(0)).saturating_sub(1)
     }
 
     /// The `n`th host, counted from 0, wrapping round at the end of the subnet.
     pub fn host(&self, n: u32) -> Ipv4Addr {
-        Ipv4Addr::from(u32::from(self.address) + 1 + n % self.hosts().max(1))
+        let first = u32::from(self.address) + u32::from(self.prefix < 32);
+        Ipv4Addr::from(first + n % self.hosts().max(1))
     }
 
     pub fn contains(&self, address: Ipv4Addr) -> bool {
@@ -51,8 +60,8 @@ impl FromStr for Subnet {
         let prefix: u8 = prefix
             .parse()
             .ok()
-            .filter(|p| (8..=30).contains(p))
-            .ok_or_else(|| format!("`/{prefix}` is not a prefix length from 8 to 30"))?;
+            .filter(|p| (8..=30).contains(p) || *p == 32)
+            .ok_or_else(|| format!("`/{prefix}` is not a prefix length from 8 to 30, nor 32"))?;
         let subnet = Subnet { address, prefix };
         if subnet.contains(address) { Ok(subnet) } else { Err(format!("`{text}` has host bits set")) }
     }

@@ -100,6 +100,7 @@ fn visit(section: &Section<'_>, at: At) -> Option<Visit> {
     visiting::check_together(section, speech, at);
     let keep_alive = section.get_or("keep-alive", http == Http::V1_1);
     let paths = section.get("get").unwrap_or(OneOrMany(vec!["/".to_owned()])).0;
+    let paths = vec![paths; visiting::times(section)].concat();
     let pause_us = section.get_or("pause", Micros::default()).0;
     let patience_us = section.get_or("patience", Micros(5_000_000)).0;
     if speech != Speech::Http {

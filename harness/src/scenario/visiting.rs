@@ -37,7 +37,7 @@ pub fn of_an_upstream(section: &Section<'_>) -> At {
 
 /// Clients at the server have its address.
 pub fn own_subnet(section: &Section<'_>, server: Ipv4Addr) -> Spanned<Subnet> {
-    Spanned::new(section.span(), format!("{server}/32").parse().expect("an address is a subnet of one"))
+    Spanned::new(section.span(), Subnet::one(server))
 }
 
 /// What `protocol` says; the version matters to HTTP only.
@@ -66,6 +66,15 @@ impl Read for Spoken {
         }
         found.map(|(_, speech, http)| Spoken(*speech, *http))
     }
+}
+
+/// How often the list of paths is gone through.
+pub fn times(section: &Section<'_>) -> usize {
+    let Some(times) = section.get::<Spanned<u16>>("times") else { return 1 };
+    if *times.get_ref() == 0 {
+        section.problems.report(times.span(), "a visit asks at least once", "should be above zero");
+    }
+    usize::from(times.into_inner()).max(1)
 }
 
 /// A flood needs addresses that answer nothing; the server's does.

@@ -230,6 +230,7 @@ impl Made {
                 visits,
                 connect: None,
                 visit: None,
+                errors: Default::default(),
             };
             events.push(Stamped { at_us: at_us + 1, event });
         }

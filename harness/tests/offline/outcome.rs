@@ -94,6 +94,7 @@ netstat = "1 s"
             visits: Visits::default(),
             connect,
             visit,
+            errors: Default::default(),
         },
     };
     let phase = |at_us, name: &str| Stamped { at_us, event: Event::Phase { name: name.into() } };

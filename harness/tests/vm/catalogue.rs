@@ -52,6 +52,26 @@ fn time_wait() {
     as_its_snapshot_says("time-wait", &[IMAGE]);
 }
 
+#[test]
+fn conntrack_saturation() {
+    as_its_snapshot_says("conntrack-saturation", &[IMAGE]);
+}
+
+#[test]
+fn listen_overflow() {
+    as_its_snapshot_says("listen-overflow", &[IMAGE]);
+}
+
+#[test]
+fn neighbour_overflow() {
+    as_its_snapshot_says("neighbour-overflow", &[IMAGE]);
+}
+
+#[test]
+fn dst_cache() {
+    as_its_snapshot_says("dst-cache", &[IMAGE]);
+}
+
 fn as_its_snapshot_says(name: &str, images: &[&str]) {
     on_bench(async |bench| {
         let repository = Path::new(env!("CARGO_MANIFEST_DIR"));
