@@ -10,8 +10,7 @@ use std::net::Ipv4Addr;
 use toml::Spanned;
 use tunelab_protocol::{At, Http, Leave, Speech, Subnet, Visits};
 
-const PLACES: &[(&str, At)] =
-    &[("behind-a-route", At::BehindARoute), ("on-link", At::OnLink), ("server", At::Server)];
+const PLACES: &[(&str, At)] = &[("behind-a-route", At::BehindARoute), ("on-link", At::OnLink), ("server", At::Server)];
 
 impl Read for At {
     fn read(value: &Value<'_>, problems: &Problems) -> Option<Self> {

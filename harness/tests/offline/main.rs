@@ -18,4 +18,5 @@ mod report;
 mod scenario;
 mod server;
 mod store;
+mod visiting;
 mod vm;
