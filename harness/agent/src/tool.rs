@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result, bail};
 use nix::unistd::Pid;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// Where distributions since precise keep them; PID 1 has no PATH of its own.
@@ -31,7 +32,12 @@ pub fn run_command(command: &mut Command) -> Result<String> {
 
 /// The first of these programs that this guest has.
 pub fn first_of<'a>(names: &[&'a str]) -> Option<&'a str> {
-    names.iter().copied().find(|name| PATH.split(':').any(|dir| std::path::Path::new(dir).join(name).exists()))
+    names.iter().copied().find(|name| find(name).is_some())
+}
+
+/// Where a program of this guest lies.
+pub fn find(name: &str) -> Option<PathBuf> {
+    PATH.split(':').map(|dir| Path::new(dir).join(name)).find(|path| path.exists())
 }
 
 /// Loads a kernel module as modprobe does; one that is built in is fine.

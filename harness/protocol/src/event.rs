@@ -45,6 +45,12 @@ pub enum Event {
         value: String,
         why: String,
     },
+    /// How many files may be open, soft and hard; `of` as [`crate::LimitOf`] is written.
+    OpenFileLimit {
+        of: String,
+        soft: u64,
+        hard: u64,
+    },
     Phase {
         name: String,
     },
@@ -63,6 +69,9 @@ pub enum Event {
         /// Of the local errors, how many of which kind, by errno's name.
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         errors: BTreeMap<String, u64>,
+        /// Of visitors who are to tell of flights ([`crate::Visit`]), in the order of their leaving.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        answers: Vec<Answer>,
     },
     /// Readings of one probe at one moment. Names carry the probe (`conntrack.count`) and the unit where there is one
     /// (`_bytes`). A probe's first has all it reads; later ones, but for conntrack's, what has changed since.
@@ -77,6 +86,11 @@ pub enum Event {
     Log {
         level: u8,
         text: String,
+    },
+    /// What nginx wrote into its error log from its start to the end: each kind of line, without times, processes and
+    /// addresses, and how often it came.
+    NginxLog {
+        texts: BTreeMap<String, u64>,
     },
     /// What the entries of one population's addresses did, over the whole run.
     Entries(Entries),
@@ -102,6 +116,29 @@ impl Spread {
         let Spread { shortest_us, longest_us } = spread.unwrap_or(Spread { shortest_us: us, longest_us: us });
         Spread { shortest_us: shortest_us.min(us), longest_us: longest_us.max(us) }
     }
+}
+
+/// How one answer came.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answer {
+    /// Idle before it was asked for; 0 for a visit's first.
+    pub paused_us: u64,
+    /// From the request to the last byte.
+    pub took_us: u64,
+    /// Bytes of each flight: what arrived within half a round trip of its first byte.
+    pub flights: Vec<u64>,
+    /// Bytes that a segment of this connection carries.
+    pub mss: u32,
+    /// Retransmission timeout of the server's socket as the request was sent, in the 10 ms of /proc/net/tcp; `None` if the
+    /// visitor talked to another machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server_rto_ms: Option<u64>,
+    /// And its congestion window, in segments.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server_cwnd: Option<u32>,
+    /// The same as the first bytes of the answer came, before they were acknowledged: what it was sent with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sent_with_cwnd: Option<u32>,
 }
 
 /// How visitors fared; each is counted once, in `served` or by what first went wrong.

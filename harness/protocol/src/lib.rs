@@ -17,7 +17,7 @@ pub use subnet::Subnet;
 pub use visiting::{At, Speech};
 
 /// Raised whenever a plan or an event changes its meaning; the agent refuses a plan of another one.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// Name of the file in QEMU's firmware configuration (fw_cfg) in which the agent finds its plan.
 pub const PLAN_FILE: &str = "opt/tunelab.plan";

@@ -42,10 +42,51 @@ pub struct Server {
     pub sysctls: Vec<Sysctl>,
     /// sysctls whose effective value is reported in [`crate::Event::Sysctl`] once everything is applied.
     pub report_sysctls: Vec<String>,
-    /// limits.d file; its `nofile` applies to nginx and the backends started by the agent.
+    /// limits.d file; its `nofile` applies to nginx and the backends, or is where PAM finds it: see [`StartedBy`].
     pub limits: Option<String>,
+    pub started_by: StartedBy,
+    /// Whose limits of open files are reported in [`crate::Event::OpenFileLimit`] once everything runs.
+    pub report_limits: Vec<LimitOf>,
+    /// Segments of a first flight on the routes to all populations (RTAX_INITCWND); else the kernel's own.
+    pub initcwnd: Option<u32>,
     pub nginx: Option<String>,
     pub backends: Vec<Backend>,
+}
+
+/// Who starts nginx and the backends: where their limit of open files comes from.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StartedBy {
+    /// The agent, with what the limits.d file says for whomever, or without a limit.
+    #[default]
+    Lab,
+    /// As init starts a daemon: with process 1's own limits. The limits.d file lies where PAM looks for it.
+    Init,
+    /// nginx by a user from a login, in a session of PAM's (su(1)); the backends as by init.
+    Login(String),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LimitOf {
+    /// Process 1.
+    Init,
+    NginxMaster,
+    NginxWorker,
+    /// A shell of this user's after a login.
+    Login(String),
+}
+
+impl std::fmt::Display for LimitOf {
+    /// As the outcome calls it.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            LimitOf::Init => f.write_str("init"),
+            LimitOf::NginxMaster => f.write_str("nginx-master"),
+            LimitOf::NginxWorker => f.write_str("nginx-worker"),
+            LimitOf::Login(user) => write!(f, "login-{user}"),
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -144,10 +185,12 @@ pub struct Visit {
     pub keep_alive: bool,
     /// Requested one after the other on the one connection.
     pub paths: Vec<String>,
-    /// Pause between two requests.
-    pub pause_us: u64,
+    /// Pauses between requests, one for each but the last.
+    pub pauses_us: Vec<u64>,
     /// Gives up after so long without a connection or an answer.
     pub patience_us: u64,
+    /// Tell of each answer in which flights it came ([`crate::Answer`]). The link needs a delay.
+    pub flights: bool,
     pub leave: Leave,
 }
 
@@ -242,4 +285,8 @@ pub enum ProbeKind {
     Lnstat,
     /// The network's caches in /proc/slabinfo.
     Slab,
+    /// Descriptors that nginx holds, and files open in all.
+    OpenFiles,
+    /// nginx's error log: each kind of line, and how often it came.
+    NginxLog,
 }

@@ -1,6 +1,6 @@
 //! The numbers that a scenario asks for by name (`[measure.x]`), and how visitors fared by phase.
 
-use super::{Visitors, counts, document, num::Num, record::Record};
+use super::{Visitors, answers, counts, document, nginx_log::lines_with, num::Num, record::Record};
 use crate::scenario::{Measure, Of, Rank};
 use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
@@ -52,6 +52,8 @@ fn value(record: &Record, measure: &Measure) -> Option<u64> {
         Of::Reaches(name, bound) => counts::reaches_ms(&read(name), *bound, counts::start_us(record, phase)),
         Of::Fared(fared) => Some(counts::fared(record, measure, fared)),
         Of::Lines(text) => Some(counts::lines(record, text, phase)),
+        Of::NginxSays(words) => lines_with(record, words),
+        Of::Answers(of) => answers::value(record, measure, *of),
     }
 }
 

@@ -1,13 +1,16 @@
 //! Record -> outcome: a small document in which every number has a meaning; claims about it; its snapshot.
 //!
-//! Reading order: `record` (what goes in), `mod` (the outcome), its parts `measures`, `counts`, `table`, `ways`, `log`, the numbers
-//! in them (`num`), then what is done with it: `claims`, `snapshot`.
+//! Reading order: `record` (what goes in), `mod` (the outcome), its parts `measures`, `counts`, `answers`, `table`, `ways`,
+//! `log`, `nginx_log`, `open_files`, the numbers in them (`num`), then what is done with it: `claims`, `snapshot`.
 
+mod answers;
 pub mod claims;
 mod counts;
 mod log;
 mod measures;
+mod nginx_log;
 mod num;
+mod open_files;
 mod record;
 pub mod snapshot;
 mod table;
@@ -15,7 +18,9 @@ mod ways;
 
 pub use log::Log;
 pub use measures::Measured;
+pub use nginx_log::NginxLog;
 pub use num::Num;
+pub use open_files::OpenFiles;
 pub use record::Record;
 pub use table::Table;
 pub use ways::{LEAK, Way};
@@ -45,8 +50,14 @@ pub struct Outcome {
     #[serde(skip_serializing_if = "toml::Table::is_empty")]
     pub phases: toml::Table,
     pub log: Log,
+    /// Absent if nobody read it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nginx_log: Option<NginxLog>,
     /// By population, in the scenario's order.
     pub ways: toml::Table,
+    /// How many files may be open, by whom: init, nginx's processes, a shell after a login. Absent if nobody asked.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub open_files: BTreeMap<String, OpenFiles>,
     /// Effective values by today's names; `absent` where this kernel has none.
     pub sysctls: BTreeMap<String, String>,
     /// Names as they are written, where this kernel has another for the same, and that one.
@@ -104,7 +115,9 @@ impl Outcome {
             table,
             visitors: Visitors::of(visits(&record.events, None), crowded),
             log: Log::of(record),
+            nginx_log: NginxLog::of(record),
             ways: ways.into_iter().map(|(name, way)| (name, document(&way).into())).collect(),
+            open_files: open_files::all(&record.events),
             sysctls,
             renamed_sysctls: renamed(&record.events),
             refused_sysctls: refused(&record.events),

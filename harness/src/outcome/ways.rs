@@ -102,7 +102,8 @@ fn stay(population: &Population) -> Duration {
         Leave::LateDuplicate { after_us, .. } => after_us,
         _ => 0,
     };
-    Duration::from_micros(visit.patience_us * (requests + 1) + visit.pause_us * requests + late)
+    let pauses: u64 = visit.pauses_us.iter().sum();
+    Duration::from_micros(visit.patience_us * (requests + 1) + pauses + late)
 }
 
 /// conntrack's TCP timeouts in effect, in seconds, as far as the run reported them.

@@ -68,6 +68,9 @@ fn server(scenario: &Scenario, server: &Server) -> tunelab_protocol::Server {
         sysctls: server.sysctls.clone(),
         report_sysctls: scenario.reported_sysctls.iter().cloned().collect(),
         limits: server.limits.as_ref().map(deployed),
+        started_by: server.started_by.clone(),
+        report_limits: scenario.reported_limits.clone(),
+        initcwnd: server.initcwnd,
         nginx: server.nginx.as_ref().map(deployed),
         backends: server.backends.clone(),
     }

@@ -2,9 +2,9 @@
 
 use super::{
     problems::Problems,
+    requests,
     section::{Section, Value, a_kind},
     units::{Bytes, Micros, Ppm},
-    values::OneOrMany,
     visiting,
 };
 use std::net::Ipv4Addr;
@@ -41,7 +41,7 @@ pub fn populations(root: &Section<'_>, server: Ipv4Addr, upstreams: &[Upstream])
             _ => (section.need::<Spanned<Subnet>>("subnet", r#""10.1.0.0/16""#), link(&section)),
         };
         let target = target(&section, upstreams);
-        let visit = visit(&section, at);
+        let visit = visit(&section, at, link);
         section.finish();
         let (Some(subnet), Some(visit)) = (subnet, visit) else { continue };
         let name = name.into_inner();
@@ -95,18 +95,18 @@ fn link(section: &Section<'_>) -> Link {
     link
 }
 
-fn visit(section: &Section<'_>, at: At) -> Option<Visit> {
+fn visit(section: &Section<'_>, at: At, link: Link) -> Option<Visit> {
     let (speech, http) = visiting::speech(section);
     visiting::check_together(section, speech, at);
     let keep_alive = section.get_or("keep-alive", http == Http::V1_1);
-    let paths = section.get("get").unwrap_or(OneOrMany(vec!["/".to_owned()])).0;
-    let paths = vec![paths; visiting::times(section)].concat();
-    let pause_us = section.get_or("pause", Micros::default()).0;
+    let (paths, pauses_us) = requests::paths(section);
     let patience_us = section.get_or("patience", Micros(5_000_000)).0;
     if speech != Speech::Http {
         // Nothing that could be left: `leave` is a word too many, and reported as one.
-        return Some(Visit { speech, http, keep_alive, paths, pause_us, patience_us, leave: Leave::ClientCloses });
+        let (flights, leave) = (false, Leave::ClientCloses);
+        return Some(Visit { speech, http, keep_alive, paths, pauses_us, patience_us, flights, leave });
     }
+    let flights = requests::flights(section, link);
     let leave = section.value("leave");
     if leave.is_none() {
         let message = format!("`leave` is missing in `{}`", section.path());
@@ -124,7 +124,7 @@ fn visit(section: &Section<'_>, at: At) -> Option<Visit> {
         );
     }
     visiting::check_leave(section, leave_value, leave, at);
-    Some(Visit { speech, http, keep_alive, paths, pause_us, patience_us, leave })
+    Some(Visit { speech, http, keep_alive, paths, pauses_us, patience_us, flights, leave })
 }
 
 const WAYS: &[&str] = &["client-closes", "server-closes", "reset", "vanish", "stay", "late-duplicate"];

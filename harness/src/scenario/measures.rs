@@ -1,9 +1,10 @@
 //! `[measure.x]`: the numbers that an outcome of this scenario is to have, by names of its own.
 
 use super::{
+    answers,
     model::{Measure, Of, Rank},
     section::{Read, Section, Value},
-    units::Ppm,
+    units::{Micros, Ppm},
     values::text,
 };
 use toml::Spanned;
@@ -28,6 +29,7 @@ pub fn measures(root: &Section<'_>, known: &Known<'_>) -> Vec<Measure> {
             of: of?,
             phase,
             clients,
+            after_pause_us: section.get::<Micros>("after-pause").map(|pause| pause.0),
         };
         if measure.of.is_time() != measure.name.ends_with("-ms") {
             let message = format!("`{}` does not say its unit as it should", measure.name);
@@ -59,13 +61,17 @@ fn of(section: &Section<'_>, known: &Known<'_>) -> Option<Of> {
         section.get("fared").map(Of::Fared),
         section.get("lines").map(Of::Lines),
         reaches(section, known),
+        nginx_says(section, known).map(Of::NginxSays),
     ]
     .into_iter()
     .flatten()
+    .chain(answers::of(section, known).into_iter().map(Of::Answers))
     .collect();
     if found.len() != 1 {
         let message = format!("`{}` is to measure one thing, not {}", section.path(), found.len());
-        let hint = "one of `most`, `least`, `last`, `rise`, `lasts`, `reaches` (of a probe's reading), `connect`, `visit`, `entry-life` (times), `fared`, `lines` (counts)";
+        let hint = "one of `most`, `least`, `last`, `rise`, `lasts`, `reaches` (of a probe's reading), `connect`, `visit`, \
+                    `entry-life` (times), `fared`, `lines`, `nginx-says` (counts), `answer`, `round-trips`, `flight-bytes`, \
+                    `flight-segments`, `server-rto`, `server-window`, `pause` (of answers by flights)";
         section.problems.report_with_hint(section.span(), message, "in this table", hint);
     }
     found.into_iter().next()
@@ -81,6 +87,15 @@ fn reaches(section: &Section<'_>, known: &Known<'_>) -> Option<Of> {
     Some(Of::Reaches(reading?.into_inner(), value?))
 }
 
+fn nginx_says(section: &Section<'_>, known: &Known<'_>) -> Option<String> {
+    let words = section.get::<Spanned<String>>("nginx-says")?;
+    if !known.probes.iter().any(|p| p.kind == ProbeKind::NginxLog) {
+        let hint = "add `nginx-log = \"followed\"` to `[probe]`";
+        section.problems.report_with_hint(words.span(), "nobody reads nginx's log", "no probe reads it", hint);
+    }
+    Some(words.into_inner())
+}
+
 /// Which probe gives a reading, by the first part of its name; see the agent's `probe/`.
 fn check_probe(name: &Spanned<String>, section: &Section<'_>, known: &Known<'_>) {
     let group = name.get_ref().split('.').next().unwrap_or_default();
@@ -89,6 +104,7 @@ fn check_probe(name: &Spanned<String>, section: &Section<'_>, known: &Known<'_>)
         "memory" => (ProbeKind::Memory, "memory"),
         "rt_cache" | "arp_cache" => (ProbeKind::Lnstat, "lnstat"),
         "slab" => (ProbeKind::Slab, "slab"),
+        "files" => (ProbeKind::OpenFiles, "open-files"),
         "sockets" | "tcp" | "udp" | "udplite" | "raw" | "frag" => (ProbeKind::Sockets, "sockets"),
         _ => (ProbeKind::Netstat, "netstat"),
     };

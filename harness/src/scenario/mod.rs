@@ -4,16 +4,19 @@
 //! then the machinery: `section` (tables), `values` (types), `units`, `files` (what the scenario deploys), `problems`.
 //! `article` is a file of its own: the claims that scenarios may settle.
 
+mod answers;
 mod article;
 mod catalogue;
 mod claims;
 mod clients;
 mod files;
+mod logins;
 mod measures;
 mod model;
 mod own;
 mod phases;
 mod problems;
+mod requests;
 mod section;
 mod server;
 pub mod units;
@@ -74,7 +77,7 @@ fn read(name: &str, folder: &Path, root: &Section<'_>) -> Option<Scenario> {
     let populations = clients::populations(root, base.server.address, &upstreams);
     let phases = phases::phases(root, &populations);
     let variants = variants(root, &base, &files, &phases);
-    let (probes, asked) = phases::probes(root);
+    let phases::Asked { probes, sysctls: asked, limits: reported_limits } = phases::probes(root);
     let known = measures::Known { phases: &phases, populations: &populations, probes: &probes };
     let measures = measures::measures(root, &known);
     let claims = claims::claims(root, &variants.iter().map(|v| v.name.as_str()).collect::<Vec<_>>());
@@ -98,6 +101,7 @@ fn read(name: &str, folder: &Path, root: &Section<'_>) -> Option<Scenario> {
         claims,
         files,
         reported_sysctls,
+        reported_limits,
         source: root.problems.source(),
     })
 }

@@ -7,7 +7,7 @@ use std::{
     ops::Range,
     path::PathBuf,
 };
-use tunelab_protocol::{Backend, ModuleLoad, Phase, Population, Probe, Sysctl, Upstream};
+use tunelab_protocol::{Backend, LimitOf, ModuleLoad, Phase, Population, Probe, StartedBy, Sysctl, Upstream};
 
 #[derive(Debug, Clone)]
 pub struct Scenario {
@@ -33,6 +33,8 @@ pub struct Scenario {
     /// sysctls whose effective value is part of every variant's outcome: all that any variant sets, and those asked for.
     /// By today's names, so that outcomes of old and new kernels can be laid side by side.
     pub reported_sysctls: BTreeSet<String>,
+    /// Whose limits of open files are part of every variant's outcome.
+    pub reported_limits: Vec<LimitOf>,
     /// For errors that are only found later, such as a claim about something that is not in the outcome.
     pub source: NamedSource<String>,
 }
@@ -73,6 +75,8 @@ pub struct Server {
     pub sysctl_files: Vec<String>,
     pub sysctls: Vec<Sysctl>,
     pub limits: Option<String>,
+    pub started_by: StartedBy,
+    pub initcwnd: Option<u32>,
     pub nginx: Option<String>,
     pub backends: Vec<Backend>,
 }
@@ -86,6 +90,8 @@ impl Default for Server {
             sysctl_files: Vec::new(),
             sysctls: Vec::new(),
             limits: None,
+            started_by: StartedBy::Lab,
+            initcwnd: None,
             nginx: None,
             backends: Vec::new(),
         }
@@ -101,6 +107,8 @@ pub struct Measure {
     pub phase: Option<String>,
     /// Only of these clients; else of all. Means nothing for readings.
     pub clients: Option<String>,
+    /// Only answers that were asked for after a pause of so long.
+    pub after_pause_us: Option<u64>,
     /// How far two builds of the machine may be apart, and at least so much; both 0: exact.
     pub within_percent: u32,
     pub least: u64,
@@ -129,6 +137,10 @@ pub enum Of {
     Fared(Fared),
     /// Lines of the kernel's log that contain this.
     Lines(String),
+    /// Lines of nginx's error log that have these words in them.
+    NginxSays(String),
+    /// Of answers that are told by flights.
+    Answers(OfAnswers),
 }
 
 /// How visitors fared: a field of [`tunelab_protocol::Visits`], or a local error by errno's name.
@@ -138,10 +150,42 @@ pub enum Fared {
     Errno(String),
 }
 
+/// What can be read off how answers came; see [`tunelab_protocol::Answer`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OfAnswers {
+    /// From the request to the last byte.
+    Took(Rank),
+    /// In how many flights: each is a round trip.
+    RoundTrips(Rank),
+    /// Bytes in the flight of this number, of the answer where they were fewest.
+    FlightBytes(u32),
+    /// The same, in segments.
+    FlightSegments(u32),
+    /// Retransmission timeout of the server's socket as the request was sent.
+    ServerRto(Rank),
+    /// The congestion window that answers were sent with, in segments.
+    ServerWindow(Rank),
+    /// The shortest pause after which an answer was sent with a smaller window than the server had before; none if there
+    /// was none.
+    PauseFalls,
+    /// The longest pause shorter than that.
+    PauseHolds,
+}
+
+impl OfAnswers {
+    fn is_time(self) -> bool {
+        matches!(self, OfAnswers::Took(_) | OfAnswers::ServerRto(_) | OfAnswers::PauseHolds | OfAnswers::PauseFalls)
+    }
+}
+
 impl Of {
     /// In milliseconds; the others are counts.
     pub fn is_time(&self) -> bool {
-        matches!(self, Of::Lasts(_) | Of::Reaches(..) | Of::Connect(_) | Of::Visit(_) | Of::EntryLife(_))
+        match self {
+            Of::Lasts(_) | Of::Reaches(..) | Of::Connect(_) | Of::Visit(_) | Of::EntryLife(_) => true,
+            Of::Answers(of) => of.is_time(),
+            _ => false,
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use super::{
     values::text,
 };
 use toml::{Spanned, de::DeValue};
-use tunelab_protocol::{Phase, Population, Probe, ProbeKind, Traffic};
+use tunelab_protocol::{LimitOf, Phase, Population, Probe, ProbeKind, Traffic};
 
 /// `[[phase]]`: rounds of visitors (`rounds`, `every`, `visitors`), or a wait (`wait`).
 pub fn phases(root: &Section<'_>, populations: &[Population]) -> Vec<Phase> {
@@ -86,8 +86,11 @@ fn arrivals(name: &Spanned<String>, value: &Value<'_>, spacing: Micros, section:
     Some(traffic)
 }
 
-const FOLLOWED: &[(&str, ProbeKind)] =
-    &[("conntrack-entries", ProbeKind::ConntrackEntries), ("kernel-log", ProbeKind::KernelLog)];
+const FOLLOWED: &[(&str, ProbeKind)] = &[
+    ("conntrack-entries", ProbeKind::ConntrackEntries),
+    ("kernel-log", ProbeKind::KernelLog),
+    ("nginx-log", ProbeKind::NginxLog),
+];
 
 const SAMPLED: &[(&str, ProbeKind)] = &[
     ("conntrack", ProbeKind::Conntrack),
@@ -96,10 +99,19 @@ const SAMPLED: &[(&str, ProbeKind)] = &[
     ("memory", ProbeKind::Memory),
     ("lnstat", ProbeKind::Lnstat),
     ("slab", ProbeKind::Slab),
+    ("open-files", ProbeKind::OpenFiles),
 ];
 
+/// What `[probe]` asks for.
+#[derive(Default)]
+pub struct Asked {
+    pub probes: Vec<Probe>,
+    pub sysctls: Vec<String>,
+    pub limits: Vec<LimitOf>,
+}
+
 /// `[probe]`: what is sampled by its interval, what is followed as it happens by `"followed"`; and the sysctls to report.
-pub fn probes(root: &Section<'_>) -> (Vec<Probe>, Vec<String>) {
+pub fn probes(root: &Section<'_>) -> Asked {
     let Some(section) = root.section("probe") else { return Default::default() };
     let mut found = Vec::new();
     for (key, kind) in SAMPLED {
@@ -121,7 +133,8 @@ pub fn probes(root: &Section<'_>) -> (Vec<Probe>, Vec<String>) {
         }
     }
     let sysctls = section.get("sysctls").unwrap_or_default();
+    let limits = section.get("open-file-limits").unwrap_or_default();
     section.finish();
     found.sort_by_key(|p| p.kind);
-    (found, sysctls)
+    Asked { probes: found, sysctls, limits }
 }

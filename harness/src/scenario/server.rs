@@ -35,6 +35,10 @@ pub fn apply(section: &Section<'_>, server: &mut Server, files: &Files<'_>) {
     server.nginx = one("nginx", files::nginx_conf as files::Check).or(server.nginx.take());
     server.rules = one("rules", files::iptables_save).or(server.rules.take());
     server.limits = one("limits", files::limits_d).or(server.limits.take());
+    if let Some(by) = section.get("started-by") {
+        server.started_by = by;
+    }
+    server.initcwnd = section.get("initcwnd").or(server.initcwnd);
     for name in section.get::<Vec<Spanned<String>>>("sysctl-files").unwrap_or_default() {
         files.deploy_sysctls(&name);
         server.sysctl_files.push(name.into_inner());

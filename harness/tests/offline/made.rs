@@ -231,6 +231,7 @@ impl Made {
                 connect: None,
                 visit: None,
                 errors: Default::default(),
+                answers: Vec::new(),
             };
             events.push(Stamped { at_us: at_us + 1, event });
         }

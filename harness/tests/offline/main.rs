@@ -6,6 +6,7 @@ mod builds;
 mod claims;
 mod cli;
 mod fetch;
+mod flow;
 mod host;
 mod image;
 mod images;

@@ -95,6 +95,7 @@ netstat = "1 s"
             connect,
             visit,
             errors: Default::default(),
+            answers: Vec::new(),
         },
     };
     let phase = |at_us, name: &str| Stamped { at_us, event: Event::Phase { name: name.into() } };

@@ -13,5 +13,5 @@ mod site;
 pub use namespace::Namespace;
 pub use packet::link_address;
 pub use place::Place;
-pub use rtnl::{Rtnl, index};
+pub use rtnl::{Manner, Rtnl, index};
 pub use site::{Layout, NIC as SITE_NIC, Site};

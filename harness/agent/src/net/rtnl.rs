@@ -6,7 +6,7 @@ use netlink_packet_route::address::{AddressAttribute, AddressMessage, AddressSco
 use netlink_packet_route::link::{InfoData, InfoKind, InfoVeth, LinkAttribute, LinkFlags, LinkInfo, LinkMessage};
 use netlink_packet_route::neighbour::{NeighbourAddress, NeighbourAttribute, NeighbourMessage, NeighbourState};
 use netlink_packet_route::route::{
-    RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteScope, RouteType,
+    RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteMetric, RouteProtocol, RouteScope, RouteType,
 };
 use netlink_packet_route::tc::TcMessage;
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
@@ -25,6 +25,15 @@ pub type Mac = [u8; 6];
 pub struct Rtnl {
     socket: Socket,
     sequence: u32,
+}
+
+/// How a route is used.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Manner {
+    /// What we speak from there, unless a socket says otherwise.
+    pub source: Option<Ipv4Addr>,
+    /// The first flight of connections there in segments, as `ip route add ... initcwnd N`.
+    pub initcwnd: Option<u32>,
 }
 
 impl Rtnl {
@@ -99,14 +108,14 @@ impl Rtnl {
             .with_context(|| format!("failed to give {nic} the address {address}/{prefix}"))
     }
 
-    /// Everything in `subnet` (or, with `None`, everything) lies behind `gateway`. `source` is what we speak from there,
-    /// unless a socket says otherwise.
-    pub fn add_route(&mut self, subnet: Option<Subnet>, gateway: Ipv4Addr, source: Option<Ipv4Addr>) -> Result<()> {
+    /// Everything in `subnet` (or, with `None`, everything) lies behind `gateway`.
+    pub fn add_route(&mut self, subnet: Option<Subnet>, gateway: Ipv4Addr, manner: Manner) -> Result<()> {
         let (destination, prefix) = subnet.map_or((None, 0), |s| (Some(s.address()), s.prefix()));
         let mut route = route(RouteType::Unicast, RouteHeader::RT_TABLE_MAIN, RouteScope::Universe, prefix);
         route.attributes.extend(destination.map(|d| RouteAttribute::Destination(RouteAddress::Inet(d))));
         route.attributes.push(RouteAttribute::Gateway(RouteAddress::Inet(gateway)));
-        route.attributes.extend(source.map(|s| RouteAttribute::PrefSource(RouteAddress::Inet(s))));
+        route.attributes.extend(manner.source.map(|s| RouteAttribute::PrefSource(RouteAddress::Inet(s))));
+        route.attributes.extend(manner.initcwnd.map(|n| RouteAttribute::Metrics(vec![RouteMetric::InitCwnd(n)])));
         self.add(route).with_context(|| format!("failed to route through {gateway}"))
     }
 

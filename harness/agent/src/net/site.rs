@@ -1,6 +1,6 @@
 //! A place on the other side of the server: a namespace joined to it by a veth pair, with addresses of its own.
 
-use super::{Namespace, Rtnl, netem};
+use super::{Manner, Namespace, Rtnl, netem};
 use anyhow::{Context, Result};
 use std::cell::RefCell;
 use std::net::Ipv4Addr;
@@ -28,6 +28,8 @@ pub struct Layout {
     pub silent: bool,
     /// The address that the server speaks from.
     pub server: Ipv4Addr,
+    /// The server's first flight on connections there, in segments; else the kernel's.
+    pub initcwnd: Option<u32>,
 }
 
 impl Site {
@@ -60,14 +62,15 @@ impl Site {
             } else {
                 rtnl.add_local(subnet)?;
             }
-            rtnl.add_route(None, ours, None)?;
+            rtnl.add_route(None, ours, Manner::default())?;
             netem::apply(&mut rtnl, NIC, link)?;
             Ok(rtnl)
         })?;
         if layout.on_link {
             server.add_on_link(subnet, &here, layout.server)?;
         } else {
-            server.add_route(Some(subnet), theirs, Some(layout.server))?;
+            let manner = Manner { source: Some(layout.server), initcwnd: layout.initcwnd };
+            server.add_route(Some(subnet), theirs, manner)?;
         }
         netem::apply(&mut server, &here, link)?;
         Ok(Site { namespace, rtnl: RefCell::new(rtnl) })

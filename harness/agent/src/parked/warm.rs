@@ -3,7 +3,8 @@
 //! Under the virtual clock, time leaps while the guest waits for a disk whose pace is the host's: up to 21 virtual
 //! seconds a wait were seen. So nothing cold may be left: `--repeat 2` shows two fingerprints if something is.
 
-use crate::tool::{self, PATH, first_of};
+use crate::tool::{self, first_of};
+use crate::tune::nginx_directive;
 use anyhow::Result;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -27,6 +28,9 @@ const MODULES: [&str; 9] = [
     "x_tables",
     "ip_tables",
 ];
+
+/// Modules that a plan may load in the run, and that do something from then on.
+const LOADED: [&str; 2] = ["nf_conntrack", "sctp"];
 
 /// Folders read whole (below /lib/modules/RELEASE/kernel: conntrack and its matches; iptables' extensions).
 const MODULE_FOLDERS: [&str; 4] = ["net/netfilter", "net/ipv4/netfilter", "net/ipv6/netfilter", "lib"];
@@ -65,7 +69,9 @@ pub fn warm() -> Result<()> {
             files.extend(with_libraries(name));
         }
     }
-    files.extend(loaded_for("nf_conntrack"));
+    for module in LOADED {
+        files.extend(loaded_for(module));
+    }
     for file in files {
         // Missing ones are missing in the run as well; looking them up warmed that.
         let _ = std::fs::read(file);
@@ -76,9 +82,7 @@ pub fn warm() -> Result<()> {
 
 /// A program and the shared libraries that it is linked to, as its own loader says.
 fn with_libraries(name: &str) -> Vec<PathBuf> {
-    let Some(program) = PATH.split(':').map(|dir| Path::new(dir).join(name)).find(|p| p.exists()) else {
-        return Vec::new();
-    };
+    let Some(program) = tool::find(name) else { return Vec::new() };
     let said = Command::new(&program).env("LD_TRACE_LOADED_OBJECTS", "1").output();
     let said = said.map(|o| String::from_utf8_lossy(&o.stdout).into_owned()).unwrap_or_default();
     let libraries = said.split_whitespace().filter(|w| w.starts_with('/')).map(PathBuf::from);
@@ -106,11 +110,32 @@ fn rehearse() {
         let _ = tool::run(program, args);
     }
     for config in inside(Path::new(tunelab_protocol::guest::FILES)) {
-        let is_nginx = std::fs::read_to_string(&config).is_ok_and(|text| text.contains("http {"));
-        if is_nginx {
+        let text = std::fs::read_to_string(&config).unwrap_or_default();
+        if text.contains(" nofile ") {
+            log_in();
+        }
+        if text.contains("http {") {
             let _ = tool::run("nginx", &["-t", "-c", &config.to_string_lossy()]);
+            // Its log and pid file are root's now; the run's nginx may be another user's.
+            for left in ["error_log", "pid"].into_iter().filter_map(|name| nginx_directive(&text, name)) {
+                let _ = std::fs::remove_file(left);
+            }
         }
     }
+}
+
+/// A limits.d file: whether it reaches a login will be asked of PAM, whose modules are many.
+fn log_in() {
+    files_of_pam().iter().for_each(|file| drop(std::fs::read(file)));
+    for user in ["nobody", "root"] {
+        let _ = tool::run("su", &["-s", "/bin/sh", user, "-c", "ulimit -Sn"]);
+    }
+}
+
+fn files_of_pam() -> Vec<PathBuf> {
+    const FOLDERS: [&str; 4] = ["/etc/pam.d", "/etc/security", "/lib/x86_64-linux-gnu/security", "/lib/security"];
+    let programs = ["su", "sh"].into_iter().flat_map(with_libraries);
+    FOLDERS.into_iter().flat_map(|folder| inside(Path::new(folder))).chain(programs).collect()
 }
 
 fn inside(folder: &Path) -> Vec<PathBuf> {

@@ -6,12 +6,15 @@ mod kernel_log;
 mod lnstat;
 mod memory;
 mod netstat;
+mod nginx_log;
+mod open_files;
 mod packets;
 mod slab;
 mod sockets;
 
 pub use entries::{EntryWatch, forget as forget_entries};
 pub use kernel_log::follow as follow_kernel_log;
+pub use nginx_log::NginxLog;
 pub use packets::Packets;
 
 use crate::events::Events;
@@ -22,7 +25,10 @@ use tunelab_protocol::{Event, ProbeKind};
 /// Readings by name; see [`Event::Sample`].
 pub type Values = BTreeMap<String, u64>;
 
-/// A probe that is read at its times. (The others watch: entries, kernel log.)
+/// Those that watch rather than being read at their times.
+const WATCHING: [ProbeKind; 3] = [ProbeKind::ConntrackEntries, ProbeKind::KernelLog, ProbeKind::NginxLog];
+
+/// A probe that is read at its times.
 pub struct Sampler {
     kind: ProbeKind,
     drops: u64,
@@ -33,11 +39,7 @@ pub struct Sampler {
 impl Sampler {
     /// `None` for those that watch.
     pub fn of(kind: ProbeKind) -> Option<Self> {
-        (!matches!(kind, ProbeKind::ConntrackEntries | ProbeKind::KernelLog)).then(|| Sampler {
-            kind,
-            drops: 0,
-            told: Values::new(),
-        })
+        (!WATCHING.contains(&kind)).then(|| Sampler { kind, drops: 0, told: Values::new() })
     }
 
     /// Reads once and tells.
@@ -49,7 +51,8 @@ impl Sampler {
             ProbeKind::Memory => self.changed(memory::read()?),
             ProbeKind::Lnstat => self.changed(lnstat::read()),
             ProbeKind::Slab => self.changed(slab::read()?),
-            ProbeKind::ConntrackEntries | ProbeKind::KernelLog => return Ok(()),
+            ProbeKind::OpenFiles => self.changed(open_files::read()?),
+            ProbeKind::ConntrackEntries | ProbeKind::KernelLog | ProbeKind::NginxLog => return Ok(()),
         };
         if values.is_empty() {
             return Ok(());

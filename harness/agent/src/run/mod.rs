@@ -5,8 +5,8 @@ mod server;
 mod traffic;
 
 use crate::events::Events;
-use crate::probe::{self, EntryWatch, Packets, Sampler};
 use crate::net::{Layout, Place, Site};
+use crate::probe::{self, EntryWatch, NginxLog, Packets, Sampler};
 use crate::serve::upstream;
 use crate::tune;
 use anyhow::{Context, Result};
@@ -40,6 +40,7 @@ async fn go(plan: Plan, events: &Events) -> Result<()> {
     build_upstreams(&plan)?;
     let packets = plan.capture.then(Packets::capture).transpose()?;
     let watch = start_watches(&plan, &crowds, events)?;
+    let nginx_log = nginx_log(&plan)?;
     let mut samplers: Vec<Option<Sampler>> = plan.probes.iter().map(|p| Sampler::of(p.kind)).collect();
     events.emit(Event::Ready);
 
@@ -62,6 +63,7 @@ async fn go(plan: Plan, events: &Events) -> Result<()> {
     if let Some(packets) = packets {
         packets.drain();
     }
+    nginx_log.map_or(Ok(()), |log| log.tell(events))?;
     services.check_alive()?;
     events.emit(Event::Done);
     Ok(())
@@ -93,6 +95,7 @@ fn build_crowds(plan: &Plan) -> Result<Vec<Crowd>> {
                 on_link: population.at == At::OnLink,
                 silent: population.visit.speech == Speech::Syn,
                 server: plan.server.address,
+                initcwnd: plan.server.initcwnd,
             };
             let place = match population.at {
                 At::Server => Place::Server,
@@ -120,10 +123,15 @@ fn build_upstreams(plan: &Plan) -> Result<()> {
         let network = u32::from(upstream.address) & !3;
         let subnet: Subnet = format!("{}/30", std::net::Ipv4Addr::from(network)).parse().map_err(anyhow::Error::msg)?;
         let (link, on_link, server) = (Link::default(), upstream.at == At::OnLink, plan.server.address);
-        let site = build_site(&Layout { number, subnet, link, on_link, silent: false, server })?;
+        let site = build_site(&Layout { number, subnet, link, on_link, silent: false, server, initcwnd: None })?;
         upstream::start(&site, upstream)?;
     }
     Ok(())
+}
+
+fn nginx_log(plan: &Plan) -> Result<Option<NginxLog>> {
+    let asked = plan.probes.iter().any(|p| p.kind == ProbeKind::NginxLog);
+    plan.server.nginx.as_deref().filter(|_| asked).map(NginxLog::of).transpose()
 }
 
 fn start_watches(plan: &Plan, crowds: &[Crowd], events: &Events) -> Result<Option<EntryWatch>> {

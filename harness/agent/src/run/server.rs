@@ -3,13 +3,14 @@
 use crate::events::Events;
 use crate::net::Rtnl;
 use crate::serve::backend::READY;
+use crate::serve::nginx;
 use crate::tool::{self, PATH};
 use crate::tune::{self, Nofile};
 use anyhow::{Context, Result, bail};
 use std::cell::RefCell;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
-use tunelab_protocol::{Backend, Server};
+use tunelab_protocol::{Backend, Event, LimitOf, Server, StartedBy};
 
 /// What runs until the end.
 pub struct Services(RefCell<Vec<(String, Child)>>);
@@ -29,13 +30,17 @@ impl Services {
             tune::load_rules(rules)?;
         }
         tune::apply(server, events)?;
-        let limits = server.limits.as_deref().map(Nofile::from_file).transpose()?;
+        let limits = limits(server)?;
         let mut children = Vec::new();
         for backend in &server.backends {
             children.push((format!("backend {}", backend.name), start_backend(backend, limits)?));
         }
         if let Some(config) = &server.nginx {
-            start_nginx(config, limits)?;
+            start_nginx(config, &server.started_by, limits)?;
+        }
+        for of in &server.report_limits {
+            let Nofile { soft, hard } = limit_of(of)?;
+            events.emit(Event::OpenFileLimit { of: of.to_string(), soft, hard });
         }
         Ok(Services(RefCell::new(children)))
     }
@@ -67,9 +72,34 @@ fn start_backend(backend: &Backend, limits: Option<Nofile>) -> Result<Child> {
     Ok(child)
 }
 
+/// What the processes start with.
+fn limits(server: &Server) -> Result<Option<Nofile>> {
+    if server.started_by == StartedBy::Lab {
+        return server.limits.as_deref().map(Nofile::from_file).transpose();
+    }
+    server.limits.as_deref().map_or(Ok(()), tune::install_limits)?;
+    Nofile::of_process(1).map(Some)
+}
+
+fn limit_of(of: &LimitOf) -> Result<Nofile> {
+    match of {
+        LimitOf::Init => Nofile::of_process(1),
+        LimitOf::NginxMaster => Nofile::of_process(nginx::master()?),
+        LimitOf::NginxWorker => Nofile::of_process(nginx::worker()?),
+        LimitOf::Login(user) => Nofile::of_login(user),
+    }
+}
+
 /// nginx binds before it goes into the background: when the command returns, it listens.
-fn start_nginx(config: &str, limits: Option<Nofile>) -> Result<()> {
-    let mut command = Command::new("nginx");
+fn start_nginx(config: &str, by: &StartedBy, limits: Option<Nofile>) -> Result<()> {
+    let mut command = match by {
+        StartedBy::Lab | StartedBy::Init => Command::new("nginx"),
+        StartedBy::Login(user) => {
+            // A user's PATH has no sbin.
+            let nginx = tool::find("nginx").context("this guest has no nginx")?;
+            return tool::run_command(&mut tune::login(user, &format!("{} -c {config}", nginx.display()))?).map(drop);
+        }
+    };
     command.args(["-c", config]).env("PATH", PATH);
     if let Some(limits) = limits {
         limits.apply(&mut command);

@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
-use tunelab_protocol::{Event, Leave, Phase, Population, Spread, Traffic, Visits};
+use tunelab_protocol::{Answer, Event, Leave, Phase, Population, Spread, Traffic, Visits};
 
 /// A population at its site, handing out its addresses.
 pub struct Crowd {
@@ -66,8 +66,8 @@ impl Rounds {
             let concurrency = traffic.concurrency;
             self.running.spawn_local(async move {
                 let tally = receive(arrivals, concurrency).await;
-                let Tally { visits, connect, visit, errors } = tally;
-                events.emit(Event::Round { phase, round, population, visits, connect, visit, errors });
+                let Tally { visits, connect, visit, errors, answers } = tally;
+                events.emit(Event::Round { phase, round, population, visits, connect, visit, errors, answers });
             });
         }
         Ok(())
@@ -96,6 +96,7 @@ struct Tally {
     connect: Option<Spread>,
     visit: Option<Spread>,
     errors: BTreeMap<String, u64>,
+    answers: Vec<Answer>,
 }
 
 impl Tally {
@@ -107,6 +108,7 @@ impl Tally {
         self.connect = visited.connect_us.map(|us| Spread::with(self.connect, us)).or(self.connect);
         let served = visited.served_us.filter(|_| visited.fare == Fare::Served);
         self.visit = served.map(|us| Spread::with(self.visit, us)).or(self.visit);
+        self.answers.extend(visited.answers);
     }
 }
 

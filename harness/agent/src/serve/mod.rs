@@ -3,4 +3,5 @@
 pub mod backend;
 pub mod echo;
 mod http;
+pub mod nginx;
 pub mod upstream;

@@ -3,10 +3,12 @@
 pub mod lacks;
 mod limits;
 mod modules;
+mod nginx;
 mod rules;
 mod sysctl;
 
-pub use limits::{Nofile, raise_own};
+pub use limits::{Nofile, install as install_limits, login, raise_own};
 pub use modules::{load as load_module, words as module_words};
+pub use nginx::directive as nginx_directive;
 pub use rules::{leave_untracked, load as load_rules};
 pub use sysctl::{apply, change, read, write};

@@ -1,15 +1,18 @@
 //! A visitor's connection: the kernel's own TCP, and HTTP as a browser would speak it.
 
-use super::{Fare, Visitor};
+use super::{Fare, Visitor, flights::Flights};
+use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
-use tokio::time::timeout;
-use tunelab_protocol::{Http, Visit};
+use tokio::time::{Instant, timeout};
+use tunelab_protocol::{Answer, Http, Visit};
 
 pub struct Client {
     stream: TcpStream,
     patience: Duration,
+    /// Half a round trip, where answers are told by flights.
+    half_trip: Option<Duration>,
 }
 
 impl Client {
@@ -19,14 +22,19 @@ impl Client {
             if let Some(source) = visitor.own_address() {
                 socket.bind(source.into())?;
             }
+            if visitor.population.visit.flights {
+                make_room(&socket)?;
+            }
             Ok(socket)
         });
         let socket = socket.map_err(|e| Fare::of_any(&e))?;
-        let patience = Duration::from_micros(visitor.population.visit.patience_us);
+        let population = &visitor.population;
+        let patience = Duration::from_micros(population.visit.patience_us);
+        let half_trip = population.visit.flights.then(|| Duration::from_micros(population.link.delay_us));
         match timeout(patience, socket.connect(visitor.target.into())).await {
             Err(_) => Err(Fare::ConnectTimeout),
             Ok(Err(e)) => Err(Fare::of(&e)),
-            Ok(Ok(stream)) => Ok(Client { stream, patience }),
+            Ok(Ok(stream)) => Ok(Client { stream, patience, half_trip }),
         }
     }
 
@@ -34,12 +42,34 @@ impl Client {
         self.stream.write_all(request(visit, path).as_bytes()).await.map_err(|e| Fare::of(&e))
     }
 
-    /// Sends a request and reads the whole answer.
-    pub async fn ask(&mut self, visit: &Visit, path: &str) -> Result<(), Fare> {
+    /// Sends a request and reads the whole answer; how it came, where that is told.
+    pub async fn ask(&mut self, visit: &Visit, path: &str, paused_us: u64) -> Result<Option<Answer>, Fare> {
+        let mut flights = self.flights();
+        let server = flights.as_ref().and_then(Flights::other_end);
+        let start = Instant::now();
         self.send(visit, path).await?;
-        match timeout(self.patience, read_answer(&mut self.stream)).await {
-            Err(_) => Err(Fare::AnswerTimeout),
-            Ok(outcome) => outcome,
+        match timeout(self.patience, read_answer(&mut self.stream, flights.as_mut())).await {
+            Err(_) => return Err(Fare::AnswerTimeout),
+            Ok(outcome) => outcome?,
+        }
+        let took_us = start.elapsed().as_micros() as u64;
+        let mss = socket2::SockRef::from(&self.stream).tcp_mss().unwrap_or_default();
+        Ok(flights.map(|flights| Answer {
+            paused_us,
+            took_us,
+            mss,
+            server_rto_ms: server.as_ref().map(|s| s.rto_ms),
+            server_cwnd: server.as_ref().map(|s| s.cwnd),
+            sent_with_cwnd: flights.sent_by.as_ref().map(|s| s.cwnd),
+            flights: flights.into_bytes(),
+        }))
+    }
+
+    /// None yet, of an answer that is told by flights.
+    fn flights(&self) -> Option<Flights> {
+        match self.stream.local_addr().ok()? {
+            SocketAddr::V4(own) => Some(Flights::new(own, self.half_trip?)),
+            SocketAddr::V6(_) => None,
         }
     }
 
@@ -59,6 +89,13 @@ impl Client {
     }
 }
 
+/// A flight comes all at once, before anybody can read of it: of the 128 kB that the kernel begins with (`tcp_rmem`), a
+/// second flight would find too little left, and our window rather than the server's would tell how large it is.
+fn make_room(socket: &TcpSocket) -> anyhow::Result<()> {
+    const ROOM_BYTES: usize = 4 << 20;
+    Ok(nix::sys::socket::setsockopt(socket, nix::sys::socket::sockopt::RcvBufForce, &ROOM_BYTES)?)
+}
+
 fn request(visit: &Visit, path: &str) -> String {
     let version = match visit.http {
         Http::V1_0 => "1.0",
@@ -72,25 +109,30 @@ fn request(visit: &Visit, path: &str) -> String {
     format!("GET {path} HTTP/{version}\r\nHost: server\r\nUser-Agent: tunelab\r\n{connection}\r\n")
 }
 
-async fn read_answer(stream: &mut TcpStream) -> Result<(), Fare> {
+async fn read_answer(stream: &mut TcpStream, mut flights: Option<&mut Flights>) -> Result<(), Fare> {
     let mut bytes = Vec::with_capacity(2048);
     let head = loop {
         if let Some(end) = bytes.windows(4).position(|w| w == b"\r\n\r\n") {
             break end + 4;
         }
-        read_more(stream, &mut bytes).await?;
+        read_more(stream, &mut bytes, flights.as_deref_mut()).await?;
     };
     let (ok, length) = parse_head(&String::from_utf8_lossy(&bytes[..head]));
     while length.is_some_and(|length| bytes.len() < head + length) {
-        read_more(stream, &mut bytes).await?;
+        read_more(stream, &mut bytes, flights.as_deref_mut()).await?;
     }
     if ok { Ok(()) } else { Err(Fare::ErrorStatus) }
 }
 
-async fn read_more(stream: &mut TcpStream, bytes: &mut Vec<u8>) -> Result<(), Fare> {
+async fn read_more(stream: &mut TcpStream, bytes: &mut Vec<u8>, flights: Option<&mut Flights>) -> Result<(), Fare> {
     match stream.read_buf(bytes).await {
         Ok(0) => Err(Fare::Closed),
-        Ok(_) => Ok(()),
+        Ok(length) => {
+            if let Some(flights) = flights {
+                flights.arrived(length, Instant::now());
+            }
+            Ok(())
+        }
         Err(e) => Err(Fare::of(&e)),
     }
 }

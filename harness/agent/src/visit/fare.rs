@@ -1,16 +1,18 @@
 //! How a visitor fared: served, or what first went wrong.
 
 use std::io;
-use tunelab_protocol::Visits;
+use tunelab_protocol::{Answer, Visits};
 
 /// A visit as its round counts it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub struct Visited {
     pub fare: Fare,
     /// How long it took to connect; `None` without a connection.
     pub connect_us: Option<u64>,
     /// How long it took to be served, without the leaving.
     pub served_us: Option<u64>,
+    /// How each answer came, where that is told.
+    pub answers: Vec<Answer>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

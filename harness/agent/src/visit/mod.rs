@@ -3,7 +3,9 @@
 mod client;
 mod datagram;
 mod fare;
+mod flights;
 mod late;
+mod other_end;
 mod ping;
 mod syn;
 
@@ -35,7 +37,7 @@ pub struct Visitor {
 
 impl Visitor {
     pub async fn visit(self) -> Visited {
-        let mut visited = Visited { fare: Fare::Served, connect_us: None, served_us: None };
+        let mut visited = Visited { fare: Fare::Served, connect_us: None, served_us: None, answers: Vec::new() };
         if let Err(unhappy) = self.go(&mut visited).await {
             visited.fare = unhappy;
         }
@@ -61,13 +63,15 @@ impl Visitor {
         let mut client = Client::connect(self).await?;
         visited.connect_us = Some(start.elapsed().as_micros() as u64);
         let (last, earlier) = visit.paths.split_last().expect("a visit has a path");
-        for path in earlier {
-            client.ask(visit, path).await?;
-            sleep(Duration::from_micros(visit.pause_us)).await;
+        let mut paused_us = 0;
+        for (path, pause_us) in earlier.iter().zip(&visit.pauses_us) {
+            visited.answers.extend(client.ask(visit, path, paused_us).await?);
+            paused_us = *pause_us;
+            sleep(Duration::from_micros(paused_us)).await;
         }
         match visit.leave {
             Leave::Vanish { after_request: true } => client.send(visit, last).await?,
-            _ => client.ask(visit, last).await?,
+            _ => visited.answers.extend(client.ask(visit, last, paused_us).await?),
         }
         visited.served_us = Some(start.elapsed().as_micros() as u64);
         self.leave(client).await
@@ -109,9 +113,11 @@ impl Visitor {
 
     /// What it asks for, one after the other, with its pauses.
     async fn each_path(&self, mut ask: impl AsyncFnMut(usize, &str) -> Result<(), Fare>) -> Result<(), Fare> {
-        for (number, path) in self.population.visit.paths.iter().enumerate() {
-            if number > 0 {
-                sleep(Duration::from_micros(self.population.visit.pause_us)).await;
+        let visit = &self.population.visit;
+        let pauses = std::iter::once(&0).chain(&visit.pauses_us);
+        for (number, (path, pause_us)) in visit.paths.iter().zip(pauses).enumerate() {
+            if *pause_us > 0 {
+                sleep(Duration::from_micros(*pause_us)).await;
             }
             ask(number, path).await?;
         }

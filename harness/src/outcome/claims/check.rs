@@ -10,7 +10,7 @@ use crate::{
 use miette::LabeledSpan;
 use std::collections::BTreeMap;
 use toml::Value;
-use tunelab_protocol::{Entries, Event, Plan, ProbeKind, Stamped};
+use tunelab_protocol::{Entries, Event, LimitOf, Plan, ProbeKind, Stamped};
 
 /// Refuses claims about what is not in an outcome of this scenario, before any machine starts.
 pub fn check(scenario: &Scenario) -> Result<()> {
@@ -71,6 +71,8 @@ fn blank(plan: &Plan, measures: &[Measure]) -> Outcome {
     events.push(zero(Event::SysctlRefused { name, value, why }));
     let value = |name: &String| zero(Event::Sysctl { name: name.clone(), value: None });
     events.extend(plan.server.report_sysctls.iter().map(value));
+    let limit = |of: &LimitOf| zero(Event::OpenFileLimit { of: of.to_string(), soft: 0, hard: 0 });
+    events.extend(plan.server.report_limits.iter().map(limit));
     for probe in &plan.probes {
         match probe.kind {
             ProbeKind::Conntrack => {
@@ -79,6 +81,7 @@ fn blank(plan: &Plan, measures: &[Measure]) -> Outcome {
                 events.push(zero(Event::Sample { values: values.into() }));
             }
             ProbeKind::ConntrackEntries => events.extend(plan.populations.iter().map(|p| zero(no_entries(&p.name)))),
+            ProbeKind::NginxLog => events.push(zero(Event::NginxLog { texts: BTreeMap::new() })),
             _ => {}
         }
     }

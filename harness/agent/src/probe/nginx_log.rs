@@ -1,0 +1,78 @@
+//! nginx's error log, read once at the end: what it says, without what differs from line to line.
+
+use crate::events::Events;
+use crate::tune::nginx_directive;
+use anyhow::{Context, Result};
+use std::collections::BTreeMap;
+use std::io::ErrorKind;
+use tunelab_protocol::Event;
+
+/// The log of one configuration. It must lie on tmpfs, as all that is written during a run.
+pub struct NginxLog(String);
+
+impl NginxLog {
+    pub fn of(config: &str) -> Result<Self> {
+        let text = std::fs::read_to_string(config).with_context(|| format!("failed to read {config}"))?;
+        let path = nginx_directive(&text, "error_log").with_context(|| format!("{config} names no error_log"))?;
+        Ok(NginxLog(path.to_string()))
+    }
+
+    /// Tells all that was written. No file is no line: nginx may have had nothing to say.
+    pub fn tell(&self, events: &Events) -> Result<()> {
+        let text = match std::fs::read(&self.0) {
+            Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+            Err(e) if e.kind() == ErrorKind::NotFound => String::new(),
+            Err(e) => return Err(e).with_context(|| format!("failed to read {}", self.0)),
+        };
+        let mut texts = BTreeMap::<String, u64>::new();
+        for line in text.lines().filter(|line| !line.is_empty()) {
+            *texts.entry(kind(line)).or_default() += 1;
+        }
+        events.emit(Event::NginxLog { texts });
+        Ok(())
+    }
+}
+
+/// `2012/09/27 10:00:00 [error] 7#7: *3 connect() to unix:/x failed (11: Words) while connecting to upstream, client: ...`
+/// becomes `connect() failed (11: Words) while connecting to upstream`.
+fn kind(line: &str) -> String {
+    let said = line.split_once("] ").map_or(line, |(_, rest)| rest);
+    let said = said.split_once(": ").filter(|(process, _)| process.contains('#')).map_or(said, |(_, rest)| rest);
+    let said = match said.strip_prefix('*').and_then(|rest| rest.split_once(' ')) {
+        Some((connection, rest)) if connection.bytes().all(|b| b.is_ascii_digit()) => rest,
+        _ => said,
+    };
+    let said = said.split(", client: ").next().unwrap_or_default();
+    match (said.split_once(' '), said.find(" failed (")) {
+        (Some((call, _)), Some(at)) if call.ends_with("()") => format!("{call}{}", &said[at..]),
+        _ => said.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::kind;
+
+    #[test]
+    fn kinds_without_what_differs() {
+        let stamp = "2026/01/01 00:00:00";
+        let of = |rest: &str| kind(&format!("{stamp} {rest}"));
+        assert_eq!(
+            of("[error] 90#90: *7 connect() to unix:/run/a.sock failed (11: Resource temporarily unavailable) while \
+                connecting to upstream, client: 10.1.0.7, server: , request: \"GET / HTTP/1.1\""),
+            "connect() failed (11: Resource temporarily unavailable) while connecting to upstream"
+        );
+        assert_eq!(
+            of("[crit] 90#91: accept4() failed (24: Too many open files)"),
+            "accept4() failed (24: Too many open files)"
+        );
+        let warning = "4096 worker_connections exceed open file resource limit: 1024";
+        assert_eq!(of(&format!("[warn] 88#88: {warning}")), warning);
+    }
+
+    #[test]
+    fn what_is_no_line_of_nginx_stays() {
+        assert_eq!(kind("*x of something: else"), "*x of something: else");
+        assert_eq!(kind("] "), "");
+    }
+}

@@ -1,0 +1,186 @@
+//! What is read off answers, nginx's log and limits of open files: in scenario files, and in outcomes.
+
+use crate::made::{self, SMALL};
+use tunelab::{
+    outcome::{Outcome, Record, claims},
+    plan,
+    report::diagnostic,
+    scenario::{Scenario, load},
+};
+use tunelab_protocol::{Answer, Event, LimitOf, Stamped, StartedBy, Visits};
+
+const SLOW: &str = r#"
+[clients.slow]
+subnet = "10.3.0.0/16"
+link = { delay = "10 ms" }
+flights = true
+get = ["/a", "/b"]
+pause = ["50 ms", "210 ms", "5 s"]
+leave = "client-closes"
+[measure.answer-ms]
+answer = "longest"
+[measure.answer-after-50-ms]
+answer = "longest"
+after-pause = "50 ms"
+[measure.round-trips]
+round-trips = "longest"
+[measure.first-bytes]
+flight-bytes = 1
+[measure.first-segments]
+flight-segments = 1
+[measure.third]
+flight-bytes = 3
+[measure.rto-ms]
+server-rto = "longest"
+[measure.window]
+server-window = "shortest"
+[measure.falls-ms]
+pause = "falls"
+[measure.holds-ms]
+pause = "holds"
+[measure.eagain]
+nginx-says = "(11: "
+[probe]
+nginx-log = "followed"
+open-file-limits = ["nginx-worker", "login:nobody"]
+"#;
+
+fn loaded(text: &str) -> Scenario {
+    let (_home, folder) = made::scenario("small", text, &[("base.conf", "")]);
+    load(&folder).unwrap_or_else(|e| panic!("{e:?}"))
+}
+
+fn outcome(scenario: &Scenario, events: Vec<Event>) -> toml::Table {
+    let stamped = |event| Stamped { at_us: 0, event };
+    let events = [Event::Ready].into_iter().chain(events).chain([Event::Done]).map(stamped).collect();
+    let plan = plan::plan(scenario, &scenario.variants[0], 1);
+    Outcome::of(&Record { events, fingerprint: String::new() }, &plan, &scenario.measures).document()
+}
+
+fn answers(answers: Vec<Answer>) -> Event {
+    let (phase, population) = ("three days".to_owned(), "slow".to_owned());
+    Event::Round { phase, round: 0, population, visits: Visits::default(), connect: None, visit: None, answers }
+}
+
+fn answer(paused_ms: u64, flights: &[u64], window: Option<(u32, u32)>) -> Answer {
+    Answer {
+        paused_us: paused_ms * 1000,
+        took_us: flights.len() as u64 * 20_400,
+        flights: flights.to_vec(),
+        mss: 1448,
+        server_rto_ms: window.map(|_| 220),
+        server_cwnd: window.map(|(before, _)| before),
+        sent_with_cwnd: window.map(|(_, sent)| sent),
+    }
+}
+
+fn part(outcome: &toml::Table, key: &str) -> String {
+    toml::to_string_pretty(outcome[key].as_table().unwrap()).unwrap()
+}
+
+#[test]
+fn answers_by_flights() {
+    let scenario = loaded(&SMALL.replace("[probe]", SLOW));
+    let told = answers(vec![
+        answer(0, &[14_480, 28_960, 500], None),
+        answer(50, &[43_940], Some((40, 80))),
+        answer(210, &[43_940], Some((80, 40))),
+        answer(5_000, &[14_481, 29_459], Some((80, 10))),
+    ]);
+    insta::assert_snapshot!(part(&outcome(&scenario, vec![told]), "measured"), @r#"
+    answer-after-50-ms = 20
+    answer-ms = 61
+    eagain = "absent"
+    falls-ms = 210
+    first-bytes = 14480
+    first-segments = 10
+    holds-ms = 50
+    round-trips = 3
+    rto-ms = 220
+    third = 500
+    window = 10
+    "#);
+}
+
+#[test]
+fn a_window_that_stays_falls_after_no_pause() {
+    let scenario = loaded(&SMALL.replace("[probe]", SLOW));
+    let told = answers(vec![answer(50, &[9], Some((40, 80))), answer(5_000, &[9], Some((80, 80)))]);
+    let measured = outcome(&scenario, vec![told])["measured"].clone();
+    assert_eq!(measured["falls-ms"].as_str(), Some("absent"));
+    assert_eq!(measured["holds-ms"].as_integer(), Some(5_000));
+    assert_eq!(measured["third"].as_str(), Some("absent"), "there was no third flight");
+}
+
+#[test]
+fn nginx_log_and_limits() {
+    let scenario = loaded(&SMALL.replace("[probe]", SLOW));
+    let eagain = "connect() failed (11: Resource temporarily unavailable) while connecting to upstream";
+    let texts = [(eagain.to_owned(), 132), ("accept4() failed (24: Too many open files)".to_owned(), 3)];
+    let limit = Event::OpenFileLimit { of: "login-nobody".into(), soft: 1024, hard: 4096 };
+    let outcome = outcome(&scenario, vec![limit, Event::NginxLog { texts: texts.into() }]);
+    assert_eq!(outcome["measured"]["eagain"].as_integer(), Some(132));
+    insta::assert_snapshot!(part(&outcome, "nginx_log") + &part(&outcome, "open_files"), @r#"
+    lines = "135 ± 1"
+
+    [texts]
+    "accept4() failed (24: Too many open files)" = "3 ± 1"
+    "connect() failed (11: Resource temporarily unavailable) while connecting to upstream" = "132 ± 1"
+    [login-nobody]
+    soft = 1024
+    hard = 4096
+    "#);
+}
+
+#[test]
+fn what_nobody_asked_for_is_not_there() {
+    let (_home, scenario) = made::small();
+    let outcome = outcome(&scenario, Vec::new());
+    assert!(!outcome.contains_key("nginx_log") && !outcome.contains_key("open_files"));
+}
+
+#[test]
+fn claims_about_logs_and_limits() {
+    let with = |that: &str| SMALL.replace("[probe]", SLOW).replace("log.lines == 1", that);
+    for that in ["nginx_log.texts contains 'x'", "open_files.login-nobody.soft == 1", "measured.falls-ms == 'absent'"] {
+        claims::check(&loaded(&with(that))).unwrap_or_else(|e| panic!("{e:?}"));
+    }
+    claims::check(&loaded(&with("open_files.login-root.soft == 1"))).expect_err("nobody asked for it");
+}
+
+#[test]
+fn into_the_plan() {
+    let text = SMALL.replace("[probe]", SLOW).replace("[server]", "[server]\nstarted-by = \"init\"\ninitcwnd = 3");
+    let text = text.replace("[variant.tuned]", "[variant.tuned]\nstarted-by = \"login:nobody\"");
+    let scenario = loaded(&text);
+    let of = |variant: usize| plan::plan(&scenario, &scenario.variants[variant], 1);
+    let visit = &of(0).populations.iter().find(|p| p.name == "slow").unwrap().visit.clone();
+    assert_eq!(visit.paths, ["/a", "/b", "/a", "/b"], "one more than there are pauses");
+    assert_eq!(visit.pauses_us, [50_000, 210_000, 5_000_000]);
+    assert_eq!((of(0).server.initcwnd, of(1).server.initcwnd), (Some(3), Some(3)));
+    assert_eq!(of(0).server.started_by, StartedBy::Init);
+    assert_eq!(of(1).server.started_by, StartedBy::Login("nobody".into()));
+    assert_eq!(of(0).server.report_limits, [LimitOf::NginxWorker, LimitOf::Login("nobody".into())]);
+}
+
+#[test]
+fn refused() {
+    let wrong = r#"
+[clients.near]
+subnet = "10.3.0.0/16"
+flights = true
+leave = "stay"
+[measure.zeroth]
+flight-bytes = 0
+[measure.word-ms]
+pause = "breaks"
+[measure.says]
+nginx-says = "x"
+[probe]
+open-file-limits = ["nginx", "login:No body"]
+"#;
+    let text = SMALL.replace("[probe]", wrong).replace("[server]", "[server]\nstarted-by = \"systemd\"");
+    let (home, folder) = made::scenario("wrong", &text, &[("base.conf", "")]);
+    let error = load(&folder).expect_err("must be refused");
+    insta::assert_snapshot!(diagnostic::render(&error, false).replace(&format!("{}/", home.path().display()), ""));
+}
