@@ -72,6 +72,26 @@ fn dst_cache() {
     as_its_snapshot_says("dst-cache", &[IMAGE]);
 }
 
+#[test]
+fn unix_backlog() {
+    as_its_snapshot_says("unix-backlog", &[IMAGE]);
+}
+
+#[test]
+fn open_files() {
+    as_its_snapshot_says("open-files", &[IMAGE]);
+}
+
+#[test]
+fn initial_window() {
+    as_its_snapshot_says("initial-window", &[IMAGE]);
+}
+
+#[test]
+fn idle_window() {
+    as_its_snapshot_says("idle-window", &[IMAGE]);
+}
+
 fn as_its_snapshot_says(name: &str, images: &[&str]) {
     on_bench(async |bench| {
         let repository = Path::new(env!("CARGO_MANIFEST_DIR"));
