@@ -59,7 +59,16 @@ fn outcome(scenario: &Scenario, events: Vec<Event>) -> toml::Table {
 
 fn answers(answers: Vec<Answer>) -> Event {
     let (phase, population) = ("three days".to_owned(), "slow".to_owned());
-    Event::Round { phase, round: 0, population, visits: Visits::default(), connect: None, visit: None, answers }
+    Event::Round {
+        phase,
+        round: 0,
+        population,
+        visits: Visits::default(),
+        connect: None,
+        visit: None,
+        errors: Default::default(),
+        answers,
+    }
 }
 
 fn answer(paused_ms: u64, flights: &[u64], window: Option<(u32, u32)>) -> Answer {

@@ -117,7 +117,19 @@ fn what_is_counted() {
         let visits = Visits { served, local_error: 2, ..Visits::default() };
         let (phase, population) = (phase.to_owned(), "clean".to_owned());
         let errors = BTreeMap::from([(errno.to_owned(), 2)]);
-        at(at_us, Event::Round { phase, round: 0, population, visits, connect: None, visit: None, errors })
+        at(
+            at_us,
+            Event::Round {
+                phase,
+                round: 0,
+                population,
+                visits,
+                connect: None,
+                visit: None,
+                errors,
+                answers: Vec::new(),
+            },
+        )
     };
     let events = vec![
         log(1),
