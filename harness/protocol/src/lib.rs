@@ -7,12 +7,14 @@
 mod event;
 mod plan;
 mod spelling;
+mod started;
 mod subnet;
 mod visiting;
 
 pub use event::*;
 pub use plan::*;
 pub use spelling::{spellings, todays_name};
+pub use started::*;
 pub use subnet::Subnet;
 pub use visiting::{At, Speech};
 
