@@ -155,6 +155,10 @@ pub struct Visit {
     pub patience_us: u64,
     /// Tell of each answer in which flights it came ([`crate::Answer`]). The link needs a delay.
     pub flights: bool,
+    /// All visitors are one client that comes back from this port; else each has an address of its own, and a port of its
+    /// kernel's choice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_port: Option<u16>,
     pub leave: Leave,
 }
 

@@ -74,7 +74,7 @@ fn one(
 
 fn told(scenario: &Scenario, spec: RunSpec, result: Result<RunResult>) -> Told {
     let ran = |result: RunResult| {
-        let outcome = Outcome::of(&result.record, &spec.plan, &scenario.measures);
+        let outcome = Outcome::of(&result.record, &spec.plan, scenario);
         let findings = claims::findings(scenario, &spec.run.variant, &outcome.document());
         Ran { result, outcome, findings }
     };

@@ -1,6 +1,6 @@
 //! The numbers that a scenario asks for by name (`[measure.x]`), and how visitors fared by phase.
 
-use super::{Visitors, answers, counts, document, nginx_log::lines_with, num::Num, record::Record};
+use super::{Chance, Visitors, answers, counts, document, nginx_log::lines_with, num::Num, record::Record};
 use crate::scenario::{Measure, Of, Rank};
 use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
@@ -138,7 +138,7 @@ fn entry_life_ms(record: &Record, measure: &Measure, rank: Rank) -> Option<u64> 
 }
 
 /// How each population fared in each phase, where there is more than one phase with visitors.
-pub fn phases(record: &Record, plan: &Plan, crowded: bool) -> toml::Table {
+pub fn phases(record: &Record, plan: &Plan, chance: Chance) -> toml::Table {
     let busy: Vec<_> = plan.phases.iter().filter(|phase| !phase.traffic.is_empty()).collect();
     if busy.len() < 2 {
         return toml::Table::new();
@@ -153,7 +153,7 @@ pub fn phases(record: &Record, plan: &Plan, crowded: bool) -> toml::Table {
                 total += *visits;
             }
         }
-        document(&Visitors::of(total, crowded)).into()
+        document(&Visitors::of(total, chance)).into()
     };
     let phase = |phase: &&tunelab_protocol::Phase| {
         let populations = phase.traffic.iter().map(|t| (t.population.clone(), fared(&phase.name, &t.population)));

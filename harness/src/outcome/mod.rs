@@ -4,6 +4,7 @@
 //! `log`, `nginx_log`, `open_files`, the numbers in them (`num`), then what is done with it: `claims`, `snapshot`.
 
 mod answers;
+mod chance;
 pub mod claims;
 mod counts;
 mod log;
@@ -16,6 +17,7 @@ pub mod snapshot;
 mod table;
 mod ways;
 
+pub use chance::Chance;
 pub use log::Log;
 pub use measures::Measured;
 pub use nginx_log::NginxLog;
@@ -25,7 +27,7 @@ pub use record::Record;
 pub use table::Table;
 pub use ways::{LEAK, Way};
 
-use crate::scenario::Measure;
+use crate::scenario::Scenario;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use tunelab_protocol::{Entries, Event, Plan, ProbeKind, Stamped, Visits};
@@ -82,38 +84,41 @@ pub struct Visitors {
 }
 
 impl Visitors {
-    fn of(visits: Visits, crowded: bool) -> Self {
-        // A full table makes visitors wait in vain; it does not make them fail in other ways.
-        let count = |n| ways::count(n, crowded);
+    fn of(visits: Visits, chance: Chance) -> Self {
+        let (count, failure) = (|n| chance.count(n), |n| chance.failure(n));
         Visitors {
             served: count(visits.served),
             refused: count(visits.refused()),
             connect_timeout: count(visits.connect_timeout),
             answer_timeout: count(visits.answer_timeout),
-            reset: Num::exact(visits.reset),
-            closed: Num::exact(visits.closed),
-            error_status: Num::exact(visits.error_status),
-            local_error: Num::exact(visits.local_error),
+            reset: failure(visits.reset),
+            closed: failure(visits.closed),
+            error_status: failure(visits.error_status),
+            local_error: failure(visits.local_error),
         }
     }
 }
 
 impl Outcome {
-    pub fn of(record: &Record, plan: &Plan, measures: &[Measure]) -> Self {
+    pub fn of(record: &Record, plan: &Plan, scenario: &Scenario) -> Self {
         let sysctls = sysctls(&record.events);
         let table = Table::of(record, plan);
-        let crowded = table.as_ref().is_some_and(Table::was_full);
-        let ways = ways(record, plan, &Timers::of(sysctls.iter()), crowded);
+        let chance = match scenario.visitors_within {
+            _ if table.as_ref().is_some_and(Table::was_full) => Chance::Crowded,
+            0 => Chance::None,
+            within => Chance::Within(within),
+        };
+        let ways = ways(record, plan, &Timers::of(sysctls.iter()), chance);
         let followed = plan.probes.iter().any(|p| p.kind == ProbeKind::ConntrackEntries);
         let leaks: Option<Vec<String>> =
             followed.then(|| ways.iter().filter(|(_, way)| way.leaks()).map(|(name, _)| name.clone()).collect());
         Outcome {
-            measured: measures::all(record, measures),
+            measured: measures::all(record, &scenario.measures),
             leak_count: leaks.as_ref().map(|leaks| Num::exact(leaks.len() as u64)),
             leaks,
-            phases: measures::phases(record, plan, crowded),
+            phases: measures::phases(record, plan, chance),
             table,
-            visitors: Visitors::of(visits(&record.events, None), crowded),
+            visitors: Visitors::of(visits(&record.events, None), chance),
             log: Log::of(record),
             nginx_log: NginxLog::of(record),
             ways: ways.into_iter().map(|(name, way)| (name, document(&way).into())).collect(),
@@ -134,10 +139,10 @@ fn document(part: &impl Serialize) -> toml::Table {
     toml::Table::try_from(part).expect("an outcome is made of tables, texts and numbers")
 }
 
-fn ways(record: &Record, plan: &Plan, timers: &Timers, crowded: bool) -> Vec<(String, Way)> {
+fn ways(record: &Record, plan: &Plan, timers: &Timers, chance: Chance) -> Vec<(String, Way)> {
     let way = |population: &tunelab_protocol::Population| {
         let visits = visits(&record.events, Some(&population.name));
-        let way = Way::of(population, visits, entries(&record.events, &population.name), timers, crowded);
+        let way = Way::of(population, visits, entries(&record.events, &population.name), timers, chance);
         (population.name.clone(), way)
     };
     plan.populations.iter().map(way).collect()

@@ -1,6 +1,9 @@
 //! How each population fared: who was served, and what became of its conntrack entries.
 
-use super::num::{Num, Tolerance};
+use super::{
+    chance::Chance,
+    num::{Num, Tolerance},
+};
 use serde::Serialize;
 use std::{collections::BTreeMap, time::Duration};
 use tunelab_protocol::{Entries, Leave, Population, Visits};
@@ -37,26 +40,20 @@ pub struct Kept {
 /// to close (all of conntrack's timers but one are 5 minutes at most) and far below the one that is not, five days.
 pub const LEAK: Duration = Duration::from_secs(3600);
 
-const CROWDED: Tolerance = Tolerance {
-    percent: 35,
-    least: 30,
-    why: "an expired entry makes room once early_drop or the gc worker comes by: hash seed and phase decide whose SYN it is",
-};
 const LIFE: Tolerance = Tolerance { percent: 0, least: 10, why: "a life near the edge of the 10 s rounding" };
 
 impl Way {
-    /// `crowded`: the table was full at some time, so that chance decides who is refused.
     pub fn of(
         population: &Population,
         visits: Visits,
         entries: Option<&Entries>,
         timers: &Timers,
-        crowded: bool,
+        chance: Chance,
     ) -> Self {
         Way {
-            served: count(visits.served, crowded),
-            refused: count(visits.refused(), crowded),
-            entries: entries.map(|e| kept(population, e, timers, crowded)),
+            served: chance.count(visits.served),
+            refused: chance.count(visits.refused()),
+            entries: entries.map(|e| kept(population, e, timers, chance)),
         }
     }
 
@@ -65,17 +62,13 @@ impl Way {
     }
 }
 
-pub fn count(value: u64, crowded: bool) -> Num {
-    if crowded { Num::near(value, CROWDED) } else { Num::exact(value) }
-}
-
-fn kept(population: &Population, entries: &Entries, timers: &Timers, crowded: bool) -> Kept {
-    let (state, life_ms) = longest(entries, crowded);
+fn kept(population: &Population, entries: &Entries, timers: &Timers, chance: Chance) -> Kept {
+    let (state, life_ms) = longest(entries, chance == Chance::Crowded);
     let life = Duration::from_millis(life_ms);
     Kept {
-        entries: count(entries.created, crowded),
-        picked_up: count(entries.picked_up, crowded),
-        alive_at_end: count(entries.alive_at_end, crowded),
+        entries: chance.count(entries.created),
+        picked_up: chance.count(entries.picked_up),
+        alive_at_end: chance.count(entries.alive_at_end),
         longest_life_s: Num::near((life_ms + 5_000) / 10_000 * 10, LIFE),
         last_state: state.to_owned(),
         timer: timers.explain(state, life).unwrap_or_default(),

@@ -103,10 +103,11 @@ fn visit(section: &Section<'_>, at: At, link: Link) -> Option<Visit> {
     let patience_us = section.get_or("patience", Micros(5_000_000)).0;
     if speech != Speech::Http {
         // Nothing that could be left: `leave` is a word too many, and reported as one.
-        let (flights, leave) = (false, Leave::ClientCloses);
-        return Some(Visit { speech, http, keep_alive, paths, pauses_us, patience_us, flights, leave });
+        let (flights, source_port, leave) = (false, None, Leave::ClientCloses);
+        return Some(Visit { speech, http, keep_alive, paths, pauses_us, patience_us, flights, source_port, leave });
     }
     let flights = requests::flights(section, link);
+    let source_port = section.get("source-port");
     let leave = section.value("leave");
     if leave.is_none() {
         let message = format!("`leave` is missing in `{}`", section.path());
@@ -124,7 +125,7 @@ fn visit(section: &Section<'_>, at: At, link: Link) -> Option<Visit> {
         );
     }
     visiting::check_leave(section, leave_value, leave, at);
-    Some(Visit { speech, http, keep_alive, paths, pauses_us, patience_us, flights, leave })
+    Some(Visit { speech, http, keep_alive, paths, pauses_us, patience_us, flights, source_port, leave })
 }
 
 const WAYS: &[&str] = &["client-closes", "server-closes", "reset", "vanish", "stay", "late-duplicate"];

@@ -80,6 +80,7 @@ fn read(name: &str, folder: &Path, root: &Section<'_>) -> Option<Scenario> {
     let phases::Asked { probes, sysctls: asked, limits: reported_limits } = phases::probes(root);
     let known = measures::Known { phases: &phases, populations: &populations, probes: &probes };
     let measures = measures::measures(root, &known);
+    let visitors_within = root.get_or("visitors-give-or-take", 0);
     let claims = claims::claims(root, &variants.iter().map(|v| v.name.as_str()).collect::<Vec<_>>());
     root.finish();
     let (files, mut reported_sysctls) = files.into_parts();
@@ -97,6 +98,7 @@ fn read(name: &str, folder: &Path, root: &Section<'_>) -> Option<Scenario> {
         phases,
         probes,
         variants,
+        visitors_within,
         measures,
         claims,
         files,

@@ -26,6 +26,8 @@ pub struct Scenario {
     pub probes: Vec<Probe>,
     /// At least one, in the order of the file.
     pub variants: Vec<Variant>,
+    /// How far two builds of a machine may be apart in how many visitors fared how; 0: not at all.
+    pub visitors_within: u64,
     pub measures: Vec<Measure>,
     pub claims: Vec<Claim>,
     /// Everything any variant deploys, by its name in the guest: one warm machine serves all variants.

@@ -54,7 +54,7 @@ fn outcome(scenario: &Scenario, events: Vec<Event>) -> toml::Table {
     let stamped = |event| Stamped { at_us: 0, event };
     let events = [Event::Ready].into_iter().chain(events).chain([Event::Done]).map(stamped).collect();
     let plan = plan::plan(scenario, &scenario.variants[0], 1);
-    Outcome::of(&Record { events, fingerprint: String::new() }, &plan, &scenario.measures).document()
+    Outcome::of(&Record { events, fingerprint: String::new() }, &plan, scenario).document()
 }
 
 fn answers(answers: Vec<Answer>) -> Event {

@@ -13,7 +13,7 @@ use tunelab_protocol::{Entries, Event, Spread, Stamped, Visits};
 
 fn outcome(scenario: &Scenario, made: &Made) -> toml::Table {
     let plan = plan::plan(scenario, scenario.variant(made.variant).unwrap(), 1);
-    Outcome::of(&Record::parse(&made.bytes()).unwrap(), &plan, &scenario.measures).document()
+    Outcome::of(&Record::parse(&made.bytes()).unwrap(), &plan, scenario).document()
 }
 
 fn document(scenario: &Scenario, all: &[Made]) -> Document {
@@ -113,7 +113,7 @@ netstat = "1 s"
         Stamped { at_us: 70_000_000, event: Event::Done },
     ];
     let plan = plan::plan(&scenario, &scenario.variants[0], 1);
-    let outcome = Outcome::of(&Record { events, fingerprint: String::new() }, &plan, &scenario.measures).document();
+    let outcome = Outcome::of(&Record { events, fingerprint: String::new() }, &plan, &scenario).document();
     insta::assert_snapshot!(toml::to_string_pretty(outcome["measured"].as_table().unwrap()).unwrap(), @r#"
     connect-ms = 3001
     entry-ms = 119999
@@ -147,14 +147,14 @@ fn of_a_kernel_that_does_not_count_drops() {
     let (_home, scenario) = made::small();
     let plan = plan::plan(&scenario, scenario.variant("default").unwrap(), 1);
     let mut record = Record::parse(&Made::default().bytes()).unwrap();
-    let counted = Outcome::of(&record, &plan, &[]).table.unwrap();
+    let counted = Outcome::of(&record, &plan, &scenario).table.unwrap();
     record.events.retain(|e| !matches!(e.event, Event::TableFull { .. }));
     for stamped in &mut record.events {
         if let Event::Sample { values } = &mut stamped.event {
             values.retain(|name, _| !name.ends_with("drop"));
         }
     }
-    let table = Outcome::of(&record, &plan, &[]).table.unwrap();
+    let table = Outcome::of(&record, &plan, &scenario).table.unwrap();
     assert!(counted.drops.value > 0);
     assert_eq!((table.drops, table.full_rounds), (counted.drops, counted.full_rounds));
     assert!(table.early_drops.is_none(), "what nobody counted is not none");

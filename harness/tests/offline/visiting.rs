@@ -145,7 +145,7 @@ fn what_is_counted() {
         at(2_000_000, Event::Done),
     ];
     let record = Record { events, fingerprint: String::new() };
-    let outcome = Outcome::of(&record, &plan_of(&scenario), &scenario.measures).document();
+    let outcome = Outcome::of(&record, &plan_of(&scenario), &scenario).document();
     insta::assert_snapshot!(toml::to_string_pretty(outcome["measured"].as_table().unwrap()).unwrap(), @r#"
     enobufs = 2
     eperm = 2

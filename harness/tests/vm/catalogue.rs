@@ -48,6 +48,16 @@ fn snat_exhaustion() {
 }
 
 #[test]
+fn beacon_stack() {
+    as_its_snapshot_says("beacon-stack", &[IMAGE]);
+}
+
+#[test]
+fn same_port() {
+    as_its_snapshot_says("same-port", &[IMAGE]);
+}
+
+#[test]
 fn time_wait() {
     as_its_snapshot_says("time-wait", &[IMAGE]);
 }

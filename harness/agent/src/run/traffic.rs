@@ -38,7 +38,8 @@ impl Crowd {
 
     fn visitor(&self) -> Visitor {
         let number = self.next.replace(self.next.get() + 1);
-        let source = self.population.subnet.host(number);
+        let comes_back = self.population.visit.source_port.is_some();
+        let source = self.population.subnet.host(if comes_back { 0 } else { number });
         let (population, place, capture) = (self.population.clone(), self.place.clone(), self.capture.clone());
         Visitor { population, place, number, source, target: self.target, capture }
     }

@@ -20,6 +20,8 @@ impl Client {
         let socket = visitor.place.enter(|| {
             let socket = TcpSocket::new_v4()?;
             if let Some(source) = visitor.own_address() {
+                // For a client that comes back: its own last connection from there may not be quite gone.
+                socket.set_reuseaddr(source.port() != 0)?;
                 socket.bind(source.into())?;
             }
             if visitor.population.visit.flights {

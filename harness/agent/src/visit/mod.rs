@@ -108,7 +108,8 @@ impl Visitor {
 
     /// To bind to; at the server the kernel chooses.
     fn own_address(&self) -> Option<SocketAddrV4> {
-        matches!(self.place, Place::Site(_)).then(|| SocketAddrV4::new(self.source, 0))
+        matches!(self.place, Place::Site(_))
+            .then(|| SocketAddrV4::new(self.source, self.population.visit.source_port.unwrap_or(0)))
     }
 
     /// What it asks for, one after the other, with its pauses.

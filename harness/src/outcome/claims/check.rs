@@ -5,7 +5,7 @@ use crate::{
     error::{Error, Result},
     outcome::{Outcome, Record},
     plan,
-    scenario::{Expression, Measure, Operand, Scenario, nearest},
+    scenario::{Expression, Operand, Scenario, nearest},
 };
 use miette::LabeledSpan;
 use std::collections::BTreeMap;
@@ -15,7 +15,7 @@ use tunelab_protocol::{Entries, Event, LimitOf, Plan, ProbeKind, Stamped};
 /// Refuses claims about what is not in an outcome of this scenario, before any machine starts.
 pub fn check(scenario: &Scenario) -> Result<()> {
     let Some(variant) = scenario.variants.first() else { return Ok(()) };
-    let outcome = blank(&plan::plan(scenario, variant, 0), &scenario.measures).document();
+    let outcome = blank(&plan::plan(scenario, variant, 0), scenario).document();
     let known = paths(&Value::Table(outcome.clone()), String::new());
     let expressions = scenario.claims.iter().flat_map(|claim| claim.applies.iter().chain(&claim.that));
     let mut wrong: Vec<Error> = expressions
@@ -63,7 +63,7 @@ fn paths(value: &Value, at: String) -> Vec<String> {
 }
 
 /// An outcome with everything in it that a run of this plan can have.
-fn blank(plan: &Plan, measures: &[Measure]) -> Outcome {
+fn blank(plan: &Plan, scenario: &Scenario) -> Outcome {
     let zero = |event| Stamped { at_us: 0, event };
     let mut events = vec![zero(Event::Ready), zero(Event::TableFull { drops: 1 })];
     let (name, value, why) = (String::new(), String::new(), String::new());
@@ -85,7 +85,7 @@ fn blank(plan: &Plan, measures: &[Measure]) -> Outcome {
             _ => {}
         }
     }
-    Outcome::of(&Record { events, fingerprint: String::new() }, plan, measures)
+    Outcome::of(&Record { events, fingerprint: String::new() }, plan, scenario)
 }
 
 fn no_entries(population: &str) -> Event {
