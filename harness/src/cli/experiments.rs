@@ -19,7 +19,8 @@ pub fn all(repository: &Path, asked: &[String]) -> Result<(Vec<Experiment>, Vec<
     Ok((experiments, images))
 }
 
-fn scenarios(repository: &Path) -> Result<Vec<Scenario>> {
+/// All of them, checked.
+pub fn scenarios(repository: &Path) -> Result<Vec<Scenario>> {
     let catalogue = Catalogue::of(repository)?;
     let scenarios = catalogue.names().iter().map(|name| catalogue.load(name)).collect::<Result<Vec<_>>>()?;
     scenarios.iter().try_for_each(claims::check)?;

@@ -1,10 +1,10 @@
 //! `tunelab list`: what there is.
 
-use super::{Outcome, repo};
+use super::{Outcome, experiments, repo};
 use crate::{
     error::Result,
     plan,
-    scenario::{Catalogue, Scenario, units},
+    scenario::{Scenario, units},
 };
 use serde_json::{Value, json};
 
@@ -23,8 +23,7 @@ enum Format {
 }
 
 pub fn run(args: &Args) -> Result<Outcome> {
-    let catalogue = Catalogue::of(&repo::find()?)?;
-    let scenarios = catalogue.names().iter().map(|name| catalogue.load(name)).collect::<Result<Vec<_>>>()?;
+    let scenarios = experiments::scenarios(&repo::find()?)?;
     match args.format {
         Format::Json => println!("{}", scenarios.iter().map(document).collect::<Value>()),
         Format::Human => scenarios.iter().for_each(|s| print!("{}", describe(s))),

@@ -27,9 +27,11 @@ impl Chance {
         }
     }
 
-    /// Who failed otherwise. A full table makes visitors wait; it does not make them fail in other ways.
+    /// Who failed otherwise. Nobody does for want of room in the table, so that none remains none; but how many come so far
+    /// is chance.
     pub fn failure(self, value: u64) -> Num {
         match self {
+            Chance::Crowded if value > 0 => Num::near(value, CROWDED),
             Chance::Within(within) if value > 0 => Num { value, within },
             _ => Num::exact(value),
         }

@@ -21,7 +21,7 @@ pub use chance::Chance;
 pub use log::Log;
 pub use measures::Measured;
 pub use nginx_log::NginxLog;
-pub use num::Num;
+pub use num::{Num, plain};
 pub use open_files::OpenFiles;
 pub use record::Record;
 pub use table::Table;

@@ -47,6 +47,19 @@ impl Num {
     }
 }
 
+/// A part of an outcome as people read it: numbers without how near they have to be, lists without brackets.
+pub fn plain(value: &toml::Value) -> String {
+    use toml::Value;
+    match (Num::of(value), value) {
+        (Some(number), _) => number.value.to_string(),
+        (None, Value::String(text)) => text.clone(),
+        (None, Value::Array(parts)) if parts.is_empty() => "none".into(),
+        (None, Value::Array(parts)) => parts.iter().map(plain).collect::<Vec<_>>().join(", "),
+        (None, Value::Table(table)) => table.keys().cloned().collect::<Vec<_>>().join(", "),
+        (None, other) => other.to_string(),
+    }
+}
+
 impl Serialize for Num {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.within {

@@ -1,7 +1,10 @@
 //! What the user's own files change, in words: `yours` against the variant it is made from.
 
 use super::{Ran, Verdict};
-use crate::{outcome::Num, scenario::YOURS};
+use crate::{
+    outcome::{Num, plain},
+    scenario::YOURS,
+};
 use toml::Value;
 
 /// More than this, and nobody reads on.
@@ -67,16 +70,5 @@ fn differences(at: &str, before: &Value, after: &Value, found: &mut Vec<String>)
     };
     if !near {
         found.push(format!("{at}: {} instead of {}", plain(after), plain(before)));
-    }
-}
-
-fn plain(value: &Value) -> String {
-    match (Num::of(value), value) {
-        (Some(number), _) => number.value.to_string(),
-        (None, Value::String(text)) => text.clone(),
-        (None, Value::Array(parts)) if parts.is_empty() => "nothing".into(),
-        (None, Value::Array(parts)) => parts.iter().map(plain).collect::<Vec<_>>().join(", "),
-        (None, Value::Table(table)) => table.keys().cloned().collect::<Vec<_>>().join(", "),
-        (None, other) => other.to_string(),
     }
 }

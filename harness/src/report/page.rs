@@ -2,8 +2,8 @@
 
 use crate::{
     outcome::{
-        Num,
         claims::{Experiment, Judged, judge},
+        plain,
     },
     scenario::{Scenario, units},
 };
@@ -110,16 +110,6 @@ fn numbers(outcome: &Table) -> BTreeMap<String, String> {
         take(&["measured"], name);
     }
     found
-}
-
-fn plain(value: &Value) -> String {
-    match (Num::of(value), value) {
-        (Some(number), _) => number.value.to_string(),
-        (None, Value::String(text)) => text.clone(),
-        (None, Value::Array(parts)) if parts.is_empty() => "none".into(),
-        (None, Value::Array(parts)) => parts.iter().map(plain).collect::<Vec<_>>().join(", "),
-        (None, other) => other.to_string(),
-    }
 }
 
 /// Each claim with its verdicts; images with the same one together.
