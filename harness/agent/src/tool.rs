@@ -1,6 +1,7 @@
 //! Runs the guest's own programs, and looks at what runs.
 
 use anyhow::{Context, Result, bail};
+use nix::mount::{MsFlags, mount};
 use nix::unistd::Pid;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -28,6 +29,13 @@ pub fn run_command(command: &mut Command) -> Result<String> {
         bail!("`{command:?}` ended with {}: {}", output.status, tail.into_iter().rev().collect::<Vec<_>>().join("; "));
     }
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// Makes a folder writable, in memory.
+pub fn tmpfs(on: &str) -> Result<()> {
+    let mode = if on.ends_with("tmp") || on.ends_with("shm") { "mode=1777" } else { "mode=0755" };
+    mount(Some("tmpfs"), on, Some("tmpfs"), MsFlags::MS_NOSUID, Some(mode))
+        .with_context(|| format!("failed to mount a tmpfs on {on}"))
 }
 
 /// The first of these programs that this guest has.

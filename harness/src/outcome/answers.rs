@@ -26,13 +26,8 @@ pub fn value(record: &Record, measure: &Measure, of: OfAnswers) -> Option<u64> {
 }
 
 fn answers<'a>(record: &'a Record, measure: &'a Measure) -> impl Iterator<Item = &'a Answer> {
-    let about = |wanted: &Option<String>, is: &str| wanted.as_deref().is_none_or(|wanted| wanted == is);
     let rounds = record.events.iter().filter_map(move |stamped| match &stamped.event {
-        Event::Round { phase, population, answers, .. }
-            if about(&measure.phase, phase) && about(&measure.clients, population) =>
-        {
-            Some(answers)
-        }
+        Event::Round { phase, population, answers, .. } if measure.is_about(phase, population) => Some(answers),
         _ => None,
     });
     rounds.flatten().filter(|answer| measure.after_pause_us.is_none_or(|pause| pause == answer.paused_us))

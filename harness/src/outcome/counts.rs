@@ -7,11 +7,8 @@ use tunelab_protocol::{Event, Visits};
 
 /// Over all rounds that the measure is about.
 pub fn fared(record: &Record, measure: &Measure, fared: &Fared) -> u64 {
-    let about = |wanted: &Option<String>, is: &str| wanted.as_deref().is_none_or(|wanted| wanted == is);
     let counts = record.events.iter().filter_map(|stamped| match &stamped.event {
-        Event::Round { phase, population, visits, errors, .. }
-            if about(&measure.phase, phase) && about(&measure.clients, population) =>
-        {
+        Event::Round { phase, population, visits, errors, .. } if measure.is_about(phase, population) => {
             Some(count(visits, errors, fared))
         }
         _ => None,

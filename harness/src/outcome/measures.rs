@@ -21,14 +21,8 @@ impl Serialize for Measured {
 
 pub fn all(record: &Record, measures: &[Measure]) -> BTreeMap<String, Measured> {
     let one = |measure: &Measure| {
-        let num = |value| {
-            let within = if measure.within_percent == 0 && measure.least == 0 {
-                0
-            } else {
-                measure.least.max(value * u64::from(measure.within_percent) / 100)
-            };
-            Num { value, within }
-        };
+        let within = |value| measure.least.max(value * u64::from(measure.within_ppm) / 1_000_000);
+        let num = |value| Num { value, within: within(value) };
         (measure.name.clone(), Measured(value(record, measure).map(num)))
     };
     measures.iter().map(one).collect()
@@ -109,11 +103,8 @@ fn time_ms(
     rank: Rank,
     pick: impl Fn((Option<Spread>, Option<Spread>)) -> Option<Spread>,
 ) -> Option<u64> {
-    let about = |wanted: &Option<String>, is: &str| wanted.as_deref().is_none_or(|wanted| wanted == is);
     let times = record.events.iter().filter_map(|stamped| match &stamped.event {
-        Event::Round { phase, population, connect, visit, .. }
-            if about(&measure.phase, phase) && about(&measure.clients, population) =>
-        {
+        Event::Round { phase, population, connect, visit, .. } if measure.is_about(phase, population) => {
             pick((*connect, *visit))
         }
         _ => None,

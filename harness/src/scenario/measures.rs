@@ -23,7 +23,7 @@ pub fn measures(root: &Section<'_>, known: &Known<'_>) -> Vec<Measure> {
         let phase = one_of(&section, "phase", "phase", known.phases.iter().map(|p| p.name.as_str()));
         let clients = one_of(&section, "clients", "clients", known.populations.iter().map(|p| p.name.as_str()));
         let measure = Measure {
-            within_percent: section.get_or("within", Ppm::default()).0 / 10_000,
+            within_ppm: section.get_or("within", Ppm::default()).0,
             least: section.get_or("give-or-take", 0),
             name: name.get_ref().clone(),
             of: of?,

@@ -112,8 +112,16 @@ pub struct Measure {
     /// Only answers that were asked for after a pause of so long.
     pub after_pause_us: Option<u64>,
     /// How far two builds of the machine may be apart, and at least so much; both 0: exact.
-    pub within_percent: u32,
+    pub within_ppm: u32,
     pub least: u64,
+}
+
+impl Measure {
+    /// Whether a round of these clients in this phase counts.
+    pub fn is_about(&self, phase: &str, clients: &str) -> bool {
+        let wanted = |wanted: &Option<String>, is: &str| wanted.as_deref().is_none_or(|wanted| wanted == is);
+        wanted(&self.phase, phase) && wanted(&self.clients, clients)
+    }
 }
 
 /// What a measure is of: a probe's reading by name (`tcp.time_wait`, `TcpExt.ListenDrops`), or a time of visitors.

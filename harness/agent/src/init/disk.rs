@@ -1,5 +1,6 @@
 //! File systems: the kernel's own, the root disk, and tmpfs where something must be writable.
 
+use crate::tool::tmpfs;
 use anyhow::{Context, Result};
 use nix::mount::{MsFlags, mount};
 use std::path::Path;
@@ -116,10 +117,4 @@ pub fn mount_writable() -> Result<()> {
         tmpfs(on)?;
     }
     std::fs::create_dir_all("/var/log/nginx").context("failed to create /var/log/nginx")
-}
-
-pub fn tmpfs(on: &str) -> Result<()> {
-    let mode = if on.ends_with("tmp") || on.ends_with("shm") { "mode=1777" } else { "mode=0755" };
-    mount(Some("tmpfs"), on, Some("tmpfs"), MsFlags::MS_NOSUID, Some(mode))
-        .with_context(|| format!("failed to mount a tmpfs on {on}"))
 }

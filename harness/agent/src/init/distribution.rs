@@ -33,7 +33,7 @@ pub fn hand_over(device: &str) -> Result<Infallible> {
     disk::mount_root(device, MsFlags::MS_RDONLY)?;
     disk::enter_root()?;
     disk::mount_modules()?;
-    disk::tmpfs("/run")?;
+    crate::tool::tmpfs("/run")?;
     spin_if_asked()?;
     nix::unistd::execv(INIT, &[INIT]).with_context(|| format!("failed to execute {INIT:?}"))
 }

@@ -24,7 +24,7 @@ const ROOM: usize = 32 << 20;
 const MAGIC: u32 = 0xa1b2_3c4d;
 const ETHERNET: u32 = 1;
 
-/// Captures until it is dropped.
+/// Captures from its making until the run ends.
 #[derive(Clone)]
 pub struct Packets(Rc<Inner>);
 

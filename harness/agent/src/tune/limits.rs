@@ -1,6 +1,5 @@
 //! Open files: the guest's limits.d file for what we start, and no limit in the way of our own sockets.
 
-use crate::init::disk;
 use crate::tool;
 use anyhow::{Context, Result, bail};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -78,7 +77,7 @@ fn of_proc(text: &str) -> Option<Nofile> {
 /// Puts a limits.d file where PAM looks for it. On a tmpfs over that folder: the root disk cannot be written to, and is
 /// empty there.
 pub fn install(path: &str) -> Result<()> {
-    disk::tmpfs(LIMITS_D)?;
+    tool::tmpfs(LIMITS_D)?;
     let installed = format!("{LIMITS_D}/tunelab.conf");
     std::fs::copy(path, &installed).map(drop).with_context(|| format!("failed to copy {path} to {installed}"))
 }
