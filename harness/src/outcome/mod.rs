@@ -102,8 +102,8 @@ impl Visitors {
 impl Outcome {
     pub fn of(record: &Record, plan: &Plan, scenario: &Scenario) -> Self {
         let sysctls = sysctls(&record.events);
-        let table = Table::of(record, plan);
-        let chance = match scenario.visitors_within {
+        let table = Table::of(record, plan, scenario.give_or_take.entries);
+        let chance = match scenario.give_or_take.visitors {
             _ if table.as_ref().is_some_and(Table::was_full) => Chance::Crowded,
             0 => Chance::None,
             within => Chance::Within(within),

@@ -49,8 +49,9 @@ const EARLY: Tolerance =
     Tolerance { percent: 50, least: 20, why: "early_drop looks only near the newcomer's hash bucket" };
 
 impl Table {
-    /// `None` if the run did not look at conntrack.
-    pub fn of(record: &Record, plan: &Plan) -> Option<Self> {
+    /// `None` if the run did not look at conntrack. `within`: how far the scenario lets two builds be apart in entries.
+    pub fn of(record: &Record, plan: &Plan, within: u64) -> Option<Self> {
+        let count = Tolerance { least: COUNT.least.max(within), ..COUNT };
         let start = record.start_us();
         let samples: Vec<(u64, &BTreeMap<String, u64>)> = samples(record).collect();
         let read = |name: &str| samples.iter().filter_map(|(_, s)| s.get(name).copied()).collect::<Vec<u64>>();
@@ -62,8 +63,8 @@ impl Table {
         let early_drops = read("conntrack.early_drop").last().copied();
         Some(Table {
             limit: Num::exact(*read("conntrack.max").last()?),
-            count_per_day: per_day(&samples, start, record.lasted().as_micros() as u64),
-            count_most: Num::near(*counts.iter().max()?, COUNT),
+            count_per_day: per_day(&samples, start, record.lasted().as_micros() as u64, count),
+            count_most: Num::near(*counts.iter().max()?, count),
             full_rounds: Num::exact_if_zero(rounds.len() as u64, FULL),
             first_full_h: full.first().map(hours),
             last_full_h: full.last().map(hours),
@@ -118,12 +119,12 @@ fn refusals(record: &Record, plan: &Plan) -> Vec<(u64, u64)> {
 
 /// The last reading at the end of each whole day. A probe due at a round's start is read before its traffic, at most
 /// moments after the hour; a minute keeps it and loses everything of the round's own.
-fn per_day(samples: &[(u64, &BTreeMap<String, u64>)], start: u64, end: u64) -> Vec<Num> {
+fn per_day(samples: &[(u64, &BTreeMap<String, u64>)], start: u64, end: u64, count: Tolerance) -> Vec<Num> {
     let days = (end.saturating_sub(start) + 60_000_000) / DAY_US;
     let reading = |day: u64| {
         let until = start + day * DAY_US + 60_000_000;
         let before = samples.iter().rev().find(|(at, s)| *at <= until && s.contains_key("conntrack.count"));
-        before.map(|(_, s)| Num::near(s["conntrack.count"], COUNT))
+        before.map(|(_, s)| Num::near(s["conntrack.count"], count))
     };
     (1..=days).filter_map(reading).collect()
 }

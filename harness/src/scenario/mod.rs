@@ -80,7 +80,7 @@ fn read(name: &str, folder: &Path, root: &Section<'_>) -> Option<Scenario> {
     let phases::Asked { probes, sysctls: asked, limits: reported_limits } = phases::probes(root);
     let known = measures::Known { phases: &phases, populations: &populations, probes: &probes };
     let measures = measures::measures(root, &known);
-    let visitors_within = root.get_or("visitors-give-or-take", 0);
+    let give_or_take = give_or_take(root);
     let claims = claims::claims(root, &variants.iter().map(|v| v.name.as_str()).collect::<Vec<_>>());
     root.finish();
     let (files, mut reported_sysctls) = files.into_parts();
@@ -98,7 +98,7 @@ fn read(name: &str, folder: &Path, root: &Section<'_>) -> Option<Scenario> {
         phases,
         probes,
         variants,
-        visitors_within,
+        give_or_take,
         measures,
         claims,
         files,
@@ -106,6 +106,14 @@ fn read(name: &str, folder: &Path, root: &Section<'_>) -> Option<Scenario> {
         reported_limits,
         source: root.problems.source(),
     })
+}
+
+/// `[give-or-take]`: `visitors = 4`, `entries = 12`.
+fn give_or_take(root: &Section<'_>) -> GiveOrTake {
+    let Some(section) = root.section("give-or-take") else { return GiveOrTake::default() };
+    let read = GiveOrTake { visitors: section.get_or("visitors", 0), entries: section.get_or("entries", 0) };
+    section.finish();
+    read
 }
 
 /// What is the same in all variants unless one says otherwise.

@@ -26,8 +26,7 @@ pub struct Scenario {
     pub probes: Vec<Probe>,
     /// At least one, in the order of the file.
     pub variants: Vec<Variant>,
-    /// How far two builds of a machine may be apart in how many visitors fared how; 0: not at all.
-    pub visitors_within: u64,
+    pub give_or_take: GiveOrTake,
     pub measures: Vec<Measure>,
     pub claims: Vec<Claim>,
     /// Everything any variant deploys, by its name in the guest: one warm machine serves all variants.
@@ -39,6 +38,15 @@ pub struct Scenario {
     pub reported_limits: Vec<LimitOf>,
     /// For errors that are only found later, such as a claim about something that is not in the outcome.
     pub source: NamedSource<String>,
+}
+
+/// How far two builds of a machine may be apart where the kernel's own timers and hash seeds decide; 0: not at all.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct GiveOrTake {
+    /// How many visitors fared how.
+    pub visitors: u64,
+    /// Entries in the conntrack table, at most and at the end of a day.
+    pub entries: u64,
 }
 
 /// One setting of the server; what the scenario says for all variants is already in it.
