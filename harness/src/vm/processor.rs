@@ -10,8 +10,11 @@ use nix::unistd::Pid;
 use std::sync::Mutex;
 use tokio::process::Command;
 
-/// Machines on each CPU of this process.
+/// Machines of this process on each CPU; those that are not started yet as well.
 static MACHINES: Mutex<Vec<usize>> = Mutex::new(Vec::new());
+
+/// As the kernel cuts off the names of processes: `qemu-system-x86_64`.
+const QEMU: &str = "qemu-system-x86";
 
 /// A CPU taken; free again when dropped.
 #[derive(Debug)]
@@ -23,10 +26,10 @@ impl Seat {
         let allowed = sched_getaffinity(Pid::from_raw(0)).ok()?;
         let mut machines = MACHINES.lock().expect("no panics here");
         machines.resize(CpuSet::count(), 0);
-        // Other processes of ours begin elsewhere, so that two on one host rarely meet.
-        let first = std::process::id() as usize % CpuSet::count();
+        let others = others();
+        let taken = |cpu: usize| machines[cpu] + others.iter().filter(|other| **other == cpu).count();
         let usable = (0..CpuSet::count()).filter(|&cpu| allowed.is_set(cpu).unwrap_or(false));
-        let cpu = usable.min_by_key(|&cpu| (machines[cpu], (cpu + first) % 2))?;
+        let cpu = usable.min_by_key(|&cpu| taken(cpu))?;
         machines[cpu] += 1;
         Some(Seat(cpu))
     }
@@ -54,4 +57,24 @@ impl Drop for Seat {
         let mut machines = MACHINES.lock().expect("no panics here");
         machines[self.0] -= 1;
     }
+}
+
+/// The CPUs on which other processes, whoever runs them, have machines. Two that look at the same moment may still choose
+/// the same one: that costs speed, nothing else.
+fn others() -> Vec<usize> {
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok().map(Pid::from_raw));
+    pids.filter(|pid| is_a_machine_of_others(*pid)).filter_map(only_cpu).collect()
+}
+
+fn is_a_machine_of_others(pid: Pid) -> bool {
+    let Ok(status) = std::fs::read_to_string(format!("/proc/{pid}/status")) else { return false };
+    let field = |name| status.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+    field("Name:") == Some(QEMU) && field("PPid:") != Some(&std::process::id().to_string())
+}
+
+fn only_cpu(pid: Pid) -> Option<usize> {
+    let allowed = sched_getaffinity(pid).ok()?;
+    let mut cpus = (0..CpuSet::count()).filter(|&cpu| allowed.is_set(cpu).unwrap_or(false));
+    cpus.next().filter(|_| cpus.next().is_none())
 }
