@@ -1,5 +1,6 @@
 //! The events: what happened in the guest, one JSON object a line.
 
+use crate::LinkBy;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -38,6 +39,11 @@ pub enum Event {
     SysctlRenamed {
         name: String,
         used: String,
+    },
+    /// Who makes the network between these clients and the server, where it delays or loses anything.
+    Link {
+        population: String,
+        by: LinkBy,
     },
     /// A write that the kernel refused or a setting it does not have under any name, and what was asked of it.
     SysctlRefused {

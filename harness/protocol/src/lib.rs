@@ -5,6 +5,7 @@
 //! line on the I/O port [`EVENT_PORT`]. Nothing else crosses between "continue" and "done".
 
 mod event;
+mod link;
 mod plan;
 mod spelling;
 mod started;
@@ -12,6 +13,7 @@ mod subnet;
 mod visiting;
 
 pub use event::*;
+pub use link::{Link, LinkBy};
 pub use plan::*;
 pub use spelling::{spellings, todays_name};
 pub use started::*;
@@ -19,7 +21,7 @@ pub use subnet::Subnet;
 pub use visiting::{At, Speech};
 
 /// Raised whenever a plan or an event changes its meaning; the agent refuses a plan of another one.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 /// Name of the file in QEMU's firmware configuration (fw_cfg) in which the agent finds its plan.
 pub const PLAN_FILE: &str = "opt/tunelab.plan";

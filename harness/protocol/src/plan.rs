@@ -1,6 +1,6 @@
 //! The plan: everything the agent does in one run, decided before the machine continues.
 
-use crate::{At, LimitOf, Speech, StartedBy, Subnet};
+use crate::{At, LimitOf, Link, Speech, StartedBy, Subnet};
 use serde::{Deserialize, Serialize};
 use std::net::Ipv4Addr;
 
@@ -127,15 +127,6 @@ pub struct Population {
     pub port: u16,
     pub link: Link,
     pub visit: Visit,
-}
-
-/// What the network between this population and the server does, each way.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Link {
-    pub delay_us: u64,
-    /// Of a million packets.
-    pub loss_ppm: u32,
 }
 
 /// What one visitor does.

@@ -60,6 +60,9 @@ pub struct Outcome {
     /// How many files may be open, by whom: init, nginx's processes, a shell after a login. Absent if nobody asked.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub open_files: BTreeMap<String, OpenFiles>,
+    /// By whom the network to these clients was made, `netem` or `agent`, where it delays or loses packets.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub links: BTreeMap<String, &'static str>,
     /// Effective values by today's names; `absent` where this kernel has none.
     pub sysctls: BTreeMap<String, String>,
     /// Names as they are written, where this kernel has another for the same, and that one.
@@ -123,6 +126,7 @@ impl Outcome {
             nginx_log: NginxLog::of(record),
             ways: ways.into_iter().map(|(name, way)| (name, document(&way).into())).collect(),
             open_files: open_files::all(&record.events),
+            links: links(&record.events),
             sysctls,
             renamed_sysctls: renamed(&record.events),
             refused_sysctls: refused(&record.events),
@@ -166,6 +170,14 @@ fn entries<'a>(events: &'a [Stamped], of: &str) -> Option<&'a Entries> {
         Event::Entries(entries) if entries.population == of => Some(entries),
         _ => None,
     })
+}
+
+fn links(events: &[Stamped]) -> BTreeMap<String, &'static str> {
+    let link = |e: &Stamped| match &e.event {
+        Event::Link { population, by } => Some((population.clone(), by.word())),
+        _ => None,
+    };
+    events.iter().filter_map(link).collect()
 }
 
 fn sysctls(events: &[Stamped]) -> BTreeMap<String, String> {

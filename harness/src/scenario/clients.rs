@@ -90,9 +90,23 @@ fn link(section: &Section<'_>) -> Link {
     let link = Link {
         delay_us: section.get_or("delay", Micros::default()).0,
         loss_ppm: section.get_or("loss", Ppm::default()).0,
+        reorder_ppm: section.get_or("reorder", Ppm::default()).0,
+        by: section.get("by"),
     };
     section.finish();
+    check_link(&section, link);
     link
+}
+
+fn check_link(section: &Section<'_>, link: Link) {
+    if link.by.is_some() && link.is_plain() {
+        let hint = "`by` is for a link with `delay`, `loss` or `reorder`";
+        section.problems.report_with_hint(section.span(), "this link does nothing to packets", "by nobody", hint);
+    }
+    if link.reorder_ppm > 0 && link.delay_us == 0 {
+        let hint = "give it a `delay`: those of `reorder` are not delayed, and so overtake the others";
+        section.problems.report_with_hint(section.span(), "without delay nothing can be overtaken", "no delay", hint);
+    }
 }
 
 fn visit(section: &Section<'_>, at: At, link: Link) -> Option<Visit> {

@@ -8,9 +8,23 @@ use super::{
 };
 use std::net::Ipv4Addr;
 use toml::Spanned;
-use tunelab_protocol::{At, Http, Leave, Speech, Subnet, Visits};
+use tunelab_protocol::{At, Http, Leave, LinkBy, Speech, Subnet, Visits};
 
 const PLACES: &[(&str, At)] = &[("behind-a-route", At::BehindARoute), ("on-link", At::OnLink), ("server", At::Server)];
+
+const LINKS: [LinkBy; 2] = [LinkBy::Netem, LinkBy::Agent];
+
+impl Read for LinkBy {
+    fn read(value: &Value<'_>, problems: &Problems) -> Option<Self> {
+        let word = text(value, problems, "`netem` or `agent`")?;
+        let found = LINKS.into_iter().find(|by| by.word() == word);
+        if found.is_none() {
+            let known = LINKS.map(LinkBy::word);
+            problems.unknown(value.span(), format!("nobody called `{word}` makes networks"), word, &known);
+        }
+        found
+    }
+}
 
 impl Read for At {
     fn read(value: &Value<'_>, problems: &Problems) -> Option<Self> {

@@ -76,6 +76,15 @@ fn what_does_not_go_together() {
     insta::assert_snapshot!(diagnostic::render(&error, false).replace(&format!("{}/", home.path().display()), ""));
 }
 
+#[test]
+fn links_that_cannot_be() {
+    let wrong = "link = { by = \"agent\" }\n[clients.far]\nsubnet = \"10.9.0.0/16\"\nleave = \"stay\"\nlink = { reorder = \"1 %\" }\n\
+                 [clients.farther]\nsubnet = \"10.8.0.0/16\"\nleave = \"stay\"\nlink = { delay = \"1 ms\", by = \"netmem\" }\n[clients.gone]";
+    let (home, folder) = made::scenario("wrong", &SMALL.replace("[clients.gone]", wrong), &[("base.conf", "")]);
+    let error = load(&folder).expect_err("must be refused");
+    insta::assert_snapshot!(diagnostic::render(&error, false).replace(&format!("{}/", home.path().display()), ""));
+}
+
 /// Replaces `[probe]` of [`SMALL`].
 const MEASURES: &str = r#"
 [[phase]]

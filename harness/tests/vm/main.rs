@@ -12,6 +12,7 @@ mod distribution;
 mod full_disk;
 mod interrupted;
 mod kernel;
+mod network;
 mod no_network;
 mod old_ssh;
 mod packets;

@@ -3,12 +3,15 @@
 //! A current iproute2's `ip netns add` binds the current namespace on Linux 3.5, and `ip netns exec` then changes the
 //! server's own settings (measured); hence unshare(2), setns(2) and netlink.
 
+mod join;
 mod namespace;
 mod netem;
 mod packet;
 mod place;
+mod relay;
 mod rtnl;
 mod site;
+mod tap;
 
 pub use namespace::Namespace;
 pub use packet::link_address;

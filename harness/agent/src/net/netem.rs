@@ -1,20 +1,37 @@
-//! Delay and loss on a link: the kernel's netem.
+//! Delay, loss and reordering on a link: the kernel's netem.
 
-use super::rtnl::{Rtnl, index};
+use super::{
+    namespace::Namespace,
+    rtnl::{Rtnl, index},
+};
 use anyhow::{Context, Result};
 use netlink_packet_core::DefaultNla;
 use netlink_packet_route::tc::{TcAttribute, TcHandle, TcMessage};
+use std::io;
 use tunelab_protocol::Link;
 
 const TCA_OPTIONS: u16 = 2;
+const TCA_NETEM_REORDER: u16 = 3;
 /// Packets that may be on the way at once; tc's own default.
-const LIMIT: u32 = 1000;
+pub const LIMIT: usize = 1000;
+
+/// Whether this kernel has it: there is no list of queueing disciplines to look into, so one is tried.
+pub fn is_there() -> Result<bool> {
+    let tried = Namespace::create()?.enter(|| apply(&mut Rtnl::open()?, "lo", Link::default()));
+    match tried {
+        Ok(()) => Ok(true),
+        Err(e) if is_unknown(&e) => Ok(false),
+        Err(e) => Err(e),
+    }
+}
+
+/// ENOENT, `Specified qdisc kind is unknown` (qdisc_create(), net/sched/sch_api.c).
+fn is_unknown(e: &anyhow::Error) -> bool {
+    e.root_cause().downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::NotFound)
+}
 
 /// Applies to what leaves by `nic` in the namespace that `rtnl` speaks for.
 pub fn apply(rtnl: &mut Rtnl, nic: &str, link: Link) -> Result<()> {
-    if link == Link::default() {
-        return Ok(());
-    }
     let mut qdisc = TcMessage::default();
     qdisc.header.index = index(nic)? as i32;
     qdisc.header.handle = TcHandle { major: 1, minor: 0 };
@@ -24,23 +41,43 @@ pub fn apply(rtnl: &mut Rtnl, nic: &str, link: Link) -> Result<()> {
     rtnl.add_qdisc(qdisc).with_context(|| format!("failed to put netem on {nic} (sch_netem)"))
 }
 
-/// `struct tc_netem_qopt` of linux/pkt_sched.h: latency, limit, loss, gap, duplicate, jitter.
+/// `struct tc_netem_qopt` of linux/pkt_sched.h: latency, limit, loss, gap, duplicate, jitter; then, if packets are to
+/// overtake others, an attribute with `struct tc_netem_reorder`: probability, correlation.
 fn options(link: Link) -> Vec<u8> {
     // A psched tick is 64 ns since 2.6.31 (PSCHED_SHIFT 6).
     let latency = (link.delay_us * 1000 / 64) as u32;
-    let loss = (u64::from(u32::MAX) * u64::from(link.loss_ppm) / 1_000_000) as u32;
-    [latency, LIMIT, loss, 0, 0, 0].into_iter().flat_map(u32::to_ne_bytes).collect()
+    // Every packet may overtake, not each so many-th; without this the probability is not looked at.
+    let gap = u32::from(link.reorder_ppm > 0);
+    let mut words = vec![latency, LIMIT as u32, part(link.loss_ppm), gap, 0, 0];
+    if link.reorder_ppm > 0 {
+        let header = [12u16, TCA_NETEM_REORDER].map(u16::to_ne_bytes).concat();
+        words.extend([u32::from_ne_bytes([header[0], header[1], header[2], header[3]]), part(link.reorder_ppm), 0]);
+    }
+    words.into_iter().flat_map(u32::to_ne_bytes).collect()
+}
+
+/// Of 2^32 - 1, as netem has probabilities.
+fn part(ppm: u32) -> u32 {
+    (u64::from(u32::MAX) * u64::from(ppm) / 1_000_000) as u32
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn words(link: Link) -> Vec<u32> {
+        options(link).chunks(4).map(|word| u32::from_ne_bytes(word.try_into().unwrap())).collect()
+    }
+
     #[test]
     fn ten_milliseconds_are_156250_ticks() {
-        let bytes = options(Link { delay_us: 10_000, loss_ppm: 500_000 });
-        assert_eq!(bytes.len(), 24);
-        assert_eq!(u32::from_ne_bytes(bytes[..4].try_into().unwrap()), 156_250);
-        assert_eq!(u32::from_ne_bytes(bytes[8..12].try_into().unwrap()), u32::MAX / 2);
+        let words = words(Link { delay_us: 10_000, loss_ppm: 500_000, ..Link::default() });
+        assert_eq!(words, [156_250, 1000, u32::MAX / 2, 0, 0, 0]);
+    }
+
+    #[test]
+    fn overtaking_is_an_attribute_of_twelve_bytes_behind_them() {
+        let words = words(Link { delay_us: 10_000, reorder_ppm: 1_000_000, ..Link::default() });
+        assert_eq!(words, [156_250, 1000, 0, 1, 0, 0, 12 | 3 << 16, u32::MAX, 0]);
     }
 }

@@ -61,6 +61,14 @@ impl Rtnl {
         self.request(RouteNetlinkMessage::NewLink(link), 0).with_context(|| format!("failed to set the link of {name}"))
     }
 
+    pub fn set_mac(&mut self, name: &str, mac: Mac) -> Result<()> {
+        let mut link = LinkMessage::default();
+        link.header.index = index(name)?;
+        link.attributes = vec![LinkAttribute::Address(mac.into())];
+        self.request(RouteNetlinkMessage::NewLink(link), 0)
+            .with_context(|| format!("failed to set the address of {name}"))
+    }
+
     /// A pair: `name` here, `peer` in the other namespace.
     pub fn add_veth(&mut self, (name, mac): (&str, Mac), peer: (&str, Mac), there: &impl AsRawFd) -> Result<()> {
         let mut other = LinkMessage::default();

@@ -1,16 +1,18 @@
-//! A place on the other side of the server: a namespace joined to it by a veth pair, with addresses of its own.
+//! A place on the other side of the server: a namespace joined to it, with addresses of its own.
 
-use super::{Manner, Namespace, Rtnl, netem};
+use super::{Manner, Namespace, Rtnl, join::join};
 use anyhow::{Context, Result};
 use std::cell::RefCell;
 use std::net::Ipv4Addr;
-use tunelab_protocol::{Link, Subnet};
+use tunelab_protocol::{Link, LinkBy, Subnet};
 
-/// The site's end of the pair, as the site sees it.
+/// The site's end of what joins it to the server, as the site sees it.
 pub const NIC: &str = "eth0";
 
 pub struct Site {
     pub namespace: Namespace,
+    /// Who makes the network on the way there, if it delays or loses anything.
+    pub link_by: Option<LinkBy>,
     rtnl: RefCell<Rtnl>,
 }
 
@@ -21,6 +23,8 @@ pub struct Layout {
     /// All its addresses.
     pub subnet: Subnet,
     pub link: Link,
+    /// Of the chance by which an agent-made network loses packets.
+    pub seed: u64,
     /// The addresses are on the server's link; else they lie behind a route, with one neighbour for all of them (on-link
     /// peers would fill the neighbour table, which all namespaces share).
     pub on_link: bool,
@@ -40,8 +44,8 @@ impl Site {
         let [ours, theirs] = [1, 2].map(|end| Ipv4Addr::new(10, 255, number, end));
         // Locally administered.
         let [our_mac, their_mac] = [1, 2].map(|end| [2, 0, 0, 0, number, end]);
+        let link_by = join((&here, our_mac), (NIC, their_mac), &namespace, link, layout.seed ^ u64::from(number))?;
         let mut server = Rtnl::open()?;
-        server.add_veth((&here, our_mac), (NIC, their_mac), namespace.file())?;
         silence_ipv6(&here).context("failed to turn IPv6 off on a site's link")?;
         server.add_address(&here, ours, 30)?;
         server.up(&here)?;
@@ -63,7 +67,6 @@ impl Site {
                 rtnl.add_local(subnet)?;
             }
             rtnl.add_route(None, ours, Manner::default())?;
-            netem::apply(&mut rtnl, NIC, link)?;
             Ok(rtnl)
         })?;
         if layout.on_link {
@@ -72,8 +75,7 @@ impl Site {
             let manner = Manner { source: Some(layout.server), initcwnd: layout.initcwnd };
             server.add_route(Some(subnet), theirs, manner)?;
         }
-        netem::apply(&mut server, &here, link)?;
-        Ok(Site { namespace, rtnl: RefCell::new(rtnl) })
+        Ok(Site { namespace, link_by, rtnl: RefCell::new(rtnl) })
     }
 
     /// From now on this address neither hears nor speaks.

@@ -17,8 +17,9 @@ const PROGRAMS: [&[&str]; 3] = [&["nginx"], &["iptables-legacy-restore", "iptabl
 /// the kernel look for the fastest checksum of this CPU, in folders of which nothing else is needed.
 ///
 /// Not conntrack itself, which before Linux 4.10 tracks from the moment it is loaded.
-const MODULES: [&str; 9] = [
+const MODULES: [&str; 10] = [
     "veth",
+    "tun",
     "sch_netem",
     "af_packet",
     "libcrc32c",

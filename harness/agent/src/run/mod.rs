@@ -36,7 +36,7 @@ pub fn execute(plan: Plan, events: &Events) -> Result<()> {
 async fn go(plan: Plan, events: &Events) -> Result<()> {
     events.emit(Event::Started { scenario: plan.scenario.clone(), variant: plan.variant.clone() });
     let services = Services::start(&plan.server, events)?;
-    let crowds = build_crowds(&plan)?;
+    let crowds = build_crowds(&plan, events)?;
     build_upstreams(&plan)?;
     let packets = plan.capture.then(Packets::capture).transpose()?;
     let watch = start_watches(&plan, &crowds, events)?;
@@ -84,7 +84,7 @@ fn sample(sampler: &mut Option<Sampler>, events: &Events) -> Result<()> {
 }
 
 /// Each population in a site of its own.
-fn build_crowds(plan: &Plan) -> Result<Vec<Crowd>> {
+fn build_crowds(plan: &Plan, events: &Events) -> Result<Vec<Crowd>> {
     let numbered = plan.populations.iter().zip(1..);
     numbered
         .map(|(population, number)| {
@@ -92,6 +92,7 @@ fn build_crowds(plan: &Plan) -> Result<Vec<Crowd>> {
                 number,
                 subnet: population.subnet,
                 link: population.link,
+                seed: plan.seed,
                 on_link: population.at == At::OnLink,
                 silent: population.visit.speech == Speech::Syn,
                 server: plan.server.address,
@@ -99,10 +100,14 @@ fn build_crowds(plan: &Plan) -> Result<Vec<Crowd>> {
             };
             let place = match population.at {
                 At::Server => Place::Server,
-                _ => Place::Site(Rc::new(
-                    build_site(&layout)
-                        .with_context(|| format!("failed to build the network of `{}`", population.name))?,
-                )),
+                _ => {
+                    let site = build_site(&layout)
+                        .with_context(|| format!("failed to build the network of `{}`", population.name))?;
+                    if let Some(by) = site.link_by {
+                        events.emit(Event::Link { population: population.name.clone(), by });
+                    }
+                    Place::Site(Rc::new(site))
+                }
             };
             Crowd::new(population.clone(), place, plan.server.address)
         })
@@ -123,7 +128,8 @@ fn build_upstreams(plan: &Plan) -> Result<()> {
         let network = u32::from(upstream.address) & !3;
         let subnet: Subnet = format!("{}/30", std::net::Ipv4Addr::from(network)).parse().map_err(anyhow::Error::msg)?;
         let (link, on_link, server) = (Link::default(), upstream.at == At::OnLink, plan.server.address);
-        let site = build_site(&Layout { number, subnet, link, on_link, silent: false, server, initcwnd: None })?;
+        let site =
+            build_site(&Layout { number, subnet, link, seed: 0, on_link, silent: false, server, initcwnd: None })?;
         upstream::start(&site, upstream)?;
     }
     Ok(())

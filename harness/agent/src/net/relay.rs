@@ -1,0 +1,174 @@
+//! The network between two TAP devices, for kernels without netem: delay, loss and reordering as netem does them.
+
+use super::netem::LIMIT;
+use anyhow::{Context, Result};
+use nix::{
+    errno::Errno,
+    poll::{PollFd, PollFlags, ppoll},
+    sys::{prctl, time::TimeSpec},
+};
+use std::{
+    collections::VecDeque,
+    fs::File,
+    io::{ErrorKind, Read, Write},
+    os::fd::AsFd,
+    time::{Duration, Instant},
+};
+use tunelab_protocol::Link;
+
+/// An Ethernet frame of a device's usual MTU, and room.
+const FRAME: usize = 2048;
+
+/// Carries frames from each end to the other, on a thread of its own, until the process ends.
+pub fn start(ends: [File; 2], link: Link, seed: u64) -> Result<()> {
+    let carry = move || -> Result<()> {
+        // The kernel may else be 50 us late, and so would be every packet.
+        prctl::set_timerslack(1)?;
+        let mut ways = [Way::new(link, seed), Way::new(link, !seed)];
+        loop {
+            wait(&ends, ways.iter().filter_map(Way::due).min())?;
+            for (way, [from, to]) in ways.iter_mut().zip([[0, 1], [1, 0]]) {
+                way.take(&mut (&ends[from]))?;
+                way.deliver(&mut (&ends[to]))?;
+            }
+        }
+    };
+    let fall_silent = move || {
+        if let Err(e) = carry() {
+            eprintln!("tunelab-agent: a network made by the agent has ended: {e:#}");
+        }
+    };
+    std::thread::Builder::new().name("network".into()).spawn(fall_silent).context("failed to start a network")?;
+    Ok(())
+}
+
+/// Until a frame comes, or one is due.
+fn wait(ends: &[File; 2], due: Option<Instant>) -> Result<()> {
+    let mut polled = [&ends[0], &ends[1]].map(|end| PollFd::new(end.as_fd(), PollFlags::POLLIN));
+    let timeout = due.map(|due| TimeSpec::from_duration(due.saturating_duration_since(Instant::now())));
+    match ppoll(&mut polled, timeout, None) {
+        Ok(_) | Err(Errno::EINTR) => Ok(()),
+        Err(e) => Err(e).context("ppoll"),
+    }
+}
+
+/// One direction.
+struct Way {
+    link: Link,
+    chance: fastrand::Rng,
+    /// Frames that overtake no other, by the time at which they arrive.
+    under_way: VecDeque<(Instant, Vec<u8>)>,
+    /// Frames that overtake those.
+    ahead: Vec<Vec<u8>>,
+}
+
+impl Way {
+    fn new(link: Link, seed: u64) -> Self {
+        Way { link, chance: fastrand::Rng::with_seed(seed), under_way: VecDeque::new(), ahead: Vec::new() }
+    }
+
+    /// When the next frame arrives.
+    fn due(&self) -> Option<Instant> {
+        self.under_way.front().map(|(due, _)| *due)
+    }
+
+    /// All that has been sent.
+    fn take(&mut self, from: &mut impl Read) -> Result<()> {
+        let mut frame = [0; FRAME];
+        loop {
+            match from.read(&mut frame) {
+                Ok(length) => self.send(frame[..length].to_vec(), Instant::now()),
+                Err(e) if e.kind() == ErrorKind::WouldBlock => return Ok(()),
+                Err(e) => return Err(e).context("failed to read from a TAP device"),
+            }
+        }
+    }
+
+    fn send(&mut self, frame: Vec<u8>, now: Instant) {
+        if self.happens(self.link.loss_ppm) || self.under_way.len() >= LIMIT {
+            return;
+        }
+        if self.happens(self.link.reorder_ppm) {
+            self.ahead.push(frame);
+        } else {
+            self.under_way.push_back((now + Duration::from_micros(self.link.delay_us), frame));
+        }
+    }
+
+    fn happens(&mut self, ppm: u32) -> bool {
+        ppm > 0 && self.chance.u32(0..1_000_000) < ppm
+    }
+
+    fn deliver(&mut self, to: &mut impl Write) -> Result<()> {
+        for frame in self.ahead.drain(..) {
+            arrive(to, &frame)?;
+        }
+        let now = Instant::now();
+        while self.due().is_some_and(|due| due <= now)
+            && let Some((_, frame)) = self.under_way.pop_front()
+        {
+            arrive(to, &frame)?;
+        }
+        Ok(())
+    }
+}
+
+/// What finds the device down, or its queue full, is lost, as on any network.
+fn arrive(to: &mut impl Write, frame: &[u8]) -> Result<()> {
+    match to.write(frame) {
+        Ok(_) => Ok(()),
+        Err(e) if e.kind() == ErrorKind::WouldBlock || e.raw_os_error() == Some(libc::EIO) => Ok(()),
+        Err(e) => Err(e).context("failed to write to a TAP device"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS_50: Link = Link { delay_us: 50_000, loss_ppm: 0, reorder_ppm: 0, by: None };
+
+    fn sent(link: Link, frames: u16) -> Way {
+        let mut way = Way::new(link, 1);
+        let now = Instant::now();
+        (0..frames).for_each(|n| way.send(n.to_ne_bytes().to_vec(), now));
+        way
+    }
+
+    fn arrived(way: &mut Way) -> usize {
+        let mut frames = Vec::new();
+        way.deliver(&mut frames).unwrap();
+        frames.len() / 2
+    }
+
+    #[test]
+    fn a_frame_arrives_after_the_delay_and_not_before() {
+        let mut way = sent(MS_50, 3);
+        assert_eq!(arrived(&mut way), 0);
+        std::thread::sleep(way.due().unwrap().saturating_duration_since(Instant::now()));
+        assert_eq!(arrived(&mut way), 3);
+        assert_eq!(way.due(), None);
+    }
+
+    #[test]
+    fn so_many_of_a_million_are_lost_by_seed() {
+        let lossy = Link { loss_ppm: 250_000, ..MS_50 };
+        let kept = |way: Way| way.under_way.into_iter().map(|(_, frame)| frame).collect::<Vec<_>>();
+        let once = kept(sent(lossy, 1000));
+        assert!((700..800).contains(&once.len()), "{}", once.len());
+        assert_eq!(once, kept(sent(lossy, 1000)));
+    }
+
+    #[test]
+    fn who_overtakes_arrives_at_once() {
+        let mut way = sent(Link { reorder_ppm: 100_000, ..MS_50 }, 900);
+        let ahead = arrived(&mut way);
+        assert!((60..120).contains(&ahead), "{ahead}");
+        assert_eq!(way.under_way.len(), 900 - ahead);
+    }
+
+    #[test]
+    fn no_more_than_a_thousand_are_under_way() {
+        assert_eq!(sent(MS_50, 1200).under_way.len(), LIMIT);
+    }
+}

@@ -1,0 +1,63 @@
+//! A network made by the agent is the one that netem makes.
+
+use crate::bench::{self, Bench, IMAGE, on_bench};
+use std::path::Path;
+use tunelab::{
+    outcome::Outcome,
+    scenario::{Catalogue, Scenario},
+};
+use tunelab_protocol::LinkBy;
+
+/// 100 kB in flights over a link of 50 ms: whatever delayed otherwise would change how many flights there are, and when
+/// the last byte comes.
+const SCENARIO: &str = "initial-window";
+const VARIANT: &str = "three";
+
+#[test]
+fn made_by_the_agent_or_by_netem_it_delays_alike() {
+    on_bench(async |bench| {
+        let scenario = Catalogue::of(Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap().load(SCENARIO).unwrap();
+        let [netem, agent] = [by(&scenario, LinkBy::Netem), by(&scenario, LinkBy::Agent)];
+        let [netem, agent] = [outcome(bench, &netem).await, outcome(bench, &agent).await];
+        assert_eq!(text(&netem, "links", "far"), "netem");
+        assert_eq!(text(&agent, "links", "far"), "agent");
+        for exact in ["first-flight-bytes", "first-flight-segments", "second-flight-segments", "round-trips"] {
+            assert_eq!(number(&agent, exact), number(&netem, exact), "{exact}");
+        }
+        let apart = number(&agent, "last-byte-ms").abs_diff(number(&netem, "last-byte-ms"));
+        assert!(apart <= 5, "the last byte came {apart} ms earlier or later, of {}", number(&netem, "last-byte-ms"));
+    });
+}
+
+#[test]
+fn loss_is_felt_and_is_the_same_by_seed() {
+    on_bench(async |bench| {
+        let mut lossy =
+            by(&Catalogue::of(Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap().load(SCENARIO).unwrap(), LinkBy::Agent);
+        lossy.populations[0].link.loss_ppm = 100_000;
+        let [once, again] = [outcome(bench, &lossy).await, outcome(bench, &lossy).await];
+        assert!(number(&once, "sent-again") > 0, "{once}");
+        assert_eq!(once, again);
+    });
+}
+
+fn by(scenario: &Scenario, by: LinkBy) -> Scenario {
+    let mut scenario = scenario.clone();
+    scenario.populations.iter_mut().for_each(|p| p.link.by = Some(by));
+    scenario
+}
+
+async fn outcome(bench: &Bench, scenario: &Scenario) -> toml::Table {
+    let spec = bench::spec_on(IMAGE, scenario, VARIANT);
+    let result = bench::run(vec![spec.clone()], &bench.cache).await.0.unwrap().remove(0);
+    Outcome::of(&result.unwrap_or_else(|e| panic!("{e:?}")).record, &spec.plan, scenario).document()
+}
+
+fn text<'a>(outcome: &'a toml::Table, table: &str, key: &str) -> &'a str {
+    outcome[table][key].as_str().unwrap()
+}
+
+/// Its value, near or exact.
+fn number(outcome: &toml::Table, measure: &str) -> u64 {
+    tunelab::outcome::Num::of(&outcome["measured"][measure]).unwrap().value
+}
