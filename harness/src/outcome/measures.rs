@@ -39,6 +39,7 @@ fn value(record: &Record, measure: &Measure) -> Option<u64> {
             let all = read(name);
             Some(all.last()?.1.saturating_sub(all.first()?.1))
         }
+        Of::Share(name) => share_percent(&read(name)),
         Of::Lasts(name) => lasts_ms(&read(name), end_us(record, phase)),
         Of::Connect(rank) => time_ms(record, measure, *rank, |spreads| spreads.0),
         Of::Visit(rank) => time_ms(record, measure, *rank, |spreads| spreads.1),
@@ -52,7 +53,7 @@ fn value(record: &Record, measure: &Measure) -> Option<u64> {
 }
 
 /// What a probe read, by time; of a phase with the reading it began with. What is left out of a sample is as it was.
-fn readings(record: &Record, name: &str, phase: Option<&str>) -> Vec<(u64, u64)> {
+pub(super) fn readings(record: &Record, name: &str, phase: Option<&str>) -> Vec<(u64, u64)> {
     let (mut inside, mut found, mut before) = (phase.is_none(), Vec::new(), None);
     for stamped in &record.events {
         match &stamped.event {
@@ -74,6 +75,12 @@ fn readings(record: &Record, name: &str, phase: Option<&str>) -> Vec<(u64, u64)>
         }
     }
     found
+}
+
+/// By how much of the time a reading in milliseconds rose, rounded down.
+fn share_percent(readings: &[(u64, u64)]) -> Option<u64> {
+    let ((from_us, from_ms), (to_us, to_ms)) = (readings.first()?, readings.last()?);
+    (to_ms.saturating_sub(*from_ms) * 100_000).checked_div(to_us - from_us)
 }
 
 /// From the first reading above zero to the zero after the last one above zero, in milliseconds; where it is never zero
