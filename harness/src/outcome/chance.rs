@@ -6,7 +6,7 @@
 
 use super::num::Num;
 use crate::scenario::GiveOrTake;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use tunelab_protocol::Plan;
 
 #[derive(Debug)]
@@ -32,14 +32,14 @@ pub struct Band {
 }
 
 impl Chance {
-    /// `full`: the phases in which the table refused somebody. Of those who came, the most that is left to chance is half:
-    /// a band that reaches from none to all asserts nothing.
-    pub fn of(give_or_take: &GiveOrTake, plan: &Plan, full: &BTreeSet<String>) -> Self {
-        let phases = plan.phases.iter().filter(|phase| full.contains(&phase.name));
-        let crowded = phases.flat_map(|phase| {
-            phase.traffic.iter().filter_map(|traffic| {
+    /// `full`: rounds in which the table refused somebody, by phase. Of those who came in them, the most that is left to chance
+    /// is half: a band that reaches from none to all asserts nothing.
+    pub fn of(give_or_take: &GiveOrTake, plan: &Plan, full: &BTreeMap<String, u64>) -> Self {
+        let phases = plan.phases.iter().filter_map(|phase| Some((phase, *full.get(&phase.name)?)));
+        let crowded = phases.flat_map(|(phase, rounds)| {
+            phase.traffic.iter().filter_map(move |traffic| {
                 let within = *give_or_take.crowded.get(&traffic.population)?;
-                let came = u64::from(traffic.visitors) * u64::from(phase.rounds);
+                let came = u64::from(traffic.visitors) * rounds;
                 let (phase, population) = (phase.name.clone(), traffic.population.clone());
                 Some(Crowded { phase, population, within: within.min(came / 2) })
             })

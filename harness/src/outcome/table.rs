@@ -81,10 +81,15 @@ fn times(drops: u64, refused: u64) -> u64 {
     (drops + refused / 2) / refused.max(1)
 }
 
-/// The phases in which the table refused somebody, by name.
-pub fn full_phases(record: &Record, plan: &Plan) -> BTreeSet<String> {
+/// Rounds in which the table refused somebody, by phase.
+pub fn full_rounds(record: &Record, plan: &Plan) -> BTreeMap<String, u64> {
     let full = refusals(record, plan);
-    rounds(plan, record.start_us(), &full).map(|(phase, _)| plan.phases[phase].name.clone()).collect()
+    let each: BTreeSet<(usize, u64)> = rounds(plan, record.start_us(), &full).collect();
+    let mut by_phase = BTreeMap::new();
+    for (phase, _) in each {
+        *by_phase.entry(plan.phases[phase].name.clone()).or_default() += 1;
+    }
+    by_phase
 }
 
 /// Phase and round of each refusal.

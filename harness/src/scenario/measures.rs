@@ -24,8 +24,8 @@ pub fn measures(root: &Section<'_>, known: &Known<'_>) -> Vec<Measure> {
         let phase = one_of(&section, "phase", "phase", known.phases.iter().map(|p| p.name.as_str()));
         let clients = one_of(&section, "clients", "clients", known.populations.iter().map(|p| p.name.as_str()));
         let measure = Measure {
-            within_ppm: by_variant(&section, "within", known, |share: Ppm| share.0),
-            least: by_variant(&section, "give-or-take", known, |least| least),
+            within_ppm: by_variant(&section, "within", known.variants, |share: Ppm| share.0),
+            least: by_variant(&section, "give-or-take", known.variants, |least| least),
             name: name.get_ref().clone(),
             of: of?,
             phase,
@@ -44,16 +44,16 @@ pub fn measures(root: &Section<'_>, known: &Known<'_>) -> Vec<Measure> {
 }
 
 /// `60`, or `{ default = 60 }`: exact in the other variants.
-fn by_variant<T: Read, U: Default>(
+pub fn by_variant<T: Read, U: Default>(
     section: &Section<'_>,
     key: &'static str,
-    known: &Known<'_>,
+    variants: &[Variant],
     of: impl Fn(T) -> U,
 ) -> ByVariant<U> {
     if !section.value(key).is_some_and(|value| value.get_ref().is_table()) {
         return ByVariant::All(section.get(key).map(of).unwrap_or_default());
     }
-    let variants: Vec<&str> = known.variants.iter().map(|v| v.name.as_str()).collect();
+    let variants: Vec<&str> = variants.iter().map(|v| v.name.as_str()).collect();
     ByVariant::Of(section.by_name(key, "variant", &variants).into_iter().map(|(name, v)| (name, of(v))).collect())
 }
 

@@ -41,14 +41,14 @@ pub struct Scenario {
 }
 
 /// How far two builds of a machine may be apart where the kernel's own timers and hash seeds decide; 0: not at all.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GiveOrTake {
     /// How many visitors fared how, at any time.
     pub visitors: u64,
     /// The same by population, in each phase in which the conntrack table was full.
     pub crowded: BTreeMap<String, u64>,
     /// Entries in the conntrack table, at most and at the end of a day.
-    pub entries: u64,
+    pub entries: ByVariant<u64>,
 }
 
 /// One setting of the server; what the scenario says for all variants is already in it.
