@@ -19,10 +19,9 @@ impl Serialize for Measured {
     }
 }
 
-pub fn all(record: &Record, measures: &[Measure]) -> BTreeMap<String, Measured> {
+pub fn all(record: &Record, measures: &[Measure], variant: &str) -> BTreeMap<String, Measured> {
     let one = |measure: &Measure| {
-        let within = |value| measure.least.max(value * u64::from(measure.within_ppm) / 1_000_000);
-        let num = |value| Num { value, within: within(value) };
+        let num = |value| Num { value, within: measure.within(value, variant) };
         (measure.name.clone(), Measured(value(record, measure).map(num)))
     };
     measures.iter().map(one).collect()
@@ -129,7 +128,7 @@ fn entry_life_ms(record: &Record, measure: &Measure, rank: Rank) -> Option<u64> 
 }
 
 /// How each population fared in each phase, where there is more than one phase with visitors.
-pub fn phases(record: &Record, plan: &Plan, chance: Chance) -> toml::Table {
+pub fn phases(record: &Record, plan: &Plan, chance: &Chance) -> toml::Table {
     let busy: Vec<_> = plan.phases.iter().filter(|phase| !phase.traffic.is_empty()).collect();
     if busy.len() < 2 {
         return toml::Table::new();
@@ -144,7 +143,7 @@ pub fn phases(record: &Record, plan: &Plan, chance: Chance) -> toml::Table {
                 total += *visits;
             }
         }
-        document(&Visitors::of(total, chance)).into()
+        document(&Visitors::of(total, chance.in_phase(wanted, of))).into()
     };
     let phase = |phase: &&tunelab_protocol::Phase| {
         let populations = phase.traffic.iter().map(|t| (t.population.clone(), fared(&phase.name, &t.population)));

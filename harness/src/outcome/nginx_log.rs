@@ -1,15 +1,13 @@
 //! What nginx's error log said, and how often.
 
-use super::{
-    num::{Num, Tolerance},
-    record::Record,
-};
+use super::{num::Num, record::Record};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use tunelab_protocol::Event;
 
-/// What fails for each visitor is as often as visitors come; what nginx tries again by a timer may be once more.
-const LINES: Tolerance = Tolerance { percent: 1, least: 1, why: "nginx tries again every 500 ms from when it failed" };
+/// What fails for each visitor is as often as visitors come. This one nginx tries again 500 ms after it failed, by a timer of
+/// its own: once more, or less, before the visitors are gone.
+const TRIED_AGAIN: &str = "accept4() failed (24: Too many open files)";
 
 #[derive(Debug, Clone, Serialize)]
 pub struct NginxLog {
@@ -23,8 +21,11 @@ impl NginxLog {
     /// `None` if nobody read it.
     pub fn of(record: &Record) -> Option<Self> {
         let texts = texts(record)?;
-        let lines = Num::exact_if_zero(texts.values().sum(), LINES);
-        Some(NginxLog { lines, texts: texts.iter().map(|(text, n)| (text.clone(), Num::near(*n, LINES))).collect() })
+        let near = |again, value| Num { value, within: u64::from(again) };
+        Some(NginxLog {
+            lines: near(texts.contains_key(TRIED_AGAIN), texts.values().sum()),
+            texts: texts.iter().map(|(text, n)| (text.clone(), near(text == TRIED_AGAIN, *n))).collect(),
+        })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{
     answers,
-    model::{Measure, Of, Rank},
+    model::{ByVariant, Measure, Of, Rank, Variant},
     section::{Read, Section, Value},
     units::{Micros, Ppm},
     values::text,
@@ -15,6 +15,7 @@ pub struct Known<'a> {
     pub phases: &'a [Phase],
     pub populations: &'a [Population],
     pub probes: &'a [Probe],
+    pub variants: &'a [Variant],
 }
 
 pub fn measures(root: &Section<'_>, known: &Known<'_>) -> Vec<Measure> {
@@ -23,8 +24,8 @@ pub fn measures(root: &Section<'_>, known: &Known<'_>) -> Vec<Measure> {
         let phase = one_of(&section, "phase", "phase", known.phases.iter().map(|p| p.name.as_str()));
         let clients = one_of(&section, "clients", "clients", known.populations.iter().map(|p| p.name.as_str()));
         let measure = Measure {
-            within_ppm: section.get_or("within", Ppm::default()).0,
-            least: section.get_or("give-or-take", 0),
+            within_ppm: by_variant(&section, "within", known.variants, |share: Ppm| share.0),
+            least: by_variant(&section, "give-or-take", known.variants, |least| least),
             name: name.get_ref().clone(),
             of: of?,
             phase,
@@ -40,6 +41,20 @@ pub fn measures(root: &Section<'_>, known: &Known<'_>) -> Vec<Measure> {
         Some(measure)
     };
     root.named("measure").into_iter().filter_map(read).collect()
+}
+
+/// `60`, or `{ default = 60 }`: exact in the other variants.
+pub fn by_variant<T: Read, U: Default>(
+    section: &Section<'_>,
+    key: &'static str,
+    variants: &[Variant],
+    of: impl Fn(T) -> U,
+) -> ByVariant<U> {
+    if !section.value(key).is_some_and(|value| value.get_ref().is_table()) {
+        return ByVariant::All(section.get(key).map(of).unwrap_or_default());
+    }
+    let variants: Vec<&str> = variants.iter().map(|v| v.name.as_str()).collect();
+    ByVariant::Of(section.by_name(key, "variant", &variants).into_iter().map(|(name, v)| (name, of(v))).collect())
 }
 
 /// The one key that says what is measured.
