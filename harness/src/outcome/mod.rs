@@ -152,11 +152,11 @@ fn ways(record: &Record, plan: &Plan, timers: &Timers, chance: Chance) -> Vec<(S
     plan.populations.iter().map(way).collect()
 }
 
-/// Of one population, or of all.
+/// Of one population, or of all; without the trials of a search, which are about a rate.
 fn visits(events: &[Stamped], of: Option<&str>) -> Visits {
     let mut total = Visits::default();
     for event in events {
-        if let Event::Round { population, visits, .. } = &event.event
+        if let Event::Round { population, visits, per_1000_s: None, .. } = &event.event
             && of.is_none_or(|of| of == population)
         {
             total += *visits;

@@ -5,7 +5,7 @@ use super::{
     record::Record,
 };
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use tunelab_protocol::Event;
 
 /// What fails for each visitor is as often as visitors come; what nginx tries again by a timer may be once more.
@@ -20,22 +20,42 @@ pub struct NginxLog {
 }
 
 impl NginxLog {
-    /// `None` if nobody read it.
+    /// `None` if nobody read it. What is said during a search depends on how it went.
     pub fn of(record: &Record) -> Option<Self> {
-        let texts = texts(record)?;
+        let texts = texts(record, |phase| !searched(record).contains(phase))?;
         let lines = Num::exact_if_zero(texts.values().sum(), LINES);
         Some(NginxLog { lines, texts: texts.iter().map(|(text, n)| (text.clone(), Num::near(*n, LINES))).collect() })
     }
 }
 
-fn texts(record: &Record) -> Option<&BTreeMap<String, u64>> {
-    record.events.iter().find_map(|e| match &e.event {
-        Event::NginxLog { texts } => Some(texts),
-        _ => None,
-    })
+/// Of the phases that are wanted, by name.
+fn texts(record: &Record, wanted: impl Fn(&str) -> bool) -> Option<BTreeMap<String, u64>> {
+    let (mut phase, mut read, mut all) = ("", false, BTreeMap::new());
+    for stamped in &record.events {
+        match &stamped.event {
+            Event::Phase { name } => phase = name,
+            Event::NginxLog { texts } => {
+                read = true;
+                for (text, n) in texts.iter().filter(|_| wanted(phase)) {
+                    *all.entry(text.clone()).or_default() += n;
+                }
+            }
+            _ => {}
+        }
+    }
+    read.then_some(all)
 }
 
-/// Lines that have these words in them.
-pub fn lines_with(record: &Record, words: &str) -> Option<u64> {
-    Some(texts(record)?.iter().filter(|(text, _)| text.contains(words)).map(|(_, n)| n).sum())
+fn searched(record: &Record) -> BTreeSet<&str> {
+    let searched = record.events.iter().filter_map(|stamped| match &stamped.event {
+        Event::Round { phase, per_1000_s: Some(_), .. } => Some(phase.as_str()),
+        _ => None,
+    });
+    searched.collect()
+}
+
+/// Lines that have these words in them, of one phase or of all.
+pub fn lines_with(record: &Record, words: &str, phase: Option<&str>) -> Option<u64> {
+    let texts = texts(record, |name| phase.is_none_or(|phase| phase == name))?;
+    Some(texts.iter().filter(|(text, _)| text.contains(words)).map(|(_, n)| n).sum())
 }

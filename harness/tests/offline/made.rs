@@ -230,6 +230,7 @@ impl Made {
                 visits,
                 connect: None,
                 visit: None,
+                per_1000_s: None,
                 errors: Default::default(),
                 answers: Vec::new(),
             };
