@@ -18,7 +18,7 @@ pub fn read() -> Result<Values> {
     Ok(parse(&table, &ports(&range).with_context(|| format!("`{range}` is no range of ports"))?))
 }
 
-/// `32768	60999`
+/// First and last, a tab between them.
 fn ports(text: &str) -> Option<RangeInclusive<u16>> {
     let (first, last) = text.trim().split_once(char::is_whitespace)?;
     Some(first.parse().ok()?..=last.trim().parse().ok()?)
