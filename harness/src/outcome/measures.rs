@@ -43,9 +43,10 @@ fn value(record: &Record, measure: &Measure) -> Option<u64> {
         Of::Visit(rank) => time_ms(record, measure, *rank, |spreads| spreads.1),
         Of::EntryLife(rank) => entry_life_ms(record, measure, *rank),
         Of::Reaches(name, bound) => counts::reaches_ms(&read(name), *bound, counts::start_us(record, phase)),
+        Of::Sustains(clients) => counts::sustains(record, measure, clients),
         Of::Fared(fared) => Some(counts::fared(record, measure, fared)),
         Of::Lines(text) => Some(counts::lines(record, text, phase)),
-        Of::NginxSays(words) => lines_with(record, words),
+        Of::NginxSays(words) => lines_with(record, words, phase),
         Of::Answers(of) => answers::value(record, measure, *of),
     }
 }
@@ -127,9 +128,10 @@ fn entry_life_ms(record: &Record, measure: &Measure, rank: Rank) -> Option<u64> 
     }
 }
 
-/// How each population fared in each phase, where there is more than one phase with visitors.
+/// How each population fared in each phase, where there is more than one phase with visitors that were to be served: how many
+/// of a search are is its own affair.
 pub fn phases(record: &Record, plan: &Plan, chance: &Chance) -> toml::Table {
-    let busy: Vec<_> = plan.phases.iter().filter(|phase| !phase.traffic.is_empty()).collect();
+    let busy: Vec<_> = plan.phases.iter().filter(|phase| !phase.traffic.is_empty() && phase.search.is_none()).collect();
     if busy.len() < 2 {
         return toml::Table::new();
     }

@@ -176,11 +176,11 @@ fn visitors(events: &[Stamped], plan: &Plan, chance: &Chance) -> Visitors {
     Visitors::sum(&each)
 }
 
-/// Of one population.
+/// Of one population; without the trials of a search, which are about a rate.
 fn visits(events: &[Stamped], of: &str) -> Visits {
     let mut total = Visits::default();
     for event in events {
-        if let Event::Round { population, visits, .. } = &event.event
+        if let Event::Round { population, visits, per_1000_s: None, .. } = &event.event
             && of == population
         {
             total += *visits;

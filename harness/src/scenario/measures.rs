@@ -30,6 +30,7 @@ pub fn measures(root: &Section<'_>, known: &Known<'_>) -> Vec<Measure> {
             of: of?,
             phase,
             clients,
+            beside: beside(&section),
             after_pause_us: section.get::<Micros>("after-pause").map(|pause| pause.0),
         };
         if measure.of.is_time() != measure.name.ends_with("-ms") {
@@ -76,6 +77,7 @@ fn of(section: &Section<'_>, known: &Known<'_>) -> Option<Of> {
         section.get("fared").map(Of::Fared),
         section.get("lines").map(Of::Lines),
         reaches(section, known),
+        sustains(section, known).map(Of::Sustains),
         nginx_says(section, known).map(Of::NginxSays),
     ]
     .into_iter()
@@ -85,7 +87,7 @@ fn of(section: &Section<'_>, known: &Known<'_>) -> Option<Of> {
     if found.len() != 1 {
         let message = format!("`{}` is to measure one thing, not {}", section.path(), found.len());
         let hint = "one of `most`, `least`, `last`, `rise`, `lasts`, `reaches` (of a probe's reading), `connect`, `visit`, \
-                    `entry-life` (times), `fared`, `lines`, `nginx-says` (counts), `answer`, `round-trips`, `flight-bytes`, \
+                    `entry-life` (times), `sustains` (a rate), `fared`, `lines`, `nginx-says` (counts), `answer`, `round-trips`, `flight-bytes`, \
                     `flight-segments`, `server-rto`, `server-window`, `pause` (of answers by flights)";
         section.problems.report_with_hint(section.span(), message, "in this table", hint);
     }
@@ -100,6 +102,25 @@ fn reaches(section: &Section<'_>, known: &Known<'_>) -> Option<Of> {
     table.finish();
     check_probe(reading.as_ref()?, section, known);
     Some(Of::Reaches(reading?.into_inner(), value?))
+}
+
+/// `beside = { article = 396, ours = 470 }`: what is reckoned, to be read beside what is measured.
+fn beside(section: &Section<'_>) -> Vec<(String, u64)> {
+    let Some(table) = section.section("beside") else { return Vec::new() };
+    let read =
+        |(name, value): (Spanned<String>, &Value<'_>)| Some((name.into_inner(), u64::read(value, section.problems)?));
+    table.entries().into_iter().filter_map(read).collect()
+}
+
+/// `sustains = "visitors"`: clients of a phase that searches.
+fn sustains(section: &Section<'_>, known: &Known<'_>) -> Option<String> {
+    let clients = section.get::<Spanned<String>>("sustains")?;
+    if !known.phases.iter().any(|phase| phase.searches(clients.get_ref())) {
+        let message = format!("nobody searches for what `{}` sustain", clients.get_ref());
+        let hint = "add a phase with a `[phase.search]` of these clients";
+        section.problems.report_with_hint(clients.span(), message, "no phase does", hint);
+    }
+    Some(clients.into_inner())
 }
 
 fn nginx_says(section: &Section<'_>, known: &Known<'_>) -> Option<String> {
@@ -120,6 +141,7 @@ fn check_probe(name: &Spanned<String>, section: &Section<'_>, known: &Known<'_>)
         "rt_cache" | "arp_cache" => (ProbeKind::Lnstat, "lnstat"),
         "slab" => (ProbeKind::Slab, "slab"),
         "files" => (ProbeKind::OpenFiles, "open-files"),
+        "time_wait" => (ProbeKind::TimeWait, "time-wait"),
         "sockets" | "tcp" | "udp" | "udplite" | "raw" | "frag" => (ProbeKind::Sockets, "sockets"),
         _ => (ProbeKind::Netstat, "netstat"),
     };

@@ -17,6 +17,7 @@ mod own;
 mod phases;
 mod problems;
 mod requests;
+mod search;
 mod section;
 mod server;
 pub mod units;

@@ -119,6 +119,8 @@ pub struct Measure {
     pub phase: Option<String>,
     /// Only of these clients; else of all. Means nothing for readings.
     pub clients: Option<String>,
+    /// What is reckoned of it, by whose reckoning.
+    pub beside: Vec<(String, u64)>,
     /// Only answers that were asked for after a pause of so long.
     pub after_pause_us: Option<u64>,
     /// How far two builds of the machine may be apart, and at least so much; both 0: exact.
@@ -175,6 +177,8 @@ pub enum Of {
     EntryLife(Rank),
     /// From the start of the phase, or of the traffic, to the first reading of at least so much.
     Reaches(String, u64),
+    /// The highest rate of these clients at which nobody was refused, in visitors in 1000 s.
+    Sustains(String),
     /// Visitors who fared so.
     Fared(Fared),
     /// Lines of the kernel's log that contain this.
@@ -185,11 +189,12 @@ pub enum Of {
     Answers(OfAnswers),
 }
 
-/// How visitors fared: a field of [`tunelab_protocol::Visits`], or a local error by errno's name.
+/// How visitors fared: a field of [`tunelab_protocol::Visits`], or a local error by errno's name, or a status by its
+/// number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fared {
     Visits(String),
-    Errno(String),
+    Error(String),
 }
 
 /// What can be read off how answers came; see [`tunelab_protocol::Answer`].
@@ -225,6 +230,8 @@ impl Of {
     pub fn is_time(&self) -> bool {
         match self {
             Of::Lasts(_) | Of::Reaches(..) | Of::Connect(_) | Of::Visit(_) | Of::EntryLife(_) => true,
+            // A reading says its unit itself.
+            Of::Most(name) | Of::Least(name) | Of::Last(name) => name.ends_with("_ms"),
             Of::Answers(of) => of.is_time(),
             _ => false,
         }

@@ -73,7 +73,10 @@ fn crowd(lucky: u64) -> Vec<Stamped> {
         let at_us = if phase == "room" { 20 } else { HOUR_US + 20 };
         let (phase, population) = (phase.to_owned(), population.to_owned());
         let (connect, visit, errors, answers) = (None, None, Default::default(), Vec::new());
-        at(at_us, Event::Round { phase, round: 0, population, visits, connect, visit, errors, answers })
+        at(
+            at_us,
+            Event::Round { phase, round: 0, population, visits, connect, visit, errors, answers, per_1000_s: None },
+        )
     };
     let none = Visits::default();
     let served = |served, connect_timeout| Visits { served, connect_timeout, ..none };

@@ -66,6 +66,7 @@ fn answers(answers: Vec<Answer>) -> Event {
         visits: Visits::default(),
         connect: None,
         visit: None,
+        per_1000_s: None,
         errors: Default::default(),
         answers,
     }

@@ -233,6 +233,7 @@ impl Made {
                 visits,
                 connect: None,
                 visit: None,
+                per_1000_s: None,
                 errors: Default::default(),
                 answers: Vec::new(),
             };

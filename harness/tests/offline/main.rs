@@ -18,6 +18,7 @@ mod plan;
 mod recipe;
 mod report;
 mod scenario;
+mod search;
 mod server;
 mod store;
 mod visiting;
