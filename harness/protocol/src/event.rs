@@ -72,7 +72,10 @@ pub enum Event {
         /// From SYN to the last byte of the last answer, of those who were served.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         visit: Option<Spread>,
-        /// Of the local errors, how many of which kind, by errno's name.
+        /// The rate, of a trial in a search ([`crate::Search`]).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        per_1000_s: Option<u32>,
+        /// Of the local errors, how many of which kind, by errno's name; of the error statuses, by number.
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         errors: BTreeMap<String, u64>,
         /// Of visitors who are to tell of flights ([`crate::Visit`]), in the order of their leaving.
@@ -93,8 +96,8 @@ pub enum Event {
         level: u8,
         text: String,
     },
-    /// What nginx wrote into its error log from its start to the end: each kind of line, without times, processes and
-    /// addresses, and how often it came.
+    /// What nginx wrote into its error log since it started, or since this was told last: each kind of line, without times,
+    /// processes and addresses, and how often it came. Told as a phase ends, before the next begins, and at the end.
     NginxLog {
         texts: BTreeMap<String, u64>,
     },

@@ -7,6 +7,7 @@
 mod event;
 mod link;
 mod plan;
+mod search;
 mod spelling;
 mod started;
 mod subnet;
@@ -15,6 +16,7 @@ mod visiting;
 pub use event::*;
 pub use link::{Link, LinkBy};
 pub use plan::*;
+pub use search::{Search, Trial, sustained};
 pub use spelling::{spellings, todays_name};
 pub use started::*;
 pub use subnet::Subnet;

@@ -1,6 +1,6 @@
 //! The plan: everything the agent does in one run, decided before the machine continues.
 
-use crate::{At, LimitOf, Link, Speech, StartedBy, Subnet};
+use crate::{At, LimitOf, Link, Search, Speech, StartedBy, Subnet};
 use serde::{Deserialize, Serialize};
 use std::net::Ipv4Addr;
 
@@ -207,7 +207,17 @@ pub struct Phase {
     /// Set when the phase begins: what an administrator changes on a running machine.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sysctls: Vec<Sysctl>,
+    /// Each round is a trial at a rate that the rounds before it decide; `traffic` is the first one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub search: Option<Search>,
     pub traffic: Vec<Traffic>,
+}
+
+impl Phase {
+    /// Whether it is to find out what these can be held at.
+    pub fn searches(&self, population: &str) -> bool {
+        self.search.is_some() && self.traffic.iter().any(|traffic| traffic.population == population)
+    }
 }
 
 /// Visitors of one population in each round.
@@ -241,6 +251,8 @@ pub enum ProbeKind {
     ConntrackEntries,
     /// /proc/net/sockstat: sockets in use, orphans, TIME_WAIT.
     Sockets,
+    /// /proc/net/tcp: sockets in TIME_WAIT, those from a port of the kernel's choice apart, and the time they have left.
+    TimeWait,
     /// TcpExt and IpExt counters of /proc/net/netstat and /proc/net/snmp that moved.
     Netstat,
     /// The kernel's log, line by line, as it is written.

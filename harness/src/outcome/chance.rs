@@ -1,39 +1,81 @@
-//! What decides who is served: by the scenario alone, or by chance too.
+//! What decides how visitors fared: the scenario alone, or also what two builds of a machine do not share.
+//!
+//! The scenario says who that reaches, and how far (`[give-or-take]`); nobody else's number is near. Where the table was
+//! full, an expired entry makes room only once early_drop or the gc worker comes by: hash seed and phase decide whose SYN it
+//! is. That is so in phases in which the table refused somebody, and in no other.
 
-use super::num::{Num, Tolerance};
+use super::num::Num;
+use crate::scenario::GiveOrTake;
+use std::collections::BTreeMap;
+use tunelab_protocol::Plan;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Chance {
-    /// Nobody but the scenario.
-    None,
-    /// The conntrack table was full at some time.
-    Crowded,
-    /// The scenario knows of something that two builds of a machine do not share, and says how far it reaches.
-    Within(u64),
+#[derive(Debug)]
+pub struct Chance {
+    any_time: u64,
+    crowded: Vec<Crowded>,
 }
 
-const CROWDED: Tolerance = Tolerance {
-    percent: 35,
-    least: 30,
-    why: "an expired entry makes room once early_drop or the gc worker comes by: hash seed and phase decide whose SYN it is",
-};
+/// One population in one phase in which the table was full.
+#[derive(Debug)]
+struct Crowded {
+    phase: String,
+    population: String,
+    within: u64,
+}
+
+/// How far a number of visitors may be from the stored one.
+#[derive(Debug, Clone, Copy)]
+pub struct Band {
+    any_time: u64,
+    /// How many may have found room, or not, against the other build.
+    pub crowded: u64,
+}
 
 impl Chance {
-    /// Who was served, and who waited in vain.
-    pub fn count(self, value: u64) -> Num {
-        match self {
-            Chance::Crowded => Num::near(value, CROWDED),
-            _ => self.failure(value),
-        }
+    /// `full`: rounds in which the table refused somebody, by phase. Of those who came in them, the most that is left to chance
+    /// is half: a band that reaches from none to all asserts nothing.
+    pub fn of(give_or_take: &GiveOrTake, plan: &Plan, full: &BTreeMap<String, u64>) -> Self {
+        let phases = plan.phases.iter().filter_map(|phase| Some((phase, *full.get(&phase.name)?)));
+        let crowded = phases.flat_map(|(phase, rounds)| {
+            phase.traffic.iter().filter_map(move |traffic| {
+                let within = *give_or_take.crowded.get(&traffic.population)?;
+                let came = u64::from(traffic.visitors) * rounds;
+                let (phase, population) = (phase.name.clone(), traffic.population.clone());
+                Some(Crowded { phase, population, within: within.min(came / 2) })
+            })
+        });
+        Chance { any_time: give_or_take.visitors, crowded: crowded.collect() }
     }
 
-    /// Who failed otherwise. Nobody does for want of room in the table, so that none remains none; but how many come so far
-    /// is chance.
-    pub fn failure(self, value: u64) -> Num {
-        match self {
-            Chance::Crowded if value > 0 => Num::near(value, CROWDED),
-            Chance::Within(within) if value > 0 => Num { value, within },
-            _ => Num::exact(value),
-        }
+    pub fn of_population(&self, population: &str) -> Band {
+        self.band(|crowded| crowded.population == population)
+    }
+
+    pub fn in_phase(&self, phase: &str, population: &str) -> Band {
+        self.band(|crowded| crowded.phase == phase && crowded.population == population)
+    }
+
+    /// Added up as in [`Num::sum`].
+    fn band(&self, about: impl Fn(&Crowded) -> bool) -> Band {
+        let squares: u64 = self.crowded.iter().filter(|c| about(c)).map(|c| c.within * c.within).sum();
+        Band { any_time: self.any_time, crowded: squares.isqrt() }
+    }
+}
+
+impl Band {
+    /// Without what a full table does.
+    pub fn uncrowded(self) -> Self {
+        Band { crowded: 0, ..self }
+    }
+
+    /// Visitors of a kind that the table's chance can make some of where there were none.
+    pub fn count(self, value: u64) -> Num {
+        let any_time = if value > 0 { self.any_time } else { 0 };
+        Num { value, within: any_time.max(self.crowded) }
+    }
+
+    /// Of a kind that nobody is by chance alone: none remains none.
+    pub fn some(self, value: u64) -> Num {
+        if value == 0 { Num::exact(0) } else { self.count(value) }
     }
 }

@@ -3,7 +3,7 @@
 use super::record::Record;
 use crate::scenario::{Fared, Measure};
 use std::collections::BTreeMap;
-use tunelab_protocol::{Event, Visits};
+use tunelab_protocol::{Event, Trial, Visits, sustained};
 
 /// Over all rounds that the measure is about.
 pub fn fared(record: &Record, measure: &Measure, fared: &Fared) -> u64 {
@@ -18,11 +18,24 @@ pub fn fared(record: &Record, measure: &Measure, fared: &Fared) -> u64 {
 
 fn count(visits: &Visits, errors: &BTreeMap<String, u64>, fared: &Fared) -> u64 {
     match fared {
-        Fared::Errno(name) => errors.get(name).copied().unwrap_or(0),
+        Fared::Error(name) => errors.get(name).copied().unwrap_or(0),
         Fared::Visits(field) => {
             serde_json::to_value(visits).ok().and_then(|visits| visits[field].as_u64()).unwrap_or(0)
         }
     }
+}
+
+/// The highest rate at which nobody of these clients was refused; `None` if there was none.
+pub fn sustains(record: &Record, measure: &Measure, clients: &str) -> Option<u64> {
+    let trials = record.events.iter().filter_map(|stamped| match &stamped.event {
+        Event::Round { phase, population, visits, per_1000_s: Some(rate), .. }
+            if population == clients && measure.is_about(phase, population) =>
+        {
+            Some(Trial { per_1000_s: *rate, sustained: visits.refused() == 0 })
+        }
+        _ => None,
+    });
+    sustained(&trials.collect::<Vec<_>>()).map(u64::from)
 }
 
 /// Lines with this text in a phase, or since traffic began.

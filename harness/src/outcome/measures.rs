@@ -19,10 +19,9 @@ impl Serialize for Measured {
     }
 }
 
-pub fn all(record: &Record, measures: &[Measure]) -> BTreeMap<String, Measured> {
+pub fn all(record: &Record, measures: &[Measure], variant: &str) -> BTreeMap<String, Measured> {
     let one = |measure: &Measure| {
-        let within = |value| measure.least.max(value * u64::from(measure.within_ppm) / 1_000_000);
-        let num = |value| Num { value, within: within(value) };
+        let num = |value| Num { value, within: measure.within(value, variant) };
         (measure.name.clone(), Measured(value(record, measure).map(num)))
     };
     measures.iter().map(one).collect()
@@ -45,9 +44,10 @@ fn value(record: &Record, measure: &Measure) -> Option<u64> {
         Of::Visit(rank) => time_ms(record, measure, *rank, |spreads| spreads.1),
         Of::EntryLife(rank) => entry_life_ms(record, measure, *rank),
         Of::Reaches(name, bound) => counts::reaches_ms(&read(name), *bound, counts::start_us(record, phase)),
+        Of::Sustains(clients) => counts::sustains(record, measure, clients),
         Of::Fared(fared) => Some(counts::fared(record, measure, fared)),
         Of::Lines(text) => Some(counts::lines(record, text, phase)),
-        Of::NginxSays(words) => lines_with(record, words),
+        Of::NginxSays(words) => lines_with(record, words, phase),
         Of::Answers(of) => answers::value(record, measure, *of),
     }
 }
@@ -135,9 +135,10 @@ fn entry_life_ms(record: &Record, measure: &Measure, rank: Rank) -> Option<u64> 
     }
 }
 
-/// How each population fared in each phase, where there is more than one phase with visitors.
-pub fn phases(record: &Record, plan: &Plan, chance: Chance) -> toml::Table {
-    let busy: Vec<_> = plan.phases.iter().filter(|phase| !phase.traffic.is_empty()).collect();
+/// How each population fared in each phase, where there is more than one phase with visitors that were to be served: how many
+/// of a search are is its own affair.
+pub fn phases(record: &Record, plan: &Plan, chance: &Chance) -> toml::Table {
+    let busy: Vec<_> = plan.phases.iter().filter(|phase| !phase.traffic.is_empty() && phase.search.is_none()).collect();
     if busy.len() < 2 {
         return toml::Table::new();
     }
@@ -151,7 +152,7 @@ pub fn phases(record: &Record, plan: &Plan, chance: Chance) -> toml::Table {
                 total += *visits;
             }
         }
-        document(&Visitors::of(total, chance)).into()
+        document(&Visitors::of(total, chance.in_phase(wanted, of))).into()
     };
     let phase = |phase: &&tunelab_protocol::Phase| {
         let populations = phase.traffic.iter().map(|t| (t.population.clone(), fared(&phase.name, &t.population)));

@@ -18,7 +18,6 @@ pub mod snapshot;
 mod table;
 mod ways;
 
-pub use chance::Chance;
 pub use log::Log;
 pub use measures::Measured;
 pub use nginx_log::NginxLog;
@@ -29,6 +28,7 @@ pub use table::Table;
 pub use ways::{LEAK, Way};
 
 use crate::scenario::Scenario;
+use chance::{Band, Chance};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use tunelab_protocol::{Entries, Event, Plan, ProbeKind, Stamped, Visits};
@@ -91,17 +91,35 @@ pub struct Visitors {
 }
 
 impl Visitors {
-    fn of(visits: Visits, chance: Chance) -> Self {
-        let (count, failure) = (|n| chance.count(n), |n| chance.failure(n));
+    /// Who finds no room in the table waits in vain, and nothing else. Served and refused are all, so that one band is
+    /// both's; who is answered but never served (robots, 403) is not served for having found room either.
+    fn of(visits: Visits, band: Band) -> Self {
+        let never = visits.served == 0 && visits.refused() > visits.connect_timeout;
+        let served = if never { band.uncrowded() } else { band };
         Visitors {
-            served: count(visits.served),
-            refused: count(visits.refused()),
-            connect_timeout: count(visits.connect_timeout),
-            answer_timeout: count(visits.answer_timeout),
-            reset: failure(visits.reset),
-            closed: failure(visits.closed),
-            error_status: failure(visits.error_status),
-            local_error: failure(visits.local_error),
+            served: served.count(visits.served),
+            refused: served.count(visits.refused()),
+            connect_timeout: band.count(visits.connect_timeout),
+            answer_timeout: band.some(visits.answer_timeout),
+            reset: band.some(visits.reset),
+            closed: band.some(visits.closed),
+            error_status: band.some(visits.error_status),
+            local_error: band.some(visits.local_error),
+        }
+    }
+
+    /// Those of all populations.
+    fn sum(of: &[Visitors]) -> Self {
+        let sum = |read: fn(&Visitors) -> Num| Num::sum(of.iter().map(read));
+        Visitors {
+            served: sum(|v| v.served),
+            refused: sum(|v| v.refused),
+            connect_timeout: sum(|v| v.connect_timeout),
+            answer_timeout: sum(|v| v.answer_timeout),
+            reset: sum(|v| v.reset),
+            closed: sum(|v| v.closed),
+            error_status: sum(|v| v.error_status),
+            local_error: sum(|v| v.local_error),
         }
     }
 }
@@ -109,25 +127,24 @@ impl Visitors {
 impl Outcome {
     pub fn of(record: &Record, plan: &Plan, scenario: &Scenario) -> Self {
         let sysctls = sysctls(&record.events);
-        let table = Table::of(record, plan, scenario.give_or_take.entries);
-        let chance = match scenario.give_or_take.visitors {
-            _ if table.as_ref().is_some_and(Table::was_full) => Chance::Crowded,
-            0 => Chance::None,
-            within => Chance::Within(within),
-        };
-        let ways = ways(record, plan, &Timers::of(sysctls.iter()), chance);
+        let give_or_take = &scenario.give_or_take;
+        let chance = Chance::of(give_or_take, plan, &table::full_rounds(record, plan));
+        let visitors = visitors(&record.events, plan, &chance);
+        let table = Table::of(record, plan, give_or_take.entries.of(&plan.variant), visitors.connect_timeout);
+        let drops = table.as_ref().map_or(0, |table| table.drops.within);
+        let ways = ways(record, plan, &Timers::of(sysctls.iter()), &chance);
         let followed = plan.probes.iter().any(|p| p.kind == ProbeKind::ConntrackEntries);
         let leaks: Option<Vec<String>> =
             followed.then(|| ways.iter().filter(|(_, way)| way.leaks()).map(|(name, _)| name.clone()).collect());
         Outcome {
-            measured: measures::all(record, &scenario.measures),
+            measured: measures::all(record, &scenario.measures, &plan.variant),
             series: series::all(record, plan, &scenario.series),
             leak_count: leaks.as_ref().map(|leaks| Num::exact(leaks.len() as u64)),
             leaks,
-            phases: measures::phases(record, plan, chance),
+            phases: measures::phases(record, plan, &chance),
             table,
-            visitors: Visitors::of(visits(&record.events, None), chance),
-            log: Log::of(record),
+            visitors,
+            log: Log::of(record, drops),
             nginx_log: NginxLog::of(record),
             ways: ways.into_iter().map(|(name, way)| (name, document(&way).into())).collect(),
             open_files: open_files::all(&record.events),
@@ -148,21 +165,28 @@ fn document(part: &impl Serialize) -> toml::Table {
     toml::Table::try_from(part).expect("an outcome is made of tables, texts and numbers")
 }
 
-fn ways(record: &Record, plan: &Plan, timers: &Timers, chance: Chance) -> Vec<(String, Way)> {
+fn ways(record: &Record, plan: &Plan, timers: &Timers, chance: &Chance) -> Vec<(String, Way)> {
     let way = |population: &tunelab_protocol::Population| {
-        let visits = visits(&record.events, Some(&population.name));
-        let way = Way::of(population, visits, entries(&record.events, &population.name), timers, chance);
+        let visits = visits(&record.events, &population.name);
+        let band = chance.of_population(&population.name);
+        let way = Way::of(population, visits, entries(&record.events, &population.name), timers, band);
         (population.name.clone(), way)
     };
     plan.populations.iter().map(way).collect()
 }
 
-/// Of one population, or of all.
-fn visits(events: &[Stamped], of: Option<&str>) -> Visits {
+fn visitors(events: &[Stamped], plan: &Plan, chance: &Chance) -> Visitors {
+    let names = plan.populations.iter().map(|population| &population.name);
+    let each: Vec<_> = names.map(|name| Visitors::of(visits(events, name), chance.of_population(name))).collect();
+    Visitors::sum(&each)
+}
+
+/// Of one population; without the trials of a search, which are about a rate.
+fn visits(events: &[Stamped], of: &str) -> Visits {
     let mut total = Visits::default();
     for event in events {
-        if let Event::Round { population, visits, .. } = &event.event
-            && of.is_none_or(|of| of == population)
+        if let Event::Round { population, visits, per_1000_s: None, .. } = &event.event
+            && of == population
         {
             total += *visits;
         }

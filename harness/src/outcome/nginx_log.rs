@@ -1,15 +1,13 @@
 //! What nginx's error log said, and how often.
 
-use super::{
-    num::{Num, Tolerance},
-    record::Record,
-};
+use super::{num::Num, record::Record};
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use tunelab_protocol::Event;
 
-/// What fails for each visitor is as often as visitors come; what nginx tries again by a timer may be once more.
-const LINES: Tolerance = Tolerance { percent: 1, least: 1, why: "nginx tries again every 500 ms from when it failed" };
+/// What fails for each visitor is as often as visitors come. This one nginx tries again 500 ms after it failed, by a timer of
+/// its own: once more, or less, before the visitors are gone.
+const TRIED_AGAIN: &str = "accept4() failed (24: Too many open files)";
 
 #[derive(Debug, Clone, Serialize)]
 pub struct NginxLog {
@@ -20,22 +18,45 @@ pub struct NginxLog {
 }
 
 impl NginxLog {
-    /// `None` if nobody read it.
+    /// `None` if nobody read it. What is said during a search depends on how it went.
     pub fn of(record: &Record) -> Option<Self> {
-        let texts = texts(record)?;
-        let lines = Num::exact_if_zero(texts.values().sum(), LINES);
-        Some(NginxLog { lines, texts: texts.iter().map(|(text, n)| (text.clone(), Num::near(*n, LINES))).collect() })
+        let texts = texts(record, |phase| !searched(record).contains(phase))?;
+        let near = |again, value| Num { value, within: u64::from(again) };
+        Some(NginxLog {
+            lines: near(texts.contains_key(TRIED_AGAIN), texts.values().sum()),
+            texts: texts.iter().map(|(text, n)| (text.clone(), near(text == TRIED_AGAIN, *n))).collect(),
+        })
     }
 }
 
-fn texts(record: &Record) -> Option<&BTreeMap<String, u64>> {
-    record.events.iter().find_map(|e| match &e.event {
-        Event::NginxLog { texts } => Some(texts),
-        _ => None,
-    })
+/// Of the phases that are wanted, by name.
+fn texts(record: &Record, wanted: impl Fn(&str) -> bool) -> Option<BTreeMap<String, u64>> {
+    let (mut phase, mut read, mut all) = ("", false, BTreeMap::new());
+    for stamped in &record.events {
+        match &stamped.event {
+            Event::Phase { name } => phase = name,
+            Event::NginxLog { texts } => {
+                read = true;
+                for (text, n) in texts.iter().filter(|_| wanted(phase)) {
+                    *all.entry(text.clone()).or_default() += n;
+                }
+            }
+            _ => {}
+        }
+    }
+    read.then_some(all)
 }
 
-/// Lines that have these words in them.
-pub fn lines_with(record: &Record, words: &str) -> Option<u64> {
-    Some(texts(record)?.iter().filter(|(text, _)| text.contains(words)).map(|(_, n)| n).sum())
+fn searched(record: &Record) -> BTreeSet<&str> {
+    let searched = record.events.iter().filter_map(|stamped| match &stamped.event {
+        Event::Round { phase, per_1000_s: Some(_), .. } => Some(phase.as_str()),
+        _ => None,
+    });
+    searched.collect()
+}
+
+/// Lines that have these words in them, of one phase or of all.
+pub fn lines_with(record: &Record, words: &str, phase: Option<&str>) -> Option<u64> {
+    let texts = texts(record, |name| phase.is_none_or(|phase| phase == name))?;
+    Some(texts.iter().filter(|(text, _)| text.contains(words)).map(|(_, n)| n).sum())
 }

@@ -24,6 +24,12 @@ impl Num {
         Num { value, within: 0 }
     }
 
+    /// Chances add up as independent ones do, by their squares: ten groups are not all lucky at once.
+    pub fn sum(of: impl Iterator<Item = Num>) -> Self {
+        let (value, squares) = of.fold((0, 0), |(value, squares), n| (value + n.value, squares + n.within * n.within));
+        Num { value, within: squares.isqrt() }
+    }
+
     pub fn near(value: u64, tolerance: Tolerance) -> Self {
         Num { value, within: tolerance.least.max(value * tolerance.percent / 100) }
     }
@@ -40,10 +46,21 @@ impl Num {
         }
     }
 
-    /// Whether another run's number is as good as this stored one. What is stored decides: a zero is written as exact,
-    /// and is near all the same where something near it is stored.
+    /// Whether another run's number is as good as this one.
     pub fn admits(&self, other: &Num) -> bool {
         self.within > 0 && self.value.abs_diff(other.value) <= self.within
+    }
+
+    /// Whether both are near by one rule: by so many, or by such a share of the number, rounded down. A zero that is written
+    /// as exact is near all the same where something near it is stored.
+    pub fn is_as_near_as(&self, other: &Num) -> bool {
+        let share = |a: &Num, b: &Num| u128::from(a.within) * u128::from(b.value);
+        let near = |number: &Num| number.value > 0 && number.within > 0;
+        let one_share = near(self)
+            && near(other)
+            && share(self, other).abs_diff(share(other, self)) < u128::from(self.value.max(other.value));
+        let none = near(self) && other.value == 0 && other.within == 0;
+        none || one_share || self.within == other.within
     }
 }
 

@@ -1,7 +1,8 @@
 //! How each population fared: who was served, and what became of its conntrack entries.
 
 use super::{
-    chance::Chance,
+    Visitors,
+    chance::Band,
     num::{Num, Tolerance},
 };
 use serde::Serialize;
@@ -26,7 +27,7 @@ pub struct Kept {
     pub picked_up: Num,
     /// Still there when the run ended.
     pub alive_at_end: Num,
-    /// From birth to expiry of the entry that lived longest, to 10 s; once the table was full, of the usual ones.
+    /// From birth to expiry of the entry that lived longest, to 10 s; where chance decided who found room, of the usual ones.
     pub longest_life_s: Num,
     /// The state it was in last, by the kernel's name.
     pub last_state: String,
@@ -43,18 +44,9 @@ pub const LEAK: Duration = Duration::from_secs(3600);
 const LIFE: Tolerance = Tolerance { percent: 0, least: 10, why: "a life near the edge of the 10 s rounding" };
 
 impl Way {
-    pub fn of(
-        population: &Population,
-        visits: Visits,
-        entries: Option<&Entries>,
-        timers: &Timers,
-        chance: Chance,
-    ) -> Self {
-        Way {
-            served: chance.count(visits.served),
-            refused: chance.count(visits.refused()),
-            entries: entries.map(|e| kept(population, e, timers, chance)),
-        }
+    pub fn of(population: &Population, visits: Visits, entries: Option<&Entries>, timers: &Timers, band: Band) -> Self {
+        let Visitors { served, refused, .. } = Visitors::of(visits, band);
+        Way { served, refused, entries: entries.map(|e| kept(population, e, timers, band)) }
     }
 
     pub fn leaks(&self) -> bool {
@@ -62,13 +54,19 @@ impl Way {
     }
 }
 
-fn kept(population: &Population, entries: &Entries, timers: &Timers, chance: Chance) -> Kept {
-    let (state, life_ms) = longest(entries, chance == Chance::Crowded);
+fn kept(population: &Population, entries: &Entries, timers: &Timers, band: Band) -> Kept {
+    let (state, life_ms) = longest(entries, band.crowded > 0);
     let life = Duration::from_millis(life_ms);
+    let (mut created, mut picked_up) = (band.count(entries.created), band.some(entries.picked_up));
+    // A late duplicate brings back what the full table dropped early: by chance, and one entry more.
+    if let Leave::LateDuplicate { .. } = population.visit.leave {
+        created.within += band.crowded;
+        picked_up = band.count(entries.picked_up);
+    }
     Kept {
-        entries: chance.count(entries.created),
-        picked_up: chance.count(entries.picked_up),
-        alive_at_end: chance.count(entries.alive_at_end),
+        entries: created,
+        picked_up,
+        alive_at_end: band.some(entries.alive_at_end),
         longest_life_s: Num::near((life_ms + 5_000) / 10_000 * 10, LIFE),
         last_state: state.to_owned(),
         timer: timers.explain(state, life).unwrap_or_default(),

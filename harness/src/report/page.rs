@@ -5,7 +5,7 @@ use crate::{
         claims::{Experiment, Judged, judge},
         plain,
     },
-    scenario::{Scenario, units},
+    scenario::{Of, Scenario, units},
 };
 use std::{collections::BTreeMap, time::Duration};
 use toml::{Table, Value};
@@ -23,7 +23,7 @@ pub fn render(experiment: &Experiment) -> String {
     out += &format!("This page is written by `tunelab docs` from [its file]({file}) and its snapshots.\n");
     out += &format!("\n## What happens\n\n{}", phases(scenario));
     out += &format!("\n## What is compared\n\n{}", variants(scenario));
-    out += &format!("\n## What came of it\n\n{}", outcomes(experiment));
+    out += &format!("\n## What came of it\n\n{}{}", outcomes(experiment), reckoned(scenario));
     out + &format!("\n## What that says\n\n{}", claims(experiment))
 }
 
@@ -51,6 +51,10 @@ fn phases(scenario: &Scenario) -> String {
 fn visitors(phase: &Phase) -> String {
     if phase.traffic.is_empty() {
         return "nobody".into();
+    }
+    if let Some(search) = &phase.search {
+        let (who, lasts) = (&phase.traffic[0].population, units::show(Duration::from_micros(search.lasts_us)));
+        return format!("`{who}`, from {} to {} in 1000 s: the rate sustained for {lasts}", search.least, search.most);
     }
     let each: Vec<String> = phase.traffic.iter().map(|t| format!("{} `{}`", t.visitors, t.population)).collect();
     let every = units::show(Duration::from_micros(phase.every_us));
@@ -87,6 +91,26 @@ fn outcomes(experiment: &Experiment) -> String {
         for (cells, images) in rows {
             let on = if images.len() == stored.len() && stored.len() > 1 { "all".into() } else { images.join(", ") };
             out += &row([format!("`{}`", variant.name), on].into_iter().chain(cells));
+        }
+    }
+    out
+}
+
+/// What is reckoned of a measure, beside the table that has it; and where a search could find no more.
+fn reckoned(scenario: &Scenario) -> String {
+    let mut out = String::new();
+    for measure in &scenario.measures {
+        let searched = scenario
+            .phases
+            .iter()
+            .filter(|phase| matches!(&measure.of, Of::Sustains(clients) if phase.searches(clients)));
+        let top = searched.filter_map(|phase| phase.search).map(|search| search.most).max();
+        let by = measure.beside.iter().map(|(by, value)| format!("{value} ({by})")).collect::<Vec<_>>().join(", ");
+        let mut said = Vec::new();
+        said.extend((!by.is_empty()).then(|| format!("beside it, as reckoned: {by}")));
+        said.extend(top.map(|top| format!("{top} is as far as the search went, and stands for so many or more")));
+        if !said.is_empty() {
+            out += &format!("\n`{}`, {}.\n", measure.name, said.join("; "));
         }
     }
     out

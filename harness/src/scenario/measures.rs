@@ -2,7 +2,7 @@
 
 use super::{
     answers,
-    model::{Measure, Of, Rank},
+    model::{ByVariant, Measure, Of, Rank, Variant},
     section::{Read, Section, Value},
     units::{Micros, Ppm},
     values::text,
@@ -15,6 +15,7 @@ pub struct Known<'a> {
     pub phases: &'a [Phase],
     pub populations: &'a [Population],
     pub probes: &'a [Probe],
+    pub variants: &'a [Variant],
 }
 
 pub fn measures(root: &Section<'_>, known: &Known<'_>) -> Vec<Measure> {
@@ -23,12 +24,13 @@ pub fn measures(root: &Section<'_>, known: &Known<'_>) -> Vec<Measure> {
         let phase = one_of(&section, "phase", "phase", known.phases.iter().map(|p| p.name.as_str()));
         let clients = one_of(&section, "clients", "clients", known.populations.iter().map(|p| p.name.as_str()));
         let measure = Measure {
-            within_ppm: section.get_or("within", Ppm::default()).0,
-            least: section.get_or("give-or-take", 0),
+            within_ppm: by_variant(&section, "within", known.variants, |share: Ppm| share.0),
+            least: by_variant(&section, "give-or-take", known.variants, |least| least),
             name: name.get_ref().clone(),
             of: of?,
             phase,
             clients,
+            beside: beside(&section),
             after_pause_us: section.get::<Micros>("after-pause").map(|pause| pause.0),
         };
         if measure.of.is_time() != measure.name.ends_with("-ms") {
@@ -40,6 +42,20 @@ pub fn measures(root: &Section<'_>, known: &Known<'_>) -> Vec<Measure> {
         Some(measure)
     };
     root.named("measure").into_iter().filter_map(read).collect()
+}
+
+/// `60`, or `{ default = 60 }`: exact in the other variants.
+pub fn by_variant<T: Read, U: Default>(
+    section: &Section<'_>,
+    key: &'static str,
+    variants: &[Variant],
+    of: impl Fn(T) -> U,
+) -> ByVariant<U> {
+    if !section.value(key).is_some_and(|value| value.get_ref().is_table()) {
+        return ByVariant::All(section.get(key).map(of).unwrap_or_default());
+    }
+    let variants: Vec<&str> = variants.iter().map(|v| v.name.as_str()).collect();
+    ByVariant::Of(section.by_name(key, "variant", &variants).into_iter().map(|(name, v)| (name, of(v))).collect())
 }
 
 /// The one key that says what is measured.
@@ -62,6 +78,7 @@ fn of(section: &Section<'_>, known: &Known<'_>) -> Option<Of> {
         section.get("fared").map(Of::Fared),
         section.get("lines").map(Of::Lines),
         reaches(section, known),
+        sustains(section, known).map(Of::Sustains),
         nginx_says(section, known).map(Of::NginxSays),
     ]
     .into_iter()
@@ -71,7 +88,7 @@ fn of(section: &Section<'_>, known: &Known<'_>) -> Option<Of> {
     if found.len() != 1 {
         let message = format!("`{}` is to measure one thing, not {}", section.path(), found.len());
         let hint = "one of `most`, `least`, `last`, `rise`, `lasts`, `share`, `reaches` (of a probe's reading), `connect`, `visit`, \
-                    `entry-life` (times), `fared`, `lines`, `nginx-says` (counts), `answer`, `round-trips`, `flight-bytes`, \
+                    `entry-life` (times), `sustains` (a rate), `fared`, `lines`, `nginx-says` (counts), `answer`, `round-trips`, `flight-bytes`, \
                     `flight-segments`, `server-rto`, `server-window`, `pause` (of answers by flights)";
         section.problems.report_with_hint(section.span(), message, "in this table", hint);
     }
@@ -86,6 +103,25 @@ fn reaches(section: &Section<'_>, known: &Known<'_>) -> Option<Of> {
     table.finish();
     check_probe(reading.as_ref()?, section, known);
     Some(Of::Reaches(reading?.into_inner(), value?))
+}
+
+/// `beside = { article = 396, ours = 470 }`: what is reckoned, to be read beside what is measured.
+fn beside(section: &Section<'_>) -> Vec<(String, u64)> {
+    let Some(table) = section.section("beside") else { return Vec::new() };
+    let read =
+        |(name, value): (Spanned<String>, &Value<'_>)| Some((name.into_inner(), u64::read(value, section.problems)?));
+    table.entries().into_iter().filter_map(read).collect()
+}
+
+/// `sustains = "visitors"`: clients of a phase that searches.
+fn sustains(section: &Section<'_>, known: &Known<'_>) -> Option<String> {
+    let clients = section.get::<Spanned<String>>("sustains")?;
+    if !known.phases.iter().any(|phase| phase.searches(clients.get_ref())) {
+        let message = format!("nobody searches for what `{}` sustain", clients.get_ref());
+        let hint = "add a phase with a `[phase.search]` of these clients";
+        section.problems.report_with_hint(clients.span(), message, "no phase does", hint);
+    }
+    Some(clients.into_inner())
 }
 
 fn nginx_says(section: &Section<'_>, known: &Known<'_>) -> Option<String> {
@@ -107,6 +143,7 @@ pub(super) fn check_probe(name: &Spanned<String>, section: &Section<'_>, known: 
         "rt_cache" | "arp_cache" | "rt6_stats" => (ProbeKind::Lnstat, "lnstat"),
         "slab" => (ProbeKind::Slab, "slab"),
         "files" => (ProbeKind::OpenFiles, "open-files"),
+        "time_wait" => (ProbeKind::TimeWait, "time-wait"),
         "sockets" | "tcp" | "udp" | "udplite" | "raw" | "frag" => (ProbeKind::Sockets, "sockets"),
         _ => (ProbeKind::Netstat, "netstat"),
     };

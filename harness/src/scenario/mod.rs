@@ -17,6 +17,7 @@ mod own;
 mod phases;
 mod problems;
 mod requests;
+mod search;
 mod section;
 mod series;
 mod server;
@@ -36,7 +37,7 @@ use problems::Problems;
 use section::Section;
 use std::{collections::BTreeMap, path::Path};
 use toml::de::DeTable;
-use tunelab_protocol::{Phase, todays_name};
+use tunelab_protocol::{Phase, Population, todays_name};
 
 /// The file that makes a folder a scenario.
 pub const FILE: &str = "scenario.toml";
@@ -79,10 +80,10 @@ fn read(name: &str, folder: &Path, root: &Section<'_>) -> Option<Scenario> {
     let phases = phases::phases(root, &populations);
     let variants = variants(root, &base, &files, &phases);
     let phases::Asked { probes, sysctls: asked, limits: reported_limits } = phases::probes(root);
-    let known = measures::Known { phases: &phases, populations: &populations, probes: &probes };
+    let known = measures::Known { phases: &phases, populations: &populations, probes: &probes, variants: &variants };
     let measures = measures::measures(root, &known);
     let series = series::series(root, &known);
-    let give_or_take = give_or_take(root);
+    let give_or_take = give_or_take(root, &populations, &variants);
     let claims = claims::claims(root, &variants.iter().map(|v| v.name.as_str()).collect::<Vec<_>>());
     root.finish();
     let (files, mut reported_sysctls) = files.into_parts();
@@ -111,10 +112,17 @@ fn read(name: &str, folder: &Path, root: &Section<'_>) -> Option<Scenario> {
     })
 }
 
-/// `[give-or-take]`: `visitors = 4`, `entries = 12`.
-fn give_or_take(root: &Section<'_>) -> GiveOrTake {
-    let Some(section) = root.section("give-or-take") else { return GiveOrTake::default() };
-    let read = GiveOrTake { visitors: section.get_or("visitors", 0), entries: section.get_or("entries", 0) };
+/// `[give-or-take]`: `visitors = 4`, `crowded = { browsers = 8 }`, `entries = 12`.
+fn give_or_take(root: &Section<'_>, populations: &[Population], variants: &[Variant]) -> GiveOrTake {
+    let Some(section) = root.section("give-or-take") else {
+        return GiveOrTake { visitors: 0, crowded: BTreeMap::new(), entries: ByVariant::All(0) };
+    };
+    let clients: Vec<&str> = populations.iter().map(|p| p.name.as_str()).collect();
+    let read = GiveOrTake {
+        visitors: section.get_or("visitors", 0),
+        crowded: section.by_name("crowded", "clients", &clients),
+        entries: measures::by_variant(&section, "entries", variants, |entries| entries),
+    };
     section.finish();
     read
 }

@@ -42,12 +42,14 @@ pub struct Scenario {
 }
 
 /// How far two builds of a machine may be apart where the kernel's own timers and hash seeds decide; 0: not at all.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GiveOrTake {
-    /// How many visitors fared how.
+    /// How many visitors fared how, at any time.
     pub visitors: u64,
+    /// The same by population, in each phase in which the conntrack table was full.
+    pub crowded: BTreeMap<String, u64>,
     /// Entries in the conntrack table, at most and at the end of a day.
-    pub entries: u64,
+    pub entries: ByVariant<u64>,
 }
 
 /// One setting of the server; what the scenario says for all variants is already in it.
@@ -120,14 +122,38 @@ pub struct Measure {
     pub phase: Option<String>,
     /// Only of these clients; else of all. Means nothing for readings.
     pub clients: Option<String>,
+    /// What is reckoned of it, by whose reckoning.
+    pub beside: Vec<(String, u64)>,
     /// Only answers that were asked for after a pause of so long.
     pub after_pause_us: Option<u64>,
     /// How far two builds of the machine may be apart, and at least so much; both 0: exact.
-    pub within_ppm: u32,
-    pub least: u64,
+    pub within_ppm: ByVariant<u32>,
+    pub least: ByVariant<u64>,
+}
+
+/// One value for all variants, or one for each that is named: nothing in the others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ByVariant<T> {
+    All(T),
+    Of(BTreeMap<String, T>),
+}
+
+impl<T: Copy + Default> ByVariant<T> {
+    pub fn of(&self, variant: &str) -> T {
+        match self {
+            ByVariant::All(value) => *value,
+            ByVariant::Of(values) => values.get(variant).copied().unwrap_or_default(),
+        }
+    }
 }
 
 impl Measure {
+    /// How far another build's number may be from this one.
+    pub fn within(&self, value: u64, variant: &str) -> u64 {
+        let share = value * u64::from(self.within_ppm.of(variant)) / 1_000_000;
+        self.least.of(variant).max(share)
+    }
+
     /// Whether a round of these clients in this phase counts.
     pub fn is_about(&self, phase: &str, clients: &str) -> bool {
         let wanted = |wanted: &Option<String>, is: &str| wanted.as_deref().is_none_or(|wanted| wanted == is);
@@ -167,6 +193,8 @@ pub enum Of {
     EntryLife(Rank),
     /// From the start of the phase, or of the traffic, to the first reading of at least so much.
     Reaches(String, u64),
+    /// The highest rate of these clients at which nobody was refused, in visitors in 1000 s.
+    Sustains(String),
     /// Visitors who fared so.
     Fared(Fared),
     /// Lines of the kernel's log that contain this.
@@ -177,11 +205,12 @@ pub enum Of {
     Answers(OfAnswers),
 }
 
-/// How visitors fared: a field of [`tunelab_protocol::Visits`], or a local error by errno's name.
+/// How visitors fared: a field of [`tunelab_protocol::Visits`], or a local error by errno's name, or a status by its
+/// number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fared {
     Visits(String),
-    Errno(String),
+    Error(String),
 }
 
 /// What can be read off how answers came; see [`tunelab_protocol::Answer`].
@@ -217,6 +246,8 @@ impl Of {
     pub fn is_time(&self) -> bool {
         match self {
             Of::Lasts(_) | Of::Reaches(..) | Of::Connect(_) | Of::Visit(_) | Of::EntryLife(_) => true,
+            // A reading says its unit itself.
+            Of::Most(name) | Of::Least(name) | Of::Last(name) => name.ends_with("_ms"),
             Of::Answers(of) => of.is_time(),
             _ => false,
         }

@@ -1,6 +1,7 @@
 //! What happens when: phases of traffic, and probes.
 
 use super::{
+    search,
     section::{Read, Section, Value},
     units::Micros,
     values::text,
@@ -8,7 +9,7 @@ use super::{
 use toml::{Spanned, de::DeValue};
 use tunelab_protocol::{LimitOf, Phase, Population, Probe, ProbeKind, Traffic};
 
-/// `[[phase]]`: rounds of visitors (`rounds`, `every`, `visitors`), or a wait (`wait`).
+/// `[[phase]]`: rounds of visitors (`rounds`, `every`, `visitors`), a wait (`wait`), or a search (`search`).
 pub fn phases(root: &Section<'_>, populations: &[Population]) -> Vec<Phase> {
     let Some(value) = root.value("phase") else {
         root.problems.report_with_hint(0..0, "there is no phase", "in this file", "begin with `[[phase]]`");
@@ -25,6 +26,10 @@ pub fn phases(root: &Section<'_>, populations: &[Population]) -> Vec<Phase> {
 
 fn phase(section: &Section<'_>, populations: &[Population]) -> Option<Phase> {
     let name = section.need::<String>("name", r#""six days""#);
+    if let Some(searching) = section.section("search") {
+        section.finish();
+        return search::phase(&searching, name?, populations);
+    }
     let wait = section.get::<Micros>("wait");
     let (rounds, every, traffic) = match wait {
         Some(wait) => (Some(1), Some(wait), Vec::new()),
@@ -38,7 +43,7 @@ fn phase(section: &Section<'_>, populations: &[Population]) -> Option<Phase> {
     if rounds == 0 || every.0 == 0 {
         section.problems.report(section.span(), format!("`{}` takes no time", section.path()), "nothing happens here");
     }
-    Some(Phase { name: name?, rounds, every_us: every.0, sysctls: Vec::new(), traffic })
+    Some(Phase { name: name?, rounds, every_us: every.0, sysctls: Vec::new(), search: None, traffic })
 }
 
 /// `[phase.visitors]`: `clean = 4`, or `clean = { count = 4, spacing = "20 ms", after = "1 s", at-once = 2 }`.
@@ -95,6 +100,7 @@ const FOLLOWED: &[(&str, ProbeKind)] = &[
 const SAMPLED: &[(&str, ProbeKind)] = &[
     ("conntrack", ProbeKind::Conntrack),
     ("sockets", ProbeKind::Sockets),
+    ("time-wait", ProbeKind::TimeWait),
     ("netstat", ProbeKind::Netstat),
     ("memory", ProbeKind::Memory),
     ("lnstat", ProbeKind::Lnstat),

@@ -1,7 +1,7 @@
 //! Reading one table: what is asked for is known, what is left over is an unknown key.
 
 use super::problems::Problems;
-use std::{cell::RefCell, ops::Range};
+use std::{cell::RefCell, collections::BTreeMap, ops::Range};
 use toml::{
     Spanned,
     de::{DeTable, DeValue},
@@ -96,6 +96,19 @@ impl<'a> Section<'a> {
             Some((name, Section::of(value, path, self.problems)?))
         });
         sections.collect()
+    }
+
+    /// `key = { a = 1, b = 2 }`: values by names of a kind, all of which are known.
+    pub fn by_name<T: Read>(&self, key: &'static str, kind: &str, known: &[&str]) -> BTreeMap<String, T> {
+        let Some(table) = self.section(key) else { return BTreeMap::new() };
+        let read = |(name, value): (Spanned<String>, &Value<'_>)| {
+            if !known.contains(&name.get_ref().as_str()) {
+                let message = format!("there is no {kind} `{}`", name.get_ref());
+                self.problems.unknown(name.span(), message, name.get_ref(), known);
+            }
+            Some((name.into_inner(), T::read(value, self.problems)?))
+        };
+        table.entries().into_iter().filter_map(read).collect()
     }
 
     /// All keys of a table whose keys are the user's own.

@@ -56,6 +56,9 @@ that = ["table.full_rounds > 0", "leaks contains 'gone'"]
 says = "one line, once"
 in = ["default"]
 that = ["log.lines == 1"]
+
+[give-or-take]
+crowded = { clean = 16, gone = 16 }
 "#;
 
 /// A scenario in a folder of its own; gone with the guard.
@@ -230,6 +233,7 @@ impl Made {
                 visits,
                 connect: None,
                 visit: None,
+                per_1000_s: None,
                 errors: Default::default(),
                 answers: Vec::new(),
             };

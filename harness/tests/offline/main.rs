@@ -2,6 +2,7 @@
 
 mod archive;
 mod article;
+mod bands;
 mod builds;
 mod claims;
 mod cli;
@@ -17,6 +18,7 @@ mod plan;
 mod recipe;
 mod report;
 mod scenario;
+mod search;
 mod server;
 mod store;
 mod visiting;

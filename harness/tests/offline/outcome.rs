@@ -94,6 +94,7 @@ netstat = "1 s"
             visits: Visits::default(),
             connect,
             visit,
+            per_1000_s: None,
             errors: Default::default(),
             answers: Vec::new(),
         },

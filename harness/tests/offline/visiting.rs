@@ -135,6 +135,7 @@ fn what_is_counted() {
                 visits,
                 connect: None,
                 visit: None,
+                per_1000_s: None,
                 errors,
                 answers: Vec::new(),
             },

@@ -12,6 +12,7 @@ mod open_files;
 mod packets;
 mod slab;
 mod sockets;
+mod time_wait;
 
 pub use entries::{EntryWatch, forget as forget_entries};
 pub use kernel_log::follow as follow_kernel_log;
@@ -48,6 +49,7 @@ impl Sampler {
         let values = match self.kind {
             ProbeKind::Conntrack => conntrack::read()?,
             ProbeKind::Sockets => self.changed(sockets::read()?),
+            ProbeKind::TimeWait => self.changed(time_wait::read()?),
             ProbeKind::Netstat => self.changed(netstat::read()?),
             ProbeKind::Memory => self.changed(memory::read()?),
             ProbeKind::Lnstat => self.changed(lnstat::read()),

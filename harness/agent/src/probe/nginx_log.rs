@@ -1,4 +1,4 @@
-//! nginx's error log, read once at the end: what it says, without what differs from line to line.
+//! nginx's error log, read at the end of each phase: what it says, without what differs from line to line.
 
 use crate::events::Events;
 use crate::tune::nginx_directive;
@@ -8,28 +8,47 @@ use std::io::ErrorKind;
 use tunelab_protocol::Event;
 
 /// The log of one configuration. It must lie on tmpfs, as all that is written during a run.
-pub struct NginxLog(String);
+pub struct NginxLog {
+    path: String,
+    told_bytes: usize,
+}
 
 impl NginxLog {
     pub fn of(config: &str) -> Result<Self> {
         let text = std::fs::read_to_string(config).with_context(|| format!("failed to read {config}"))?;
         let path = nginx_directive(&text, "error_log").with_context(|| format!("{config} names no error_log"))?;
-        Ok(NginxLog(path.to_string()))
+        Ok(NginxLog { path: path.to_string(), told_bytes: 0 })
     }
 
-    /// Tells all that was written. No file is no line: nginx may have had nothing to say.
-    pub fn tell(&self, events: &Events) -> Result<()> {
-        let text = match std::fs::read(&self.0) {
-            Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
-            Err(e) if e.kind() == ErrorKind::NotFound => String::new(),
-            Err(e) => return Err(e).with_context(|| format!("failed to read {}", self.0)),
+    /// Tells what was written since it was told last, if anything was.
+    pub fn tell_news(&mut self, events: &Events) -> Result<()> {
+        let texts = self.news()?;
+        if !texts.is_empty() {
+            events.emit(Event::NginxLog { texts });
+        }
+        Ok(())
+    }
+
+    /// The same at the end, and that it was nothing: then nginx had nothing to say.
+    pub fn tell(&mut self, events: &Events) -> Result<()> {
+        events.emit(Event::NginxLog { texts: self.news()? });
+        Ok(())
+    }
+
+    /// No file is no line.
+    fn news(&mut self) -> Result<BTreeMap<String, u64>> {
+        let bytes = match std::fs::read(&self.path) {
+            Ok(bytes) => bytes,
+            Err(e) if e.kind() == ErrorKind::NotFound => Vec::new(),
+            Err(e) => return Err(e).with_context(|| format!("failed to read {}", self.path)),
         };
+        let text = String::from_utf8_lossy(bytes.get(self.told_bytes..).unwrap_or_default());
         let mut texts = BTreeMap::<String, u64>::new();
         for line in text.lines().filter(|line| !line.is_empty()) {
             *texts.entry(kind(line)).or_default() += 1;
         }
-        events.emit(Event::NginxLog { texts });
-        Ok(())
+        self.told_bytes = bytes.len();
+        Ok(texts)
     }
 }
 

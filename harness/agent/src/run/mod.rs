@@ -40,7 +40,7 @@ async fn go(plan: Plan, events: &Events) -> Result<()> {
     build_upstreams(&plan)?;
     let packets = plan.capture.then(Packets::capture).transpose()?;
     let watch = start_watches(&plan, &crowds, events)?;
-    let nginx_log = nginx_log(&plan)?;
+    let mut nginx_log = nginx_log(&plan)?;
     let mut samplers: Vec<Option<Sampler>> = plan.probes.iter().map(|p| Sampler::of(p.kind)).collect();
     events.emit(Event::Ready);
 
@@ -50,7 +50,10 @@ async fn go(plan: Plan, events: &Events) -> Result<()> {
         tokio::time::sleep_until(origin + Duration::from_micros(at_us)).await;
         match due {
             Due::Probe(number) => sample(&mut samplers[number], events)?,
-            Due::Phase(phase) => begin(&plan.phases[phase], events)?,
+            Due::Phase(phase) => {
+                nginx_log.as_mut().map_or(Ok(()), |log| log.tell_news(events))?;
+                begin(&plan.phases[phase], events)?;
+            }
             Due::Round { phase, round } => rounds.start(&plan.phases[phase], round, &crowds)?,
             Due::End => break,
         }
@@ -63,7 +66,7 @@ async fn go(plan: Plan, events: &Events) -> Result<()> {
     if let Some(packets) = packets {
         packets.drain();
     }
-    nginx_log.map_or(Ok(()), |log| log.tell(events))?;
+    nginx_log.map_or(Ok(()), |mut log| log.tell(events))?;
     services.check_alive()?;
     events.emit(Event::Done);
     Ok(())

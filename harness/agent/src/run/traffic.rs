@@ -5,7 +5,7 @@ use crate::net::Place;
 use crate::visit::{Capture, Fare, Visited, Visitor};
 use anyhow::{Context, Result};
 use fastrand::Rng;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::rc::Rc;
@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
-use tunelab_protocol::{Answer, Event, Leave, Phase, Population, Spread, Traffic, Visits};
+use tunelab_protocol::{Answer, Event, Leave, Phase, Population, Search, Spread, Traffic, Trial, Visits};
 
 /// A population at its site, handing out its addresses.
 pub struct Crowd {
@@ -50,27 +50,51 @@ pub struct Rounds {
     rng: Rng,
     events: Events,
     running: JoinSet<()>,
+    /// What came of those that search, by phase.
+    trials: BTreeMap<String, Trials>,
 }
+
+type Trials = Rc<RefCell<Vec<Trial>>>;
 
 impl Rounds {
     pub fn new(seed: u64, events: Events) -> Self {
-        Rounds { rng: Rng::with_seed(seed), events, running: JoinSet::new() }
+        Rounds { rng: Rng::with_seed(seed), events, running: JoinSet::new(), trials: BTreeMap::new() }
     }
 
     pub fn start(&mut self, phase: &Phase, round: u32, crowds: &[Crowd]) -> Result<()> {
+        if let Some(search) = &phase.search {
+            return self.start_trial(search, phase, round, crowds);
+        }
         let start = Instant::now();
         for traffic in &phase.traffic {
-            let crowd = crowds.iter().find(|c| c.population.name == traffic.population);
-            let crowd = crowd.with_context(|| format!("no population `{}`", traffic.population))?;
+            let crowd = crowd(crowds, traffic)?;
             let arrivals = self.arrivals(traffic, crowd, start);
             let (events, phase, population) = (self.events.clone(), phase.name.clone(), traffic.population.clone());
             let concurrency = traffic.concurrency;
             self.running.spawn_local(async move {
-                let tally = receive(arrivals, concurrency).await;
-                let Tally { visits, connect, visit, errors, answers } = tally;
-                events.emit(Event::Round { phase, round, population, visits, connect, visit, errors, answers });
+                events.emit(receive(arrivals, concurrency).await.into_event(phase, round, population, None));
             });
         }
+        Ok(())
+    }
+
+    /// At the next rate of a search, if it is not found yet. Evenly: two visitors that come a little early and late by chance
+    /// are a higher rate for a moment.
+    fn start_trial(&mut self, search: &Search, phase: &Phase, round: u32, crowds: &[Crowd]) -> Result<()> {
+        let trials = self.trials.entry(phase.name.clone()).or_default().clone();
+        let Some(per_1000_s) = search.next(&trials.borrow()) else { return Ok(()) };
+        let traffic = phase.traffic.first().context("a search without visitors")?;
+        let (crowd, start) = (crowd(crowds, traffic)?, Instant::now());
+        let (visitors, spacing_us) = search.visitors(per_1000_s);
+        let at = |number| start + Duration::from_micros(spacing_us * u64::from(number));
+        let arrivals = (0..visitors).map(|number| (at(number), crowd.visitor())).collect();
+        let (events, phase, population) = (self.events.clone(), phase.name.clone(), traffic.population.clone());
+        let concurrency = traffic.concurrency;
+        self.running.spawn_local(async move {
+            let tally = receive(arrivals, concurrency).await;
+            trials.borrow_mut().push(Trial { per_1000_s, sustained: tally.visits.refused() == 0 });
+            events.emit(tally.into_event(phase, round, population, Some(per_1000_s)));
+        });
         Ok(())
     }
 
@@ -90,6 +114,11 @@ impl Rounds {
     }
 }
 
+fn crowd<'a>(crowds: &'a [Crowd], traffic: &Traffic) -> Result<&'a Crowd> {
+    let crowd = crowds.iter().find(|c| c.population.name == traffic.population);
+    crowd.with_context(|| format!("no population `{}`", traffic.population))
+}
+
 /// How a round's visitors fared, and how long it took them.
 #[derive(Default)]
 struct Tally {
@@ -103,13 +132,18 @@ struct Tally {
 impl Tally {
     fn add(&mut self, visited: Visited) {
         visited.fare.count(&mut self.visits);
-        if let Some(errno) = visited.fare.errno() {
-            *self.errors.entry(errno).or_default() += 1;
+        if let Some(error) = visited.fare.error() {
+            *self.errors.entry(error).or_default() += 1;
         }
         self.connect = visited.connect_us.map(|us| Spread::with(self.connect, us)).or(self.connect);
         let served = visited.served_us.filter(|_| visited.fare == Fare::Served);
         self.visit = served.map(|us| Spread::with(self.visit, us)).or(self.visit);
         self.answers.extend(visited.answers);
+    }
+
+    fn into_event(self, phase: String, round: u32, population: String, per_1000_s: Option<u32>) -> Event {
+        let Tally { visits, connect, visit, errors, answers } = self;
+        Event::Round { phase, round, population, visits, connect, visit, per_1000_s, errors, answers }
     }
 }
 

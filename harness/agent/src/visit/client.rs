@@ -122,11 +122,11 @@ async fn read_answer(stream: &mut TcpStream, mut flights: Option<&mut Flights>) 
         }
         read_more(stream, &mut bytes, flights.as_deref_mut()).await?;
     };
-    let (ok, length) = parse_head(&String::from_utf8_lossy(&bytes[..head]));
+    let (status, length) = parse_head(&String::from_utf8_lossy(&bytes[..head]));
     while length.is_some_and(|length| bytes.len() < head + length) {
         read_more(stream, &mut bytes, flights.as_deref_mut()).await?;
     }
-    if ok { Ok(()) } else { Err(Fare::ErrorStatus) }
+    if (200..300).contains(&status) { Ok(()) } else { Err(Fare::ErrorStatus(status)) }
 }
 
 async fn read_more(stream: &mut TcpStream, bytes: &mut Vec<u8>, flights: Option<&mut Flights>) -> Result<(), Fare> {
@@ -142,15 +142,15 @@ async fn read_more(stream: &mut TcpStream, bytes: &mut Vec<u8>, flights: Option<
     }
 }
 
-/// Whether the status is 2xx, and the length of the body where it is said.
-fn parse_head(head: &str) -> (bool, Option<usize>) {
+/// The status, 0 if it is none, and the length of the body where it is said.
+fn parse_head(head: &str) -> (u16, Option<usize>) {
     let mut lines = head.lines();
-    let status = lines.next().and_then(|line| line.split(' ').nth(1)).unwrap_or_default();
+    let status = lines.next().and_then(|line| line.split(' ').nth(1)?.parse().ok()).unwrap_or(0);
     let length = lines.find_map(|line| {
         let (name, value) = line.split_once(':')?;
         if name.eq_ignore_ascii_case("content-length") { value.trim().parse().ok() } else { None }
     });
-    (status.starts_with('2'), length)
+    (status, length)
 }
 
 #[cfg(test)]
@@ -159,7 +159,7 @@ mod tests {
 
     #[test]
     fn status_and_length() {
-        assert_eq!(parse_head("HTTP/1.1 200 OK\r\ncontent-Length: 12\r\n\r\n"), (true, Some(12)));
-        assert_eq!(parse_head("HTTP/1.1 502 Bad Gateway\r\n\r\n"), (false, None));
+        assert_eq!(parse_head("HTTP/1.1 200 OK\r\ncontent-Length: 12\r\n\r\n"), (200, Some(12)));
+        assert_eq!(parse_head("HTTP/1.1 502 Bad Gateway\r\n\r\n"), (502, None));
     }
 }

@@ -22,7 +22,8 @@ pub enum Fare {
     AnswerTimeout,
     Reset,
     Closed,
-    ErrorStatus,
+    /// Such as 502.
+    ErrorStatus(u16),
     /// With its errno; 0 if it was none of the kernel's.
     LocalError(i32),
 }
@@ -45,9 +46,10 @@ impl Fare {
         error.downcast_ref().map_or(Fare::LocalError(0), Fare::of)
     }
 
-    /// The errno's name, of a local error.
-    pub fn errno(self) -> Option<String> {
+    /// The errno's name, of a local error; the number of a status.
+    pub fn error(self) -> Option<String> {
         match self {
+            Fare::ErrorStatus(status) => Some(status.to_string()),
             Fare::LocalError(0) => Some("other".into()),
             Fare::LocalError(errno) => Some(format!("{:?}", nix::errno::Errno::from_raw(errno))),
             _ => None,
@@ -61,7 +63,7 @@ impl Fare {
             Fare::AnswerTimeout => &mut visits.answer_timeout,
             Fare::Reset => &mut visits.reset,
             Fare::Closed => &mut visits.closed,
-            Fare::ErrorStatus => &mut visits.error_status,
+            Fare::ErrorStatus(_) => &mut visits.error_status,
             Fare::LocalError(_) => &mut visits.local_error,
         };
         *counter += 1;
@@ -73,11 +75,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn local_errors_have_their_errno() {
+    fn errors_have_their_errno_or_status() {
         let fare = |errno| Fare::of(&io::Error::from_raw_os_error(errno));
-        assert_eq!(fare(libc::ENOBUFS).errno().as_deref(), Some("ENOBUFS"));
+        assert_eq!(fare(libc::ENOBUFS).error().as_deref(), Some("ENOBUFS"));
         assert_eq!(fare(libc::EPERM), Fare::LocalError(libc::EPERM));
-        assert_eq!(fare(libc::ECONNREFUSED).errno(), None);
-        assert_eq!(Fare::of_any(&anyhow::anyhow!("no socket's")).errno().as_deref(), Some("other"));
+        assert_eq!(fare(libc::ECONNREFUSED).error(), None);
+        assert_eq!(Fare::ErrorStatus(502).error().as_deref(), Some("502"));
+        assert_eq!(Fare::of_any(&anyhow::anyhow!("no socket's")).error().as_deref(), Some("other"));
     }
 }

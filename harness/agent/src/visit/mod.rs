@@ -65,6 +65,19 @@ impl Visitor {
         }
         let mut client = Client::connect(self).await?;
         visited.connect_us = Some(start.elapsed().as_micros() as u64);
+        let talked = self.talk(&mut client, visited).await;
+        match talked {
+            Ok(()) => visited.served_us = Some(start.elapsed().as_micros() as u64),
+            // Leaves as who was served does: else who closes first would be a race.
+            Err(Fare::ErrorStatus(_)) => {}
+            Err(unhappy) => return Err(unhappy),
+        }
+        talked.and(self.leave(client).await)
+    }
+
+    /// Asks for everything, with its pauses.
+    async fn talk(&self, client: &mut Client, visited: &mut Visited) -> Result<(), Fare> {
+        let visit = &self.population.visit;
         let (last, earlier) = visit.paths.split_last().expect("a visit has a path");
         let mut paused_us = 0;
         for (path, pause_us) in earlier.iter().zip(&visit.pauses_us) {
@@ -76,8 +89,7 @@ impl Visitor {
             Leave::Vanish { after_request: true } => client.send(visit, last).await?,
             _ => visited.answers.extend(client.ask(visit, last, paused_us).await?),
         }
-        visited.served_us = Some(start.elapsed().as_micros() as u64);
-        self.leave(client).await
+        Ok(())
     }
 
     async fn leave(&self, mut client: Client) -> Result<(), Fare> {

@@ -68,6 +68,8 @@ impl EntryWatch {
         let watch = &self.0;
         watch.hear()?;
         let alive = wire::list().context("failed to list the conntrack table")?;
+        // Listing reaps what had expired, and the kernel tells of those deaths as of any other.
+        watch.hear()?;
         for entries in watch.tallies.borrow().summary(&alive) {
             watch.events.emit(Event::Entries(entries));
         }

@@ -1,0 +1,75 @@
+//! /proc/net/tcp: sockets in TIME_WAIT. Those that the server connected hold a port of the kernel's choice; the others are
+//! its visitors', and hold none.
+
+use super::Values;
+use crate::tune;
+use anyhow::{Context, Result};
+use std::ops::RangeInclusive;
+
+/// A tick of what the kernel tells (USER_HZ, 100 everywhere), in milliseconds.
+const TICK_MS: u64 = 10;
+/// TCP_TIME_WAIT, and the timer of it.
+const STATE: &str = "06";
+const TIMER: &str = "03";
+
+pub fn read() -> Result<Values> {
+    let table = std::fs::read_to_string("/proc/net/tcp").context("no /proc/net/tcp")?;
+    let range = tune::read("net.ipv4.ip_local_port_range").context("this kernel chooses no ports")?;
+    Ok(parse(&table, &ports(&range).with_context(|| format!("`{range}` is no range of ports"))?))
+}
+
+/// First and last, a tab between them.
+fn ports(text: &str) -> Option<RangeInclusive<u16>> {
+    let (first, last) = text.trim().split_once(char::is_whitespace)?;
+    Some(first.parse().ok()?..=last.trim().parse().ok()?)
+}
+
+fn parse(table: &str, chosen: &RangeInclusive<u16>) -> Values {
+    let (mut inbound, mut outbound, mut left_ms) = (0, 0, 0);
+    for row in table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>()) {
+        // Number, own address, peer, state, queues, timer and when it fires.
+        let [_, own, _, STATE, _, timer, ..] = row[..] else { continue };
+        match port(own) {
+            Some(port) if chosen.contains(&port) => outbound += 1,
+            _ => inbound += 1,
+        }
+        left_ms = left_ms.max(ticks(timer).unwrap_or(0) * TICK_MS);
+    }
+    let named = [("inbound", inbound), ("outbound", outbound), ("left_ms", left_ms)];
+    named.into_iter().map(|(name, value)| (format!("time_wait.{name}"), value)).collect()
+}
+
+/// `0100000A:0050`
+fn port(address: &str) -> Option<u16> {
+    u16::from_str_radix(address.split_once(':')?.1, 16).ok()
+}
+
+/// `03:00001770`
+fn ticks(timer: &str) -> Option<u64> {
+    match timer.split_once(':')? {
+        (TIMER, when) => u64::from_str_radix(when, 16).ok(),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TABLE: &str = "\
+  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
+   0: 00000000:0050 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 8562 1 0000 100 0 0 10 0
+   1: 0100000A:0050 0700010A:C968 06 00000000:00000000 03:00000100 00000000     0        0 0 3 0000
+   2: 0100000A:8000 0100C80A:1F90 06 00000000:00000000 03:00001770 00000000     0        0 0 3 0000
+   3: 0100000A:8001 0100C80A:1F90 01 00000000:00000000 02:00001771 00000000     0        0 0 3 0000
+";
+
+    #[test]
+    fn whose_ports_are_taken_and_for_how_long() {
+        let range = ports("32768\t60999").unwrap();
+        let values = parse(TABLE, &range);
+        let of = |name: &str| values[&format!("time_wait.{name}")];
+        assert_eq!((of("inbound"), of("outbound"), of("left_ms")), (1, 1, 60_000));
+        assert_eq!(ports("32768"), None);
+    }
+}

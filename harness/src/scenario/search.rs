@@ -1,0 +1,47 @@
+//! `[phase.search]`: which rate of visitors is sustained. Each rate is held for a while, and the next one depends on what
+//! came of it.
+
+use super::{
+    section::Section,
+    units::{Micros, Ppm},
+};
+use toml::Spanned;
+use tunelab_protocol::{Phase, Population, Search, Traffic};
+
+pub fn phase(section: &Section<'_>, name: String, populations: &[Population]) -> Option<Phase> {
+    let clients = section.need::<Spanned<String>>("clients", r#""visitors""#);
+    let lasts = section.need::<Micros>("for", r#""5 min""#);
+    let rest = section.get_or("rest", Micros::default());
+    let between = section.need::<Spanned<Vec<u32>>>("between", "[100, 1000]");
+    let to_ppm = section.get_or("to", Ppm(20_000)).0;
+    section.finish();
+    let (clients, lasts, between) = (clients?, lasts?, between?);
+    let known: Vec<&str> = populations.iter().map(|p| p.name.as_str()).collect();
+    if !known.contains(&clients.get_ref().as_str()) {
+        let message = format!("there are no clients `{}`", clients.get_ref());
+        section.problems.unknown(clients.span(), message, clients.get_ref(), &known);
+    }
+    let (least, most) = match between.get_ref()[..] {
+        [least, most] if 0 < least && least < most && most <= 1_000_000 => (least, most),
+        _ => {
+            let hint = "the lowest and the highest rate, in visitors in 1000 s: `[100, 1000]`";
+            section.problems.report_with_hint(
+                between.span(),
+                "these are no two rates",
+                "not two, or in disorder",
+                hint,
+            );
+            return None;
+        }
+    };
+    let search = Search { least, most, to_ppm, lasts_us: lasts.0 };
+    if search.visitors(least).0 == 0 {
+        let message = format!("`{}` is over before anybody comes", section.path());
+        section.problems.report(section.span(), message, "`for` is too short");
+        return None;
+    }
+    let (visitors, spacing_us) = search.visitors(most);
+    let traffic = Traffic { population: clients.into_inner(), visitors, after_us: 0, spacing_us, concurrency: 0 };
+    let (rounds, every_us) = (search.rounds(), lasts.0 + rest.0);
+    Some(Phase { name, rounds, every_us, sysctls: Vec::new(), search: Some(search), traffic: vec![traffic] })
+}

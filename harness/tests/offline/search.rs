@@ -1,0 +1,90 @@
+//! Searches: how they are written, and what an outcome has of their trials.
+
+use crate::made::{self, SMALL};
+use std::collections::BTreeMap;
+use tunelab::{
+    outcome::{Outcome, Record},
+    plan,
+    report::diagnostic,
+    scenario::load,
+};
+use tunelab_protocol::{Event, Stamped, Visits};
+
+const SEARCHING: &str = r#"
+[[phase]]
+name = "found"
+search = { clients = "clean", for = "5 min", rest = "70 s", between = [100, 1000] }
+[measure.found]
+sustains = "clean"
+beside = { article = 400 }
+[measure.bad-gateway]
+fared = "502"
+phase = "found"
+[measure.no-port]
+nginx-says = "(99: "
+[measure.no-port-before]
+nginx-says = "(99: "
+phase = "three days"
+[measure.left-ms]
+most = "time_wait.left_ms"
+[probe]
+time-wait = "10 s"
+nginx-log = "followed"
+"#;
+
+#[test]
+fn the_rate_is_the_outcome_and_its_trials_are_not() {
+    let (_home, folder) = made::scenario("small", &SMALL.replace("[probe]", SEARCHING), &[("base.conf", "")]);
+    let scenario = load(&folder).unwrap_or_else(|e| panic!("{e:?}"));
+    let plan = plan::plan(&scenario, &scenario.variants[0], 1);
+    let round = |phase: &str, per_1000_s, served, error_status| Event::Round {
+        phase: phase.into(),
+        round: 0,
+        population: "clean".into(),
+        visits: Visits { served, error_status, ..Visits::default() },
+        connect: None,
+        visit: None,
+        per_1000_s,
+        errors: BTreeMap::from([("502".to_owned(), error_status)]),
+        answers: Vec::new(),
+    };
+    let nginx = |n| Event::NginxLog { texts: BTreeMap::from([("connect() failed (99: Cannot ...)".to_owned(), n)]) };
+    let events = [
+        Event::Ready,
+        Event::Phase { name: "three days".into() },
+        round("three days", None, 28, 4),
+        nginx(4),
+        Event::Phase { name: "found".into() },
+        round("found", Some(1000), 200, 100),
+        round("found", Some(550), 160, 5),
+        round("found", Some(325), 97, 0),
+        round("found", Some(437), 131, 0),
+        nginx(105),
+        Event::Done,
+    ];
+    let events = events.into_iter().map(|event| Stamped { at_us: 0, event }).collect();
+    let outcome = Outcome::of(&Record { events, fingerprint: String::new() }, &plan, &scenario).document();
+    let part = |name: &str| toml::to_string(outcome[name].as_table().unwrap()).unwrap();
+    insta::assert_snapshot!(part("measured"), @r#"
+    bad-gateway = 105
+    found = 437
+    left-ms = "absent"
+    no-port = 109
+    no-port-before = 4
+    "#);
+    assert_eq!(outcome["visitors"]["served"].as_integer(), Some(28));
+    assert_eq!(outcome["nginx_log"]["lines"].as_integer(), Some(4));
+    assert!(!outcome.contains_key("phases"), "there is but one phase whose visitors are to be served");
+}
+
+#[test]
+fn searches_for_nothing() {
+    let wrong = SEARCHING
+        .replace("clients = \"clean\"", "clients = \"clear\"")
+        .replace("[100, 1000]", "[1000, 100]")
+        .replace("sustains = \"clean\"", "sustains = \"gone\"")
+        .replace("time-wait = \"10 s\"\n", "");
+    let (home, folder) = made::scenario("wrong", &SMALL.replace("[probe]", &wrong), &[("base.conf", "")]);
+    let error = load(&folder).expect_err("must be refused");
+    insta::assert_snapshot!(diagnostic::render(&error, false).replace(&format!("{}/", home.path().display()), ""));
+}
