@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Boot, death and the telling of it; what is promised is 10 s from the panic on.
+/// Boot, death and the telling of it.
 const SOON: Duration = Duration::from_secs(30);
 
 /// A kernel and a folder of modules as a user has them.
@@ -108,7 +108,9 @@ fn a_kernel_without_virtio() {
 #[test]
 fn a_kernel_that_panics_at_boot() {
     with(Use::Shared, Use::None, async |bench| {
+        let panic = bench.panics();
         let told = broke(bench, &["--cmdline", "rdinit=/nothing"]);
+        panic.was_told();
         assert!(told.contains("the guest's kernel panicked: VFS: Unable to mount root fs"), "{told}");
         assert!(told.contains("the console's last lines") && told.contains("CONFIG_BLK_DEV_INITRD"), "{told}");
     });
