@@ -4,7 +4,7 @@ use crate::{
     error::{Error, Result},
     guest::{Keys, Ssh},
     image::Init,
-    vm::{Machine, console::tail},
+    vm::{Machine, console::last_lines},
 };
 use std::{path::Path, time::Duration};
 
@@ -34,7 +34,6 @@ async fn within(limit: Duration, port: u16, keys: &Keys, console: &Path, init: I
 
 /// Nothing let us in: what the console says last is most of what can be known.
 fn locked_out(error: Error, console: &Path, init: Init) -> Error {
-    let last = tail(console, LAST_LINES).iter().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n");
     let needed = match init {
         Init::Agent => "the image's sshd must run on this kernel: before Linux 3.17 take one of Debian 11 or older",
         Init::Distribution => {
@@ -42,7 +41,7 @@ fn locked_out(error: Error, console: &Path, init: Init) -> Error {
         }
     };
     let why = std::error::Error::source(&error).map_or_else(String::new, |cause| format!(": {cause}"));
-    Error::guest(format!("{error}{why}; the console's last lines:\n{last}"))
+    Error::guest(format!("{error}{why}{}", last_lines(console, LAST_LINES)))
         .hint(format!("{needed}; console log at `{}`", console.display()))
 }
 

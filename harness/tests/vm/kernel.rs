@@ -117,6 +117,38 @@ fn a_kernel_that_panics_at_boot() {
 }
 
 #[test]
+fn a_kernel_that_resets_the_machine_at_once() {
+    with(Use::Shared, Use::None, async |bench| {
+        let kernel = bench.repository().join("bzImage");
+        fs::write(&kernel, resets_at_once()).unwrap();
+        let told = broke(bench, &["--kernel", kernel.to_str().unwrap()]);
+        assert!(told.contains("the guest rebooted, which none of ours does\n"), "{told}");
+        assert!(told.contains("not a word on its console"), "{told}");
+        assert!(told.contains("is damaged, or was built for a CPU with more than"), "{told}");
+    });
+}
+
+/// A bzImage of four instructions, in real mode: reset by the keyboard controller, and wait for it.
+fn resets_at_once() -> Vec<u8> {
+    let mut image = vec![0; 4096];
+    let mut put = |at: usize, bytes: &[u8]| image[at..at + bytes.len()].copy_from_slice(bytes);
+    // Three sectors of real mode; the magic of a boot sector and of a kernel; protocol 2.15; where its release stands.
+    put(0x1f1, &[3]);
+    put(0x1fe, &[0x55, 0xaa]);
+    put(0x202, b"HdrS\x0f\x02");
+    put(0x20e, &[0x00, 0x06]);
+    // Loaded high, an initrd anywhere, 64-bit.
+    put(0x211, &[1]);
+    put(0x22c, &[0xff, 0xff, 0xff, 0x7f]);
+    put(0x236, &[1]);
+    put(0x800, b"6.1.0 (nobody)\0");
+    // jmp 0x280; mov al, 0xfe; out 0x64, al; hlt; jmp to hlt
+    put(0x200, &[0xeb, 0x7e]);
+    put(0x280, &[0xb0, 0xfe, 0xe6, 0x64, 0xf4, 0xeb, 0xfd]);
+    image
+}
+
+#[test]
 fn a_kernel_without_conntrack() {
     with(Use::Shared, Use::None, async |bench| {
         let own = Own::of(bench);
