@@ -159,6 +159,37 @@ fn a_kernel_without_conntrack() {
     });
 }
 
+#[test]
+fn a_kernel_without_iptables() {
+    let lack = "this kernel has no iptables, neither built in nor as a module (CONFIG_IP_NF_IPTABLES)";
+    says_that_it_lacks("ip_tables", lack);
+}
+
+#[test]
+fn a_kernel_without_the_table_of_the_rules() {
+    says_that_it_lacks("iptable_filter", "unable to initialize table 'filter'");
+}
+
+#[test]
+fn a_kernel_without_veth() {
+    says_that_it_lacks("veth", "failed to make the veth pair site1/eth0 (CONFIG_VETH): Operation not supported");
+}
+
+/// Without it nobody tells of conntrack's entries, and a socket that listens hears nothing.
+#[test]
+fn a_kernel_without_conntracks_netlink() {
+    let lack = "this kernel tells nothing of conntrack (CONFIG_NF_CT_NETLINK): Invalid argument";
+    says_that_it_lacks("nf_conntrack_netlink", lack);
+}
+
+/// A module that the kernel refuses to load is one that it has not.
+fn says_that_it_lacks(module: &str, lack: &str) {
+    with(Use::Shared, Use::None, async |bench| {
+        let told = broke(bench, &["--scenario", SHORT, "--cmdline", &format!("module_blacklist={module}")]);
+        assert!(told.contains(lack), "{told}");
+    });
+}
+
 /// The file of this name, somewhere below.
 fn found(folder: &Path, name: &str) -> PathBuf {
     let mut folders = vec![folder.to_owned()];
