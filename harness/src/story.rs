@@ -23,6 +23,9 @@ impl fmt::Display for RunName {
         if let Some(kernel) = &self.kernel {
             write!(f, " with {kernel}")?;
         }
+        if self.seed != 1 {
+            write!(f, ", seed {}", self.seed)?;
+        }
         if self.repeat > 1 { write!(f, " #{}", self.repeat) } else { Ok(()) }
     }
 }

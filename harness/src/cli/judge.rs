@@ -34,7 +34,7 @@ pub fn judge(
 
 /// One snapshot's worth of runs.
 fn same(a: &RunSpec, b: &RunSpec) -> bool {
-    let key = |spec: &RunSpec| (spec.run.scenario.clone(), spec.run.image.clone(), spec.run.repeat);
+    let key = |spec: &RunSpec| (spec.run.scenario.clone(), spec.run.image.clone(), spec.run.seed, spec.run.repeat);
     key(a) == key(b)
 }
 
@@ -66,6 +66,7 @@ fn one(
         scenario: name.scenario.clone(),
         image: name.image.clone(),
         kernel: name.kernel.clone(),
+        seed: name.seed,
         repeat: name.repeat,
         claims: judged,
         runs,

@@ -16,6 +16,7 @@ use crate::{
 use std::{
     io::{IsTerminal, Write, stdout},
     path::{Path, PathBuf},
+    str::FromStr,
 };
 
 const AFTER: &str = "\
@@ -24,6 +25,7 @@ Examples:
   tunelab scenario conntrack-leak --variant default,article       two of them
   tunelab scenario conntrack-leak --accept                        take the outcome as the snapshot
   tunelab scenario conntrack-leak --repeat 5                      are the runs the same to the byte?
+  tunelab scenario conntrack-leak --seed 1..10                    do ten machines, each booted anew, come to the same?
   tunelab scenario conntrack-leak --format json --out records/    for scripts, with the records
   tunelab scenario conntrack-leak --kernel arch/x86/boot/bzImage  on a kernel of your own, as in a bisect
   tunelab scenario conntrack-leak --kernel boot/vmlinuz-X --modules lib/modules/X
@@ -52,9 +54,9 @@ pub struct Args {
     /// `virtual`: days in seconds, the same bytes every time; `wall`: real time
     #[arg(long, value_enum, default_value_t = ClockName::Virtual)]
     clock: ClockName,
-    /// Seed of the visitors' choices
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
+    /// Seeds of the kernel's random numbers and the visitors' choices: `7`, `1,2,3` or `1..10`, a machine booted anew for each
+    #[arg(long, value_name = "N", default_value = "1", value_delimiter = ',')]
+    seed: Vec<Seeds>,
     /// Machines at once; each keeps one CPU busy [default: this host's CPUs, at most 4]
     #[arg(long, value_name = "N", default_value_t = default_jobs(), hide_default_value = true, value_parser = clap::value_parser!(u16).range(1..))]
     jobs: u16,
@@ -132,6 +134,22 @@ enum Format {
     Junit,
 }
 
+/// One seed, or all from the first to the last.
+#[derive(Debug, Clone)]
+struct Seeds(std::ops::RangeInclusive<u64>);
+
+impl FromStr for Seeds {
+    type Err = String;
+
+    fn from_str(text: &str) -> std::result::Result<Self, String> {
+        let (first, last) = text.split_once("..").unwrap_or((text, text));
+        match (first.parse(), last.parse()) {
+            (Ok(first), Ok(last)) if first <= last => Ok(Seeds(first..=last)),
+            _ => Err("a seed is a number, or two with `..` between, the lower one first".into()),
+        }
+    }
+}
+
 fn default_jobs() -> u16 {
     std::thread::available_parallelism().map_or(1, |n| n.get().min(4) as u16)
 }
@@ -164,7 +182,7 @@ fn load(args: &Args, repository: &Path) -> Result<Vec<Scenario>> {
     Ok(scenarios)
 }
 
-/// Scenarios x images x repeats x variants.
+/// Scenarios x images x seeds x repeats x variants.
 fn specs(args: &Args, repository: &Path, scenarios: &[Scenario], kernel: Option<&GivenKernel>) -> Result<Vec<RunSpec>> {
     let recipes = repo::images(repository);
     let recipes: Vec<&str> = recipes.iter().map(String::as_str).collect();
@@ -177,8 +195,10 @@ fn specs(args: &Args, repository: &Path, scenarios: &[Scenario], kernel: Option<
         let images = if args.image.is_empty() { &scenario.images[..1] } else { &args.image[..] };
         for image in images {
             known(image, &recipes, || format!("there is no image `{image}`"))?;
-            for repeat in 1..=args.repeat {
-                specs.extend(variants(args, scenario, image, kernel, repeat));
+            for seed in args.seed.iter().flat_map(|seeds| seeds.0.clone()) {
+                for repeat in 1..=args.repeat {
+                    specs.extend(variants(args, scenario, image, kernel, (seed, repeat)));
+                }
             }
         }
     }
@@ -190,7 +210,7 @@ fn variants<'a>(
     scenario: &'a Scenario,
     image: &'a str,
     kernel: Option<&'a GivenKernel>,
-    repeat: u32,
+    (seed, repeat): (u64, u32),
 ) -> impl Iterator<Item = RunSpec> + 'a {
     let wanted = scenario.variants.iter().filter(|v| args.variant.is_empty() || args.variant.contains(&v.name));
     wanted.map(move |variant| {
@@ -200,7 +220,7 @@ fn variants<'a>(
             image: image.to_owned(),
             kernel: kernel.map(|kernel| kernel.release.clone()),
             variant: variant_name,
-            seed: args.seed,
+            seed,
             repeat,
         };
         let mut spec = RunSpec::new(scenario, variant, run);

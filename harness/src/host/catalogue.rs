@@ -18,6 +18,7 @@ pub enum Need {
     Gpgv,
     QemuImg,
     Gpg,
+    Tshark,
     Ids,
     Namespaces,
 }
@@ -32,8 +33,8 @@ pub const BUILD: &[Need] =
 /// To use a kernel that comes with modules of its own.
 pub const MODULES: &[Need] = &[Need::Depmod, Need::Mke2fs];
 
-/// For `cargo test`, beside the others: archives and lists of checksums are made and signed there.
-pub const TESTS: &[Need] = &[Need::Gpg];
+/// For `cargo test`, beside the others: archives and lists of checksums are made and signed there, captures are read.
+pub const TESTS: &[Need] = &[Need::Gpg, Need::Tshark];
 
 /// QEMU before 7.2 was never tried with `-icount shift=N,sleep=off` by us.
 const QEMU_AT_LEAST: (u32, u32) = (7, 2);
@@ -49,6 +50,7 @@ impl Need {
             Need::Gpgv => "gpgv",
             Need::QemuImg => "qemu-img",
             Need::Gpg => "gpg",
+            Need::Tshark => "tshark",
             Need::Ids => "newuidmap",
             Need::Namespaces => "namespaces",
         }
@@ -65,6 +67,7 @@ impl Need {
             Need::Gpgv => "checks who signed what is downloaded",
             Need::QemuImg => "unpacks disk images",
             Need::Gpg => "signs archives of the tests' own",
+            Need::Tshark => "reads captures in the tests",
             Need::Ids => "lets an ordinary user build images",
             Need::Namespaces => "keep a build apart from this host",
         }
@@ -81,6 +84,7 @@ impl Need {
             Need::Gpgv => &["gpgv"],
             Need::QemuImg => &["qemu-utils"],
             Need::Gpg => &["gnupg"],
+            Need::Tshark => &["tshark"],
             Need::Ids => &["uidmap"],
             Need::Namespaces => &["util-linux"],
         }
@@ -99,7 +103,7 @@ impl Need {
             Need::Mke2fs => self.version(&["-V"]).await,
             Need::Depmod => self.version(&["--version"]).await,
             Need::ArchiveKeys => self.prove_keys(),
-            Need::Gpgv | Need::QemuImg | Need::Gpg => self.version(&["--version"]).await,
+            Need::Gpgv | Need::QemuImg | Need::Gpg | Need::Tshark => self.version(&["--version"]).await,
             Need::Ids => self.prove_ids().await,
             Need::Namespaces => prove_namespaces().await,
         }

@@ -3,26 +3,18 @@
 //!
 //! The seed is cloud-init's NoCloud, in words that every cloud-init since 0.6.3 (Ubuntu 12.04) knows.
 
+use super::login::patience;
 use crate::{
     error::{Context, Error, Result},
     guest::{Keys, Ssh},
-    image::{Image, initrd},
-    vm::console::tail,
+    image::{Image, Init, initrd},
 };
 use serde_json::json;
 use std::{path::Path, time::Duration};
 use tunelab_protocol::guest;
 
-/// From power-on to a shell. Debian 12 on an emulated CPU was booted, deployed to and saved in 90 s: this leaves room for
-/// a busy host and a slower distribution, and is about as long as somebody waits for an answer.
-pub const BOOT: Duration = Duration::from_secs(240);
-/// For cloud-init to end, once there is a shell.
-const SETTLE: Duration = Duration::from_secs(120);
 /// For dpkg to install what the image adds.
 const INSTALL: Duration = Duration::from_secs(600);
-
-/// Of the console, in an error.
-const LAST_LINES: usize = 10;
 
 /// In the initrd, where the agent looks for it.
 const SEED: &str = "etc/tunelab/seed";
@@ -104,33 +96,23 @@ fn network_config() -> String {
     format!("{:#}\n", json!({ "version": 1, "config": [card] }))
 }
 
-/// Room for ours, the end of cloud-init, and the packages that the image adds.
+/// Room for ours, the end of cloud-init (which may take as long again as the shell did), and the packages that the image
+/// adds.
 pub async fn prepare(ssh: &Ssh, image: &Image) -> Result<()> {
     let home = guest::HOME;
+    let settle = patience(Init::Distribution);
     // `/run` itself may forbid executing.
     let make_room = format!(
         "mkdir -p {home} && mount -t tmpfs -o mode=0755 tunelab {home} && mkdir -p {} /run/lock /run/sshd",
         guest::FILES
     );
-    ssh.run(make_room, SETTLE).await?;
+    ssh.run(make_room, settle).await?;
     let finished = "until [ -e /var/lib/cloud/instance/boot-finished ]; do sleep 0.2; done";
-    ssh.run(finished, SETTLE).await?;
+    ssh.run(finished, settle).await?;
     if let Some(packages) = &image.packages {
         install(ssh, packages).await?;
     }
     Ok(())
-}
-
-/// The shell that cloud-init and the distribution's own SSH server give, `limit` after power-on at the latest.
-pub async fn log_in(port: u16, keys: &Keys, console: &Path, limit: Duration) -> Result<Ssh> {
-    Ssh::connect(port, keys, limit).await.map_err(|e| locked_out(e, console))
-}
-
-/// Nothing let us in: what the console says last is most of what can be known.
-fn locked_out(error: Error, console: &Path) -> Error {
-    let last = tail(console, LAST_LINES).iter().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n");
-    Error::guest(format!("{error}; the console's last lines:\n{last}"))
-        .hint("the disk must start cloud-init (with NoCloud among its data sources) and an SSH server by itself")
 }
 
 /// In the order that dpkg finds; services are not started (exit 101 of policy-rc.d): the plan does that.
@@ -153,26 +135,6 @@ async fn install(ssh: &Ssh, packages: &Path) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// As QEMU does for a guest without an SSH server: takes the connection, and says nothing.
-    #[tokio::test]
-    async fn ssh_that_never_comes_is_told_with_the_consoles_last_lines() {
-        let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = silent.local_addr().unwrap().port();
-        let console = tempfile::NamedTempFile::new().unwrap();
-        let said: String = (1..=LAST_LINES + 1).map(|n| format!("line {n}.\r\n")).collect();
-        std::fs::write(console.path(), said).unwrap();
-        let limit = Duration::from_millis(100);
-        let Err(error) = log_in(port, &Keys::generate(), console.path(), limit).await else {
-            panic!("nobody answers there");
-        };
-        assert_eq!(error.exit() as u8, 4);
-        let text = format!("{error}");
-        assert!(text.starts_with("no SSH in the guest within 100ms: "), "{text}");
-        assert!(text.ends_with(&format!("\n  line {}.", LAST_LINES + 1)), "{text}");
-        assert!(!text.contains("line 1."), "{text}");
-        assert!(error.hint_text().unwrap().contains("cloud-init"));
-    }
 
     #[test]
     fn a_command_line_that_every_kernel_takes_whole() {

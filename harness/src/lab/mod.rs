@@ -1,6 +1,7 @@
 //! One run end to end: image, warm machine, restore, record. Teardown order lives here.
 
 mod distribution;
+mod login;
 mod one;
 mod open;
 pub mod prune;

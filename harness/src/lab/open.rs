@@ -91,7 +91,7 @@ async fn live(ssh: &Ssh, plan: &Plan) -> Result<()> {
     let start = format!(
         "cd {home} && {{ {agent} run plan.json > events.jsonl 2> agent.log < /dev/null & }}
          until grep -qs '\"event\":\"ready\"' events.jsonl; do
-             kill -0 $! || {{ cat agent.log >&2; exit 1; }}
+             kill -0 $! 2>&- || {{ cat agent.log >&2; exit 1; }}
              sleep 0.1
          done"
     );

@@ -2,6 +2,7 @@
 
 use super::{
     distribution,
+    login::log_in,
     room::{Room, given_up},
 };
 use crate::{
@@ -25,8 +26,6 @@ use std::{
 };
 use tunelab_protocol::{Event, guest};
 
-/// From power-on to a shell. TCG on a loaded machine is slow; a guest that died is found at once all the same.
-const BOOT: Duration = Duration::from_secs(180);
 /// One file, one command.
 const DEPLOY: Duration = Duration::from_secs(60);
 /// Beside the state: the kernel as the parked agent reports it. Written last.
@@ -222,8 +221,7 @@ pub async fn boot_and_deploy(recipe: &Recipe<'_>, room: &Room, teller: &Teller) 
         .host(|| format!("failed to write `{}`", initrd_path.display()))?;
     let booting = teller.step(booting(recipe.image));
     let machine = Machine::boot(&recipe.spec(initrd_path), room.path()).await?;
-    let port = machine.ssh_port().expect("a booted machine has one");
-    let ssh = machine.while_alive(log_in(&machine, recipe.image, port, &keys)).await?;
+    let ssh = machine.while_alive(log_in(&machine, recipe.image.recipe.init, &keys)).await?;
     drop(booting);
     let deploying = teller.step("deploying over SSH");
     if recipe.image.disk().is_some() {
@@ -232,13 +230,6 @@ pub async fn boot_and_deploy(recipe: &Recipe<'_>, room: &Room, teller: &Teller) 
     machine.while_alive(deploy(&ssh, recipe.stack.files)).await?;
     drop(deploying);
     Ok((machine, ssh))
-}
-
-async fn log_in(machine: &Machine, image: &Image, port: u16, keys: &Keys) -> Result<Ssh> {
-    match image.disk() {
-        Some(_) => distribution::log_in(port, keys, &machine.console(), distribution::BOOT).await,
-        None => Ssh::connect(port, keys, BOOT).await,
-    }
 }
 
 fn booting(image: &Image) -> String {

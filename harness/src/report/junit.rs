@@ -24,7 +24,8 @@ fn suite(verdict: &Verdict) -> TestSuite {
 fn name(verdict: &Verdict) -> String {
     let again = if verdict.repeat > 1 { format!(" #{}", verdict.repeat) } else { String::new() };
     let kernel = verdict.kernel.as_ref().map(|release| format!("+{release}")).unwrap_or_default();
-    format!("{}@{}{kernel}{again}", verdict.scenario, verdict.image)
+    let seed = if verdict.seed != 1 { format!(" seed {}", verdict.seed) } else { String::new() };
+    format!("{}@{}{kernel}{seed}{again}", verdict.scenario, verdict.image)
 }
 
 fn variant(told: &Told) -> TestCase {

@@ -42,6 +42,7 @@ pub struct Verdict {
     pub image: String,
     /// Release of a kernel that is not the image's own.
     pub kernel: Option<String>,
+    pub seed: u64,
     /// Which of `--repeat`, from 1.
     pub repeat: u32,
     pub runs: Vec<Told>,
@@ -86,7 +87,7 @@ impl Compared {
 /// Runs of `--repeat` that should have written the same bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sameness {
-    /// `scenario/variant on image`.
+    /// `scenario/variant on image`, and the seed if it is not 1.
     pub run: String,
     pub runs: usize,
     /// Different ones; one is as it should be.

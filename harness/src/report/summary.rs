@@ -30,25 +30,14 @@ pub fn render(verdict: &Verdict, terminal: bool) -> String {
 fn heading(verdict: &Verdict) -> String {
     let mut out = format!("\n{} on {}", verdict.scenario, verdict.image);
     if let Some(ran) = verdict.runs.iter().find_map(|told| told.result.as_ref().ok()) {
-        let RunFacts { kernel, clock, seed } = facts(ran);
         let foreign = if verdict.kernel.is_some() { ", not the image's own" } else { "" };
-        out += &format!(" (Linux {kernel}{foreign}), {clock} clock, seed {seed}");
+        out += &format!(" (Linux {}{foreign}), {} clock", ran.result.kernel, clock(ran.result.clock));
     }
+    out += &format!(", seed {}", verdict.seed);
     if verdict.repeat > 1 {
         out += &format!(", repeat {}", verdict.repeat);
     }
     out + "\n"
-}
-
-struct RunFacts<'a> {
-    kernel: &'a str,
-    clock: &'static str,
-    seed: u64,
-}
-
-fn facts(ran: &Ran) -> RunFacts<'_> {
-    let result = &ran.result;
-    RunFacts { kernel: &result.kernel, clock: clock(result.clock), seed: result.run.seed }
 }
 
 fn table(verdict: &Verdict) -> comfy_table::Table {

@@ -164,8 +164,9 @@ pub fn kernel_command_line(spec: &MachineSpec) -> String {
 }
 
 /// Before 4.0 the local APIC's timer costs an idle guest more wake-ups than the PIT's (five virtual days on 3.5: 14 s
-/// against 6 s of wall time), and RCU takes a leap of the clock for a stall.
-const OLD: [&str; 2] = ["nolapic_timer", "rcupdate.rcu_cpu_stall_suppress=1"];
+/// against 6 s of wall time), and RCU takes a leap of the clock for a stall. Its parameter is of `rcutree` in 3.2 and
+/// 3.5 and of `rcupdate` later; a kernel is silent about the name it does not know.
+const OLD: [&str; 3] = ["nolapic_timer", "rcutree.rcu_cpu_stall_suppress=1", "rcupdate.rcu_cpu_stall_suppress=1"];
 
 /// The root disk as `/dev/vda`. `ioeventfd=off` here and below: the queue is served in the vCPU's own exit, not by the
 /// main loop whenever the host gets round to it.

@@ -66,6 +66,14 @@ fn without_time(line: &str) -> &str {
     rest
 }
 
+/// The last `lines` lines of the console, as they stand below an error's first line; or that there are none.
+pub fn last_lines(console: &Path, lines: usize) -> String {
+    match &tail(console, lines)[..] {
+        [] => "\nnot a word on its console".to_owned(),
+        lines => format!("\nthe console's last lines:\n  {}", lines.join("\n  ")),
+    }
+}
+
 /// The last `lines` lines of a file, without control characters; empty if there is none.
 pub fn tail(path: &Path, lines: usize) -> Vec<String> {
     /// Far more than the lines asked for.

@@ -49,24 +49,35 @@ impl Death {
     /// What a person needs: the death, QEMU's and the guest's last words, and where to read on.
     pub fn into_error(self, console: &Path, qemu_log: &Path) -> Error {
         let mut message = self.to_string();
-        if matches!(self, Death::Killed(_) | Death::Exited(_) | Death::Stopped(_)) {
-            quote(&mut message, "QEMU's last words", &console::tail(qemu_log, LAST_LINES));
+        let words = console::tail(qemu_log, LAST_LINES);
+        if matches!(self, Death::Killed(_) | Death::Exited(_) | Death::Stopped(_)) && !words.is_empty() {
+            message.push_str(&format!("\nQEMU's last words:\n  {}", words.join("\n  ")));
         }
-        quote(&mut message, "the console's last lines", &console::tail(console, LAST_LINES));
+        message.push_str(&console::last_lines(console, LAST_LINES));
         match self {
             Death::NoRoom { .. } => Error::host(message).hint("free some space, or point `TUNELAB_CACHE` elsewhere"),
             _ => {
                 let log = format!("console log at `{}`", console.display());
-                Error::guest(message).hint(self.advice().map_or(log.clone(), |advice| format!("{advice}; {log}")))
+                let advice = self.advice(console::tail(console, 1).is_empty());
+                Error::guest(message).hint(advice.map_or(log.clone(), |advice| format!("{advice}; {log}")))
             }
         }
     }
 }
 
 impl Death {
-    /// What a kernel of the user's own most likely lacks that dies so.
-    fn advice(&self) -> Option<&'static str> {
-        let Death::Panic(why) = self else { return None };
+    /// What is most likely wrong with a kernel of the user's own that dies so, having said something or `silently`.
+    fn advice(&self, silently: bool) -> Option<&'static str> {
+        let why = match self {
+            Death::Panic(why) => why,
+            Death::Rebooted | Death::Ended if silently => {
+                return Some(
+                    "a kernel that ends before its first word is damaged, or was built for a CPU with more than \
+                     QEMU's `qemu64` has; without CONFIG_SERIAL_8250_CONSOLE none says a word",
+                );
+            }
+            _ => return None,
+        };
         match () {
             () if why.contains("Unable to mount root fs") => {
                 Some("the kernel took no initrd: it needs CONFIG_BLK_DEV_INITRD")
@@ -76,11 +87,5 @@ impl Death {
             }
             () => None,
         }
-    }
-}
-
-fn quote(message: &mut String, title: &str, lines: &[String]) {
-    if !lines.is_empty() {
-        message.push_str(&format!("\n{title}:\n  {}", lines.join("\n  ")));
     }
 }

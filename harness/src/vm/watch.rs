@@ -85,7 +85,12 @@ pub async fn watch(watched: Watched) -> Death {
     if matches!(death, Death::Panic(_) | Death::Init(_) | Death::Oops(_)) {
         last_words(&mut exit, &console).await;
     }
-    match (death, *reason.lock().expect("no panics here")) {
+    let mut reason = *reason.lock().expect("no panics here");
+    if death == Death::Exited(0) && reason.is_none() {
+        // It may be heard a moment after QEMU's end.
+        reason = tokio::time::timeout(LAST_WORDS, why_it_ended(&mut said)).await.ok().flatten();
+    }
+    match (death, reason) {
         (Death::Exited(0), Some(qmp::ShutdownCause::guest_shutdown)) => Death::PoweredOff,
         (Death::Exited(0), Some(qmp::ShutdownCause::guest_reset)) => Death::Rebooted,
         // The human monitor gives no reason.
@@ -127,6 +132,16 @@ async fn follow(
     }
     // The monitor hangs up when QEMU ends: its exit status says more.
     std::future::pending().await
+}
+
+/// What QEMU says of its end, if it still does.
+async fn why_it_ended(events: &mut mpsc::UnboundedReceiver<qmp::Event>) -> Option<qmp::ShutdownCause> {
+    while let Some(event) = events.recv().await {
+        if let qmp::Event::SHUTDOWN { data, .. } = event {
+            return Some(data.reason);
+        }
+    }
+    None
 }
 
 /// Looks at what the guest writes, and when it writes nothing, at why.

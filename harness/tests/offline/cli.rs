@@ -33,6 +33,9 @@ fn wrong_words_are_refused() {
     assert!(refused(&["scenario"]).contains("NAME"));
     assert!(refused(&["scenari"]).contains("scenario"));
     refused(&["scenario", "conntrack-leak", "--repeat", "0"]);
+    for seeds in ["", "x", "2..1", "1..", "1,,2"] {
+        assert!(refused(&["scenario", "conntrack-leak", "--seed", seeds]).contains("a seed is a number"), "{seeds}");
+    }
 }
 
 #[test]

@@ -143,8 +143,11 @@ fn what_is_no_kernel_for_these_machines_is_told_by_what_it_is() {
     elf[..4].copy_from_slice(b"\x7fELF");
     let foreign_elf = elf.clone();
     elf[0x12] = 62;
-    let all: [(&str, Vec<u8>); 14] = [
+    let mut cut_short = modern("6.1.0");
+    cut_short[0x1f4..0x1f8].copy_from_slice(&(1_u32 << 19).to_le_bytes());
+    let all: [(&str, Vec<u8>); 15] = [
         ("empty", vec![]),
+        ("cut short", cut_short),
         ("text", b"not a kernel at all".to_vec()),
         ("vmlinux", elf),
         ("vmlinux of another", foreign_elf),

@@ -139,3 +139,21 @@ fn repeats_must_be_the_same_to_the_byte() {
     let text = report::summary::render_sameness(&report::sameness(&verdicts));
     assert_eq!(text, "\nfingerprints\n  small/default on debian-12: 2 different ones in 2 runs\n");
 }
+
+/// Another seed is another machine, with a record of its own.
+#[test]
+fn seeds_are_compared_each_with_the_snapshot_and_not_with_one_another() {
+    let (home, scenario) = made::small();
+    let mut second = run(&scenario, "default", Some(Made { noise: 1, ..Made::default() }));
+    let other = RunName { seed: 2, ..name("default") };
+    second.0.run = Arc::new(other.clone());
+    second.1.as_mut().unwrap().run = Arc::new(other);
+    let runs = vec![run(&scenario, "default", Some(Made::default())), second];
+    let verdicts = cli::judge(home.path(), std::slice::from_ref(&scenario), runs, Mode::Check).unwrap();
+    let seeds: Vec<u64> = verdicts.iter().map(|verdict| verdict.seed).collect();
+    assert_eq!(seeds, [1, 2]);
+    assert_eq!(report::sameness(&verdicts), [], "nothing was repeated");
+    assert!(report::summary::render(&verdicts[1], false).contains("virtual clock, seed 2"));
+    assert!(report::junit::render(&verdicts).unwrap().contains("name=\"small@debian-12 seed 2\""));
+    assert_eq!(verdicts[1].runs[0].run.to_string(), "small/default on debian-12, seed 2");
+}

@@ -132,6 +132,16 @@ fn wall_clock_machines_differ_in_the_clock_only() {
 }
 
 #[test]
+fn what_old_kernels_need_they_get_whatever_the_image() {
+    let of = |linux| kernel_command_line(&MachineSpec { linux, cmdline: vec![], ..spec(Accel::WallTcg) });
+    let now = of((4, 0));
+    let old = format!("{now} nolapic_timer rcutree.rcu_cpu_stall_suppress=1 rcupdate.rcu_cpu_stall_suppress=1");
+    assert_eq!(of((3, 2)), old);
+    assert_eq!(of((3, 5)), old);
+    assert_eq!(of((6, 1)), now);
+}
+
+#[test]
 fn a_layer_lies_on_a_distributions_disk_and_comes_back_with_the_state() {
     let layered = MachineSpec { root: RootDisk::Layered("image/root.img".into()), ..spec(Accel::WallTcg) };
     let disks = |start| {

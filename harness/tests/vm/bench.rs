@@ -5,7 +5,8 @@ use std::{
     fs::{self, File},
     os::unix::fs::symlink,
     path::{Path, PathBuf},
-    time::Duration,
+    sync::mpsc,
+    time::{Duration, Instant},
 };
 use tempfile::TempDir;
 use tokio::sync::watch;
@@ -110,6 +111,36 @@ impl Bench {
 
     pub fn processes(&self) -> Vec<(i32, String)> {
         processes(self.home.path())
+    }
+
+    /// Listens, from now on, for a panic on the console of a machine of this bench.
+    pub fn panics(&self) -> Panic {
+        let (tell, told) = mpsc::channel();
+        let runs = self.cache.runs();
+        // Ends when the bench is taken down.
+        std::thread::spawn(move || {
+            while let Ok(runs) = fs::read_dir(&runs) {
+                let consoles = runs.filter_map(|run| fs::read(run.ok()?.path().join("console.log")).ok());
+                if consoles.into_iter().any(|console| String::from_utf8_lossy(&console).contains("Kernel panic")) {
+                    let _ = tell.send(Instant::now());
+                    return;
+                }
+                std::thread::sleep(Duration::from_millis(10));
+            }
+        });
+        Panic(told)
+    }
+}
+
+/// A panic that is listened for.
+pub struct Panic(mpsc::Receiver<Instant>);
+
+impl Panic {
+    /// The user knows of it by now. What is promised is 10 s.
+    pub fn was_told(self) {
+        let panicked = self.0.recv_timeout(Duration::from_secs(1)).expect("the console says so");
+        let took = panicked.elapsed();
+        assert!(took < Duration::from_secs(10), "it was told {took:?} after the panic");
     }
 }
 

@@ -1,7 +1,7 @@
 //! Guests that break: each is found soon, told apart, and told with the console's last lines.
 
 use crate::{
-    bench::{ENDLESS, on_bench},
+    bench::{Bench, ENDLESS, on_bench},
     command::{Tunelab, kill},
 };
 use std::time::{Duration, Instant};
@@ -17,45 +17,46 @@ const SOON: Duration = Duration::from_secs(20);
 
 #[test]
 fn a_panic() {
-    let error = died_of("echo 1 > /proc/sys/kernel/sysrq; echo c > /proc/sysrq-trigger");
-    let message = error.message();
-    assert!(message.starts_with("the guest's kernel panicked: sysrq triggered crash\n"), "{error:?}");
-    assert!(message.contains("the console's last lines:\n") && message.contains("RIP: "), "{error:?}");
+    on_bench(async |bench| {
+        let panic = bench.panics();
+        let error = died_of(bench, "echo 1 > /proc/sys/kernel/sysrq; echo c > /proc/sysrq-trigger").await;
+        panic.was_told();
+        let message = error.message();
+        assert!(message.starts_with("the guest's kernel panicked: sysrq triggered crash\n"), "{error:?}");
+        assert!(message.contains("the console's last lines:\n") && message.contains("RIP: "), "{error:?}");
+    });
 }
 
 /// The kernel is replaced, by way of kexec, with one of three bytes: `cli`, and a jump to itself.
 #[test]
 fn a_hang_with_interrupts_off() {
-    let error = died_of(
-        r#"perl -e '
+    let command = r#"perl -e '
             my $kernel = "\xfa\xeb\xfe";
             my $segment = pack("PQQQ", $kernel, length $kernel, 0x1000000, 4096);
             syscall(246, 0x1000000, 1, $segment, 0) == 0 or die "kexec_load: $!";
             syscall(169, 0xfee1dead, 672274793, 0x45584543, 0);
-            die "reboot: $!"'"#,
-    );
-    let hangs = "the guest hangs: the vCPU stays at rip=0x1000001 with interrupts off";
-    assert!(error.message().starts_with(hangs), "{error:?}");
+            die "reboot: $!"'"#;
+    on_bench(async |bench| {
+        let error = died_of(bench, command).await;
+        let hangs = "the guest hangs: the vCPU stays at rip=0x1000001 with interrupts off";
+        assert!(error.message().starts_with(hangs), "{error:?}");
+    });
 }
 
 /// What is said when `command` breaks a machine that has just been booted.
-fn died_of(command: &str) -> Error {
-    let mut death = None;
-    on_bench(async |bench| {
-        let (recipe, teller) = (&bench.shared.image.recipe, Teller::silent());
-        let machine = &lab::own_shape(recipe);
-        let wanted = Wanted { image: recipe, kernel: None, machine, run: None, clock: Clock::Virtual };
-        let open = lab::open(&wanted, InstallPolicy::Never, &bench.cache, &teller);
-        let open = open.await.unwrap_or_else(|e| panic!("{e:?}"));
-        let since = Instant::now();
-        let error = open.machine.while_alive(open.ssh.run(command, 2 * SOON)).await.expect_err("it broke");
-        assert!(since.elapsed() < SOON, "it took {:?}", since.elapsed());
-        assert_eq!(error.exit(), Exit::Guest);
-        assert!(error.hint_text().unwrap().contains("console.log"), "{error:?}");
-        open.close(true).await.unwrap();
-        death = Some(error);
-    });
-    death.unwrap()
+async fn died_of(bench: &Bench, command: &str) -> Error {
+    let (recipe, teller) = (&bench.shared.image.recipe, Teller::silent());
+    let machine = &lab::own_shape(recipe);
+    let wanted = Wanted { image: recipe, kernel: None, machine, run: None, clock: Clock::Virtual };
+    let open = lab::open(&wanted, InstallPolicy::Never, &bench.cache, &teller);
+    let open = open.await.unwrap_or_else(|e| panic!("{e:?}"));
+    let since = Instant::now();
+    let error = open.machine.while_alive(open.ssh.run(command, 2 * SOON)).await.expect_err("it broke");
+    assert!(since.elapsed() < SOON, "it took {:?}", since.elapsed());
+    assert_eq!(error.exit(), Exit::Guest);
+    assert!(error.hint_text().unwrap().contains("console.log"), "{error:?}");
+    open.close(true).await.unwrap();
+    error
 }
 
 #[test]

@@ -20,3 +20,4 @@ mod pruned;
 mod sameness;
 mod shared;
 mod shell;
+mod sysctls;

@@ -41,6 +41,23 @@ fn loss_is_felt_and_is_the_same_by_seed() {
     });
 }
 
+/// Who is overtaken is taken for lost and sent again, and nothing else makes the server do so here.
+#[test]
+fn made_by_the_agent_or_by_netem_packets_overtake_others() {
+    on_bench(async |bench| {
+        let scenario = Catalogue::of(Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap().load(SCENARIO).unwrap();
+        for maker in [LinkBy::Netem, LinkBy::Agent] {
+            let orderly = by(&scenario, maker);
+            let mut disorderly = orderly.clone();
+            disorderly.populations[0].link.reorder_ppm = 200_000;
+            let [orderly, disorderly] = [outcome(bench, &orderly).await, outcome(bench, &disorderly).await];
+            assert_eq!(number(&orderly, "sent-again"), 0, "{maker:?}");
+            assert!(number(&disorderly, "sent-again") > 0, "{maker:?}: {disorderly}");
+            assert_eq!(disorderly["visitors"]["refused"].as_integer(), Some(0), "{maker:?}: nothing is lost");
+        }
+    });
+}
+
 fn by(scenario: &Scenario, by: LinkBy) -> Scenario {
     let mut scenario = scenario.clone();
     scenario.populations.iter_mut().for_each(|p| p.link.by = Some(by));

@@ -8,6 +8,7 @@ use std::path::Path;
 struct Part {
     name: &'static str,
     option: &'static str,
+    /// Empty: no part that could be one.
     module: &'static str,
     shows: &'static str,
 }
@@ -16,6 +17,8 @@ const NETFILTER: Part =
     Part { name: "netfilter", option: "CONFIG_NETFILTER", module: "", shows: "/proc/net/netfilter" };
 const IPTABLES: Part =
     Part { name: "iptables", option: "CONFIG_IP_NF_IPTABLES", module: "ip_tables", shows: "/proc/net/ip_tables_names" };
+/// Without them iptables takes its own lock for another's.
+const FILE_LOCKS: Part = Part { name: "file locks", option: "CONFIG_FILE_LOCKING", module: "", shows: "/proc/locks" };
 const CONNTRACK: Part = Part {
     name: "connection tracking",
     option: "CONFIG_NF_CONNTRACK",
@@ -26,7 +29,8 @@ const CONNTRACK: Part = Part {
 /// What a rule file needs.
 pub fn iptables() -> Result<()> {
     NETFILTER.demand()?;
-    IPTABLES.demand()
+    IPTABLES.demand()?;
+    FILE_LOCKS.demand()
 }
 
 pub fn conntrack() -> Result<()> {
@@ -41,12 +45,27 @@ impl Part {
             let _ = tool::modprobe(self.module, "");
         }
         if !self.is_there() {
-            bail!("this kernel has no {}, neither built in nor as a module ({})", self.name, self.option);
+            let nor = if self.module.is_empty() { "" } else { ", neither built in nor as a module" };
+            bail!("this kernel has no {}{nor} ({})", self.name, self.option);
         }
         Ok(())
     }
 
     fn is_there(&self) -> bool {
         Path::new(self.shows).exists()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_there_is_told_by_name_and_option() {
+        let without = |part: Part| Part { shows: "/no/such/file", ..part }.demand().unwrap_err().to_string();
+        assert_eq!(without(NETFILTER), "this kernel has no netfilter (CONFIG_NETFILTER)");
+        let iptables = "this kernel has no iptables, neither built in nor as a module (CONFIG_IP_NF_IPTABLES)";
+        assert_eq!(without(Part { module: "no_such_module", ..IPTABLES }), iptables);
+        Part { shows: "/proc", ..NETFILTER }.demand().unwrap();
     }
 }

@@ -26,6 +26,10 @@ pub fn release(file: &Path, image: &[u8]) -> Result<String> {
         return Err(says(what).hint(hint));
     }
     let protocol = u16_at(image, 0x206).unwrap_or(0);
+    if image.len() < size(image) {
+        let cut = format!("is cut short: {} bytes of {}", image.len(), size(image));
+        return Err(says(&cut).hint("the copy or the download may be incomplete"));
+    }
     if !is_64_bit(image, protocol) {
         return Err(says("is for 32-bit x86").hint("tunelab's machines and images are x86-64"));
     }
@@ -56,12 +60,22 @@ fn is_64_bit(image: &[u8], protocol: u16) -> bool {
 
 /// The first bytes of the packed kernel, if packed in a way that is known here.
 fn payload(image: &[u8], protocol: u16) -> Option<Vec<u8>> {
-    let setup = match image.get(0x1f1)? {
-        0 => 4,
-        sectors => usize::from(*sectors),
-    };
     let offset = usize::try_from(u32_at(image, 0x248).filter(|_| protocol >= SAYS_PAYLOAD)?).ok()?;
-    head(image.get((setup + 1) * 512 + offset..)?)
+    head(image.get(setup_size(image) + offset..)?)
+}
+
+/// Bytes of real mode, with the boot sector.
+fn setup_size(image: &[u8]) -> usize {
+    match image.get(0x1f1) {
+        None | Some(0) => 5 * 512,
+        Some(sectors) => (usize::from(*sectors) + 1) * 512,
+    }
+}
+
+/// Bytes at least, as the header says: a signature may follow.
+fn size(image: &[u8]) -> usize {
+    let paragraphs = u32_at(image, 0x1f4).unwrap_or(0);
+    setup_size(image).saturating_add((paragraphs as usize).saturating_mul(16))
 }
 
 /// The first bytes of what is packed by gzip, xz or zstd.

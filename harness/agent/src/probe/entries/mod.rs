@@ -49,9 +49,7 @@ impl EntryWatch {
         let subnets = populations.iter().map(|p| (p.name.clone(), p.subnet)).collect();
         let watch = Rc::new(Watch {
             tallies: RefCell::new(Tallies::new(subnets)),
-            news: fd::watch(
-                wire::open_news().context("this kernel tells nothing of conntrack (CONFIG_NF_CT_NETLINK)")?,
-            )?,
+            news: fd::watch(listen().context("this kernel tells nothing of conntrack (CONFIG_NF_CT_NETLINK)")?)?,
             events: events.clone(),
         });
         let follower = watch.clone();
@@ -75,6 +73,13 @@ impl EntryWatch {
         }
         Ok(())
     }
+}
+
+/// Who only listens never learns that nobody speaks: a kernel without ctnetlink says so when it is asked something. The
+/// table holds no visitor yet.
+fn listen() -> Result<Socket> {
+    wire::list()?;
+    wire::open_news()
 }
 
 impl Watch {

@@ -1,0 +1,43 @@
+//! A sysctl that this kernel does not have: demanded, it ends the run; else it is an outcome.
+
+use crate::{
+    bench::{Bench, IMAGE, SHORT, on_bench},
+    command::{Ended, Tunelab},
+};
+use std::fs;
+use tunelab::scenario::FILE;
+
+/// Gone since Linux 4.12.
+const GONE: &str = "net.ipv4.tcp_tw_recycle";
+
+#[test]
+fn one_that_is_demanded_and_not_there_ends_the_run() {
+    on_bench(async |bench| {
+        let ended = with_sysctl(bench, GONE);
+        assert_eq!(ended.code, Some(4), "{}", ended.told);
+        let why = format!("failed to set {GONE} = 1, which the scenario demands: not on this kernel");
+        assert!(ended.told.contains(&why), "{}", ended.told);
+    });
+}
+
+#[test]
+fn one_that_may_be_missing_is_told_and_stored() {
+    on_bench(async |bench| {
+        let ended = with_sysctl(bench, &format!("-{GONE}"));
+        assert_eq!(ended.code, Some(0), "{}", ended.told);
+        assert!(ended.told.contains(GONE) && ended.told.contains("not on this kernel"), "{}", ended.told);
+        let snapshot = bench.repository().join(format!("snapshots/{SHORT}@{IMAGE}.snap"));
+        let snapshot = fs::read_to_string(snapshot).unwrap();
+        assert!(snapshot.contains("[variant.article.refused_sysctls]"), "{snapshot}");
+    });
+}
+
+/// The short scenario, whose variant sets one sysctl more.
+fn with_sysctl(bench: &Bench, name: &str) -> Ended {
+    let file = bench.repository().join("scenarios").join(SHORT).join(FILE);
+    let mut text: toml::Table = fs::read_to_string(&file).unwrap().parse().unwrap();
+    let article = text["variant"]["article"].as_table_mut().unwrap();
+    article.insert("sysctls".into(), toml::Table::from_iter([(name.to_owned(), 1.into())]).into());
+    fs::write(&file, text.to_string()).unwrap();
+    Tunelab::scenario(bench, SHORT).end()
+}
