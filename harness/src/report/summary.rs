@@ -105,8 +105,9 @@ fn claims(verdict: &Verdict) -> String {
         return String::new();
     }
     let line = |claim: &crate::outcome::claims::Judged| {
+        let why = claim.why.iter().map(|why| format!("{:17}{why}\n", "")).collect::<String>();
         let evidence = claim.evidence.join("; ");
-        format!("  {:<14} {}: {}\n{:17}{evidence}\n", claim.verdict.word(), claim.id, claim.says, "")
+        format!("  {:<14} {}: {}\n{why}{:17}{evidence}\n", claim.verdict.word(), claim.id, claim.says, "")
     };
     format!("\nclaims\n{}", verdict.claims.iter().map(line).collect::<String>())
 }

@@ -114,6 +114,14 @@ fn claims_about_what_is_not_measured() {
 }
 
 #[test]
+fn claims_that_cannot_fail() {
+    let text = SMALL.replace("control = [\"tuned\"]", "control = [\"tuned\", \"default\"]");
+    let text = text.replace("no-control = \"there is no setting for it\"\n", "because = \"of it\"\n");
+    let more = "\n[claim.both]\nsays = \"x\"\nin = [\"default\"]\ncontrol = [\"tuned\"]\nno-control = \"x\"\nthat = [\"log.lines > 0\"]\n";
+    insta::assert_snapshot!(refused(&format!("{text}{more}"), &[("base.conf", "")]));
+}
+
+#[test]
 fn measures_of_nothing() {
     let wrong = r#"
 [measure.two]
