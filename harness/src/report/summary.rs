@@ -21,10 +21,11 @@ pub fn render(verdict: &Verdict, terminal: bool) -> String {
     }
     out += &sysctls(verdict);
     out += &claims(verdict);
-    out += &own::render(verdict);
     let whole = verdict.runs.iter().all(|told| told.result.is_ok());
     out += &snapshot(&verdict.comparison, whole, terminal);
-    out + &records(verdict)
+    out += &records(verdict);
+    // Last: it is what was asked.
+    out + &own::render(verdict)
 }
 
 fn heading(verdict: &Verdict) -> String {

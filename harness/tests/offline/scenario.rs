@@ -158,6 +158,12 @@ fn files_of_ones_own() {
     assert_eq!(yours.server.sysctl_files, ["base.conf", "yours.sysctl.conf"], "after the scenario's own");
     assert_eq!(scenario.files["yours.sysctl.conf"], home.path().join("mine.conf"));
     assert!(scenario.reported_sysctls.contains("net.netfilter.nf_conntrack_max"));
+    let asked = |names: &[&str]| {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        scenario.asked(&names).map(|variant| variant.name.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(asked(&[]), ["default", "tuned", "yours"]);
+    assert_eq!(asked(&["tuned"]), ["tuned", "yours"], "whatever they are compared with");
 
     let wrong = OwnFiles {
         sysctl: own("wrong.conf", "net.ipv4.tcp_tw_reuse 1\n"),

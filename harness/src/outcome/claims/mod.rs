@@ -57,6 +57,8 @@ pub struct Judged {
 #[derive(Debug, Clone, Serialize)]
 pub struct Finding {
     pub id: String,
+    #[serde(skip)]
+    pub says: String,
     /// Whether it is about this kernel at all; if not, `holds` is no verdict.
     pub applies: bool,
     /// Whether what it needs was there; if not, `holds` is no verdict either.
