@@ -76,10 +76,15 @@ fn one(
 fn told(scenario: &Scenario, spec: RunSpec, result: Result<RunResult>) -> Told {
     let ran = |result: RunResult| {
         let outcome = Outcome::of(&result.record, &spec.plan, scenario);
-        let findings = claims::findings(scenario, &spec.run.variant, &outcome.document());
+        let findings = claims::findings(scenario, asked_of(scenario, &spec.run.variant), &outcome.document());
         Ran { result, outcome, findings }
     };
     Told { result: result.map(ran), run: spec.run }
+}
+
+/// No claim is about the user's own files: they are asked what is said of the variant that they change.
+fn asked_of<'a>(scenario: &'a Scenario, variant: &'a str) -> &'a str {
+    scenario.variants.first().filter(|_| variant == YOURS).map_or(variant, |first| &first.name)
 }
 
 fn compare(

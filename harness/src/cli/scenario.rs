@@ -48,7 +48,7 @@ pub struct Args {
     /// Images to run on [default: the scenario's first]
     #[arg(long, value_name = "IMAGE", value_delimiter = ',')]
     image: Vec<String>,
-    /// Variants to run [default: all]
+    /// Variants to run [default: all]; beside `yours`, where you bring files
     #[arg(long, value_name = "VARIANT", value_delimiter = ',')]
     variant: Vec<String>,
     /// `virtual`: days in seconds, the same bytes every time; `wall`: real time
@@ -212,8 +212,7 @@ fn variants<'a>(
     kernel: Option<&'a GivenKernel>,
     (seed, repeat): (u64, u32),
 ) -> impl Iterator<Item = RunSpec> + 'a {
-    let wanted = scenario.variants.iter().filter(|v| args.variant.is_empty() || args.variant.contains(&v.name));
-    wanted.map(move |variant| {
+    scenario.asked(&args.variant).map(move |variant| {
         let (scenario_name, variant_name) = (scenario.name.clone(), variant.name.clone());
         let run = RunName {
             scenario: scenario_name,

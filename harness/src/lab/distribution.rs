@@ -25,18 +25,23 @@ const ADDRESS: &str = "10.0.2.15";
 
 /// What a distribution starts that a machine without a way out only waits for, or that starts again what was ended.
 /// Units that it does not have are no harm, nor is any of this to an init before systemd.
-const MASKED: [&str; 13] = [
+const MASKED: [&str; 18] = [
+    "ModemManager.service",
+    "apparmor.service",
     "apt-daily.timer",
     "apt-daily-upgrade.timer",
     "apport.service",
     "fwupd-refresh.timer",
+    "lxd-installer.socket",
     "man-db.timer",
     "motd-news.timer",
+    "multipathd.service",
     "pollinate.service",
     "snapd.seeded.service",
     "snapd.service",
     "snapd.socket",
     "systemd-networkd-wait-online.service",
+    "ua-reboot-cmds.service",
     "unattended-upgrades.service",
     "update-notifier-download.timer",
 ];

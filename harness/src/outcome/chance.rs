@@ -33,7 +33,8 @@ pub struct Band {
 
 impl Chance {
     /// `full`: rounds in which the table refused somebody, by phase. Of those who came in them, the most that is left to chance
-    /// is half: a band that reaches from none to all asserts nothing.
+    /// is three in four: the gc worker's phase decides for all the rounds of a boot at once, and yet a band that reaches from none
+    /// to all asserts nothing.
     pub fn of(give_or_take: &GiveOrTake, plan: &Plan, full: &BTreeMap<String, u64>) -> Self {
         let phases = plan.phases.iter().filter_map(|phase| Some((phase, *full.get(&phase.name)?)));
         let crowded = phases.flat_map(|(phase, rounds)| {
@@ -41,7 +42,7 @@ impl Chance {
                 let within = *give_or_take.crowded.get(&traffic.population)?;
                 let came = u64::from(traffic.visitors) * rounds;
                 let (phase, population) = (phase.name.clone(), traffic.population.clone());
-                Some(Crowded { phase, population, within: within.min(came / 2) })
+                Some(Crowded { phase, population, within: within.min(came * 3 / 4) })
             })
         });
         Chance { any_time: give_or_take.visitors, crowded: crowded.collect() }

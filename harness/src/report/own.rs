@@ -1,8 +1,8 @@
-//! What the user's own files change, in words: `yours` against the variant it is made from.
+//! What the user's own files change, in words: `yours` against the variant it is made from, and the nearest of the others.
 
 use super::{Ran, Verdict};
 use crate::{
-    outcome::{Num, plain},
+    outcome::{Num, claims::Finding, plain},
     scenario::YOURS,
 };
 use toml::Value;
@@ -10,37 +10,64 @@ use toml::Value;
 /// More than this, and nobody reads on.
 const LINES: usize = 20;
 
-/// Empty if there is no `yours`, or what it is compared with did not run.
+/// Empty if there is no `yours`, or nothing that it could be compared with ran. The last line is the verdict.
 pub fn render(verdict: &Verdict) -> String {
-    let ran = |wanted: &dyn Fn(&str) -> bool| {
-        let told = verdict.runs.iter().find(|told| wanted(&told.run.variant))?;
-        told.result.as_ref().ok()
-    };
-    let (Some(yours), Some(first)) = (ran(&|name| name == YOURS), ran(&|name| name != YOURS)) else {
-        return String::new();
-    };
-    let name = &first.result.run.variant;
-    let changes = changes(first, yours);
-    let mut out = match changes.len() {
-        0 => format!("\nyour files change nothing: the outcome is that of `{name}`\n"),
-        n => format!("\nyour files change {n} things of `{name}`\n"),
-    };
+    let ran: Vec<&Ran> = verdict.runs.iter().filter_map(|told| told.result.as_ref().ok()).collect();
+    let (yours, shipped): (Vec<&Ran>, Vec<&Ran>) = ran.into_iter().partition(|ran| name(ran) == YOURS);
+    let (Some(yours), Some(first)) = (yours.first(), shipped.first()) else { return String::new() };
+    let (changes, turned) = (changes(first, yours), turned(first, yours));
+    let mut out = format!("\nyour files, beside `{}`\n", name(first));
     out.extend(changes.iter().take(LINES).map(|change| format!("  {change}\n")));
     if changes.len() > LINES {
         out += &format!("  and {} more: see `--format json`\n", changes.len() - LINES);
     }
-    out + &alike(verdict, yours, name)
+    out.extend(turned.iter().map(|turned| format!("  {turned}\n")));
+    out + &format!("verdict: {}{}\n", short(first, yours, &changes), nearest(&shipped, yours, changes.len()))
 }
 
-/// Another variant that comes out the same says what the files amount to.
-fn alike(verdict: &Verdict, yours: &Ran, first: &str) -> String {
-    let others = verdict.runs.iter().filter_map(|told| told.result.as_ref().ok());
-    let same = others.filter(|ran| ran.result.run.variant != YOURS && ran.result.run.variant != first);
-    let names: Vec<&str> =
-        same.filter(|ran| changes(ran, yours).is_empty()).map(|ran| ran.result.run.variant.as_str()).collect();
-    match names.is_empty() {
-        true => String::new(),
-        false => format!("  that is what happens in `{}`, too\n", names.join("`, `")),
+fn name(ran: &Ran) -> &str {
+    &ran.result.run.variant
+}
+
+/// What is said of the variant that they change, and is so no longer, or only now. Where it asks in vain it says nothing.
+fn turned(before: &Ran, after: &Ran) -> Vec<String> {
+    let told = |finding: &Finding| finding.applies && finding.given;
+    let turn = |now: &Finding| {
+        let was = before.findings.iter().find(|was| was.id == now.id && told(was))?;
+        match (was.holds, now.holds) {
+            (true, false) => Some(format!("no longer so: {}", now.says)),
+            (false, true) => Some(format!("now so: {}", now.says)),
+            _ => None,
+        }
+    };
+    after.findings.iter().filter(|now| told(now)).filter_map(turn).collect()
+}
+
+/// What visitors notice, and else how much there is that they do not.
+fn short(before: &Ran, after: &Ran, changes: &[String]) -> String {
+    let of = name(before);
+    if changes.is_empty() {
+        return format!("your files change nothing: the outcome is that of `{of}`");
+    }
+    let (was, now) = (&before.outcome.visitors, &after.outcome.visitors);
+    let noticed = match was.refused.value == now.refused.value || was.refused.admits(&now.refused) {
+        true => "visitors notice nothing".to_owned(),
+        false => format!("{} visitors are refused instead of {}", now.refused.value, was.refused.value),
+    };
+    format!("your files change {} of `{of}`: {noticed}", things(changes.len()))
+}
+
+fn things(n: usize) -> String {
+    if n == 1 { "one thing".into() } else { format!("{n} things") }
+}
+
+/// Which other shipped variant comes out more like it says what the files amount to.
+fn nearest(shipped: &[&Ran], yours: &Ran, from_first: usize) -> String {
+    let others = shipped.iter().skip(1).map(|ran| (changes(ran, yours).len(), name(ran)));
+    match others.min_by_key(|(n, _)| *n) {
+        Some((0, name)) => format!("; that is what happens in `{name}`, too"),
+        Some((n, name)) if n < from_first => format!("; nearest is `{name}`, but for {}", things(n)),
+        _ => String::new(),
     }
 }
 

@@ -5,7 +5,7 @@ use crate::{
         claims::{Experiment, Judged, judge},
         plain,
     },
-    scenario::{Of, Scenario, units},
+    scenario::{Claim, Of, Scenario, units},
 };
 use std::{collections::BTreeMap, time::Duration};
 use toml::{Table, Value};
@@ -157,9 +157,29 @@ fn claims(experiment: &Experiment) -> String {
             [(word, _)] => vec![format!("**{word}**")],
             several => several.iter().map(|(word, on)| format!("**{word}** on {}", on.join(", "))).collect(),
         };
-        out += &format!("- {}: {}.\n", verdicts.join("; "), claim.says);
+        out += &format!("- {}: {}.{}\n", verdicts.join("; "), claim.says, control(claim));
+        out.extend(unsettled(&judged, &claim.id));
+        out.extend(claim.because.iter().map(|why| format!("  - because: {why}\n")));
     }
     out
+}
+
+/// What could have turned it, or why nothing could.
+fn control(claim: &Claim) -> String {
+    let variants = |names: &[String]| format!("`{}`", names.join("`, `"));
+    match &claim.no_control {
+        Some(why) => format!("\n  - asked of {}; no control: {why}", variants(&claim.variants)),
+        None => format!("\n  - asked of {}; control: {}", variants(&claim.variants), variants(&claim.control)),
+    }
+}
+
+/// Why, on which images.
+fn unsettled(judged: &[(&String, Vec<Judged>)], id: &str) -> Vec<String> {
+    let why = |(image, all): &(&String, Vec<Judged>)| {
+        let found = all.iter().find(|judged| judged.id == id)?;
+        Some(format!("  - unsettled on {image}: {}\n", found.why.as_ref()?))
+    };
+    judged.iter().filter_map(why).collect()
 }
 
 fn row(cells: impl IntoIterator<Item = impl AsRef<str>>) -> String {

@@ -21,10 +21,11 @@ pub fn render(verdict: &Verdict, terminal: bool) -> String {
     }
     out += &sysctls(verdict);
     out += &claims(verdict);
-    out += &own::render(verdict);
     let whole = verdict.runs.iter().all(|told| told.result.is_ok());
     out += &snapshot(&verdict.comparison, whole, terminal);
-    out + &records(verdict)
+    out += &records(verdict);
+    // Last: it is what was asked.
+    out + &own::render(verdict)
 }
 
 fn heading(verdict: &Verdict) -> String {
@@ -105,8 +106,9 @@ fn claims(verdict: &Verdict) -> String {
         return String::new();
     }
     let line = |claim: &crate::outcome::claims::Judged| {
+        let why = claim.why.iter().map(|why| format!("{:17}{why}\n", "")).collect::<String>();
         let evidence = claim.evidence.join("; ");
-        format!("  {:<14} {}: {}\n{:17}{evidence}\n", claim.verdict.word(), claim.id, claim.says, "")
+        format!("  {:<14} {}: {}\n{why}{:17}{evidence}\n", claim.verdict.word(), claim.id, claim.says, "")
     };
     format!("\nclaims\n{}", verdict.claims.iter().map(line).collect::<String>())
 }

@@ -13,19 +13,37 @@ pub fn claims(root: &Section<'_>, variants: &[&str]) -> Vec<Claim> {
         let says = section.need("says", r#""the table never drains""#);
         let article = section.get("article");
         let list = |key| known_variants(section.get::<Vec<Spanned<String>>>(key), variants, &section);
-        let (within, control) = (list("in"), list("control"));
+        let within = list("in").unwrap_or_else(|| variants.iter().map(|v| (*v).to_owned()).collect());
+        let control = list("control").unwrap_or_default();
+        let (no_control, because) = (section.get("no-control"), section.get("because"));
+        can_fail(&section, &within, &control);
         let settles = settles(&section);
-        let applies = section.get::<Vec<Spanned<String>>>("applies").unwrap_or_default();
+        let texts = |key| section.get::<Vec<Spanned<String>>>(key).unwrap_or_default();
+        let (applies, given) = (texts("applies"), texts("given"));
         let that = section.need::<Vec<Spanned<String>>>("that", r#"["table.full_rounds > 0"]"#);
         section.finish();
         let expressions =
             |texts: Vec<Spanned<String>>| texts.iter().filter_map(|text| expression(text, &section)).collect();
-        let (applies, that) = (expressions(applies), expressions(that?));
-        let within = within.unwrap_or_else(|| variants.iter().map(|v| (*v).to_owned()).collect());
-        let control = control.unwrap_or_default();
-        Some(Claim { id: name.into_inner(), says: says?, article, variants: within, control, settles, applies, that })
+        let (applies, given, that) = (expressions(applies), expressions(given), expressions(that?));
+        let (id, says, variants) = (name.into_inner(), says?, within);
+        Some(Claim { id, says, article, variants, control, no_control, because, settles, applies, given, that })
     };
     root.named("claim").into_iter().filter_map(read).collect()
+}
+
+/// An experiment must be able to fail: a variant turns the verdict, or it is said why none can.
+fn can_fail(section: &Section<'_>, within: &[String], control: &[String]) {
+    let path = section.path();
+    let problem = match (control.is_empty(), section.value("no-control").is_some()) {
+        (true, false) => format!("`{path}` has no control: nothing shows that it could have come out otherwise"),
+        (false, true) => format!("`{path}` has a control and says why there is none"),
+        _ => match control.iter().find(|variant| within.contains(variant)) {
+            Some(both) => format!("`{both}` is a control of `{path}` and in its `in`: it cannot be both"),
+            None => return,
+        },
+    };
+    let hint = "`control = [\"VARIANT\"]` names one in which `that` is false; `no-control = \"why\"` says why there can be none";
+    section.problems.report_with_hint(section.span(), problem, "in this claim", hint);
 }
 
 /// `settles = "one-line-once"`, or an array of such names.

@@ -269,12 +269,18 @@ pub struct Claim {
     pub article: Option<String>,
     /// Variants in which all of `that` must be true.
     pub variants: Vec<String>,
-    /// Variants in which at least one of `that` must be false, or nothing is settled.
+    /// Variants in which at least one of `that` must be false, or nothing is settled. There is one, or `no_control`.
     pub control: Vec<String>,
+    /// Why nothing could turn it.
+    pub no_control: Option<String>,
+    /// Why it is so: the reason in the kernel's source.
+    pub because: Option<String>,
     /// Which of the article's claims it settles: those say the same.
     pub settles: Vec<Settles>,
     /// What must be true in each of `variants` for the claim to be about this kernel at all.
     pub applies: Vec<Expression>,
+    /// What must be true in each of `variants` and of `control`, or what came of it says nothing: that anybody came at all.
+    pub given: Vec<Expression>,
     pub that: Vec<Expression>,
 }
 

@@ -71,6 +71,13 @@ impl OwnFiles {
     }
 }
 
+impl Scenario {
+    /// Variants by name, all if there is none; and `yours` beside them, as whoever brings files wants to know what they do.
+    pub fn asked<'a>(&'a self, names: &'a [String]) -> impl Iterator<Item = &'a Variant> {
+        self.variants.iter().filter(move |v| names.is_empty() || names.contains(&v.name) || v.name == YOURS)
+    }
+}
+
 fn read(path: &Path) -> Result<String> {
     std::fs::read_to_string(path)
         .map_err(|e| Error::input(format!("failed to read your file `{}`", path.display())).cause(e))

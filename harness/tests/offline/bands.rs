@@ -113,7 +113,7 @@ fn shown(part: &toml::Value) -> String {
 }
 
 /// What came before the table was full is exact, and so are those whom the scenario does not name. Nobody's band is wider
-/// than half of those who came; those of several are added by their squares.
+/// than three in four of those who came; those of several are added by their squares.
 #[test]
 fn of_visitors() {
     let outcome = outcome(&loaded(CROWD), "default", crowd(0));
@@ -129,9 +129,9 @@ fn of_visitors() {
     closed = 0
     error_status = 0
     local_error = 0
-    served = "0 ± 3"
-    refused = "6 ± 3"
-    connect_timeout = "6 ± 3"
+    served = "0 ± 4"
+    refused = "6 ± 4"
+    connect_timeout = "6 ± 4"
     answer_timeout = 0
     reset = 0
     closed = 0
@@ -160,8 +160,8 @@ fn of_visitors() {
     refused = "30 ± 10"
 
     [few]
-    served = "6 ± 3"
-    refused = "6 ± 3"
+    served = "6 ± 4"
+    refused = "6 ± 4"
 
     [robots]
     served = 0

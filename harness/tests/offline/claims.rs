@@ -26,6 +26,7 @@ that = ["first == 1"]
 says = "x"
 settles = ["it-fills", "good-load"]
 in = ["default"]
+no-control = "x"
 applies = ["there == 1"]
 that = ["second == 1"]
 "#;
@@ -52,24 +53,84 @@ fn word(default: &str, tuned: &str) -> &'static str {
 #[test]
 fn several_claims_make_one_verdict() {
     let both = "there = 1\nfirst = 1\nsecond = 1";
-    assert_eq!(word(both, ""), "holds");
-    assert_eq!(word("there = 1\nfirst = 1\nsecond = 0", ""), "does not hold");
+    assert_eq!(word(both, "first = 0"), "holds");
+    assert_eq!(word("there = 1\nfirst = 1\nsecond = 0", "first = 0"), "does not hold");
     assert_eq!(word(both, both), "unsettled", "the control of one did not turn");
-    assert_eq!(word("there = 1\nfirst = 1", "first = 1"), "does not hold", "a refutation outweighs what is unsettled");
-    assert_eq!(word("there = 0\nfirst = 1", ""), "does not apply");
-    assert_eq!(word("first = 1", ""), "does not apply", "what an outcome does not have is not there");
+    assert_eq!(
+        word("there = 1\nfirst = 1\nsecond = 0", "first = 1"),
+        "does not hold",
+        "a refutation outweighs what is unsettled"
+    );
+    assert_eq!(word("there = 0\nfirst = 1", "first = 0"), "does not apply");
+}
+
+/// Judged against `default` and `tuned`: the verdict, why, and what decided.
+fn judged(claim: &str, default: &str, tuned: &str) -> String {
+    let head = made::SMALL.split("[claim.").next().unwrap();
+    let text = format!("{head}[claim.x]\nsays = \"x\"\nin = [\"default\"]\n{claim}\n[give-or-take]\n");
+    let (_home, folder) = made::scenario("small", &text, &[("base.conf", "")]);
+    let judged = claims::judge(&load(&folder).unwrap(), &outcomes(default, tuned)).remove(0);
+    let why = judged.why.map(|why| format!(" ({why})")).unwrap_or_default();
+    format!("{}{why} [{}]", judged.verdict.word(), judged.figure)
+}
+
+#[test]
+fn both_sides_are_shown() {
+    let turned = |default, tuned| judged("control = [\"tuned\"]\nthat = [\"a > 0\", \"b <= c\"]", default, tuned);
+    assert_eq!(turned("a = 1\nb = 2\nc = 3", "a = 0\nb = 2\nc = 3"), "holds [default: a = 1; tuned (control): a = 0]");
+    assert_eq!(
+        turned("a = 1\nb = 2\nc = 3", "a = 1\nb = 4\nc = 3"),
+        "holds [default: b = 2, c = 3; tuned (control): b = 4, c = 3]",
+        "what turned is what is shown"
+    );
+    assert_eq!(
+        turned("a = 1\nb = 4\nc = 3", "a = 1\nb = 2\nc = 3"),
+        "does not hold [default: b = 4, c = 3; tuned (control): b = 2, c = 3]"
+    );
+    assert_eq!(
+        turned("a = 1\nb = 2\nc = 3", "a = 2\nb = 2\nc = 3"),
+        "unsettled (holds in its control `tuned` as well) [default: a = 1; tuned (control): a = 2]"
+    );
+    assert_eq!(judged("no-control = \"x\"\nthat = [\"a > 0\"]", "a = 1", ""), "holds [default: a = 1]");
+}
+
+#[test]
+fn what_is_not_given_settles_nothing() {
+    let claim = "control = [\"tuned\"]\ngiven = [\"came > 0\"]\nthat = [\"lost > 0\"]";
+    let (lost, none) = ("came = 9\nlost = 3", "came = 9\nlost = 0");
+    assert_eq!(judged(claim, lost, none), "holds [default: lost = 3; tuned (control): lost = 0]");
+    let nobody = judged(claim, lost, "came = 0\nlost = 0");
+    assert!(nobody.starts_with("unsettled (what it needs is not given: tuned (control): came = 0)"), "{nobody}");
+    let nobody = judged(claim, "came = 0\nlost = 0", none);
+    assert!(nobody.starts_with("unsettled (what it needs is not given: default: came = 0)"), "{nobody}");
+}
+
+/// Of a snapshot that is older than what is asked of it.
+#[test]
+fn what_is_not_there_is_never_false_in_silence() {
+    let claim = |more: &str| format!("no-control = \"x\"\n{more}");
+    let lines =
+        |expression: &str| judged(&claim(&format!("that = [\"{expression}\"]")), "log.lines = 0\nn = 'absent'", "");
+    let told = "unsettled (there is no `log.lins`, only `log.lines` in the outcome of `default`) []";
+    assert_eq!(lines("log.lins > 0"), told);
+    assert_eq!(lines("log.lines == log.lins"), told);
+    assert_eq!(judged(&claim("given = [\"log.lins > 0\"]\nthat = [\"n > 0\"]"), "log.lines = 0\nn = 1", ""), told);
+    assert_eq!(judged(&claim("applies = [\"log.lins > 0\"]\nthat = [\"n > 0\"]"), "log.lines = 0\nn = 1", ""), told);
+    assert_eq!(lines("n > 0"), "does not hold [default: n = `absent`]", "what a kernel has not is said to be absent");
+    assert_eq!(lines("n == 'absent'"), "holds [default: n = `absent`]");
+    assert_eq!(lines("leaks lacks 'x'"), "holds [default: there is no leaks]", "what is empty is left out");
 }
 
 #[test]
 fn one_that_does_not_apply_leaves_it_to_the_others() {
-    let text = TWO.replacen("there == 1", "elsewhere == 1", 1);
+    let text = TWO.replacen("there == 1", "first == 2", 1);
     let head = made::SMALL.split("[claim.").next().unwrap();
     let (_home, folder) = made::scenario("small", &format!("{head}{text}"), &[("base.conf", "")]);
     let scenario = load(&folder).unwrap();
-    let judged = claims::judge(&scenario, &outcomes("there = 1\nsecond = 1", ""));
+    let judged = claims::judge(&scenario, &outcomes("there = 1\nfirst = 1\nsecond = 1", "first = 0"));
     let said: Vec<String> = judged.iter().map(|j| format!("{} {:?}", j.verdict.word(), j.evidence)).collect();
-    assert_eq!(said, [r#"does not apply ["default: there is no elsewhere"]"#, r#"holds ["default: second = 1"]"#]);
-    let findings = claims::findings(&scenario, "default", &"there = 1\nsecond = 1".parse().unwrap());
+    assert_eq!(said, [r#"does not apply ["default: first = 1"]"#, r#"holds ["default: second = 1"]"#]);
+    let findings = claims::findings(&scenario, "default", &"there = 1\nfirst = 1\nsecond = 1".parse().unwrap());
     assert_eq!(findings.iter().map(|f| (f.applies, f.holds)).collect::<Vec<_>>(), [(false, false), (true, true)]);
 }
 
@@ -83,7 +144,7 @@ fn what_is_unsettled_says_why() {
     assert_eq!(
         why(&all[0]),
         [
-            "`first` of `small` holds in its control as well",
+            "`first` of `small`: holds in its control `tuned` as well",
             "`small` was not run on this image",
             "no scenario that settles it runs on this image"
         ]

@@ -56,7 +56,7 @@ fn all_are_right_and_each_that_is_promised_is_there() {
 #[test]
 fn precise_is_made_of_its_frozen_archive() {
     for (name, kernel) in
-        [("ubuntu-12.04", "linux-image-generic"), ("ubuntu-12.04-hwe", "linux-image-generic-lts-quantal")]
+        [("ubuntu-12.04", "linux-image-generic"), ("ubuntu-12.04-hwe", "linux-image-3.5.0-54-generic")]
     {
         let packages = packages(name);
         assert_eq!(packages.suite, "precise");
@@ -69,6 +69,20 @@ fn precise_is_made_of_its_frozen_archive() {
         let tools =
             ["nginx-light", "iptables", "iproute", "conntrack", "procps", "module-init-tools", "openssh-server"];
         assert_eq!(packages.install, [&[kernel][..], &tools].concat());
+    }
+}
+
+/// "Adding an image that differs in a suite name is one file of under 20 lines."
+#[test]
+fn debians_differ_in_their_suite_and_are_short() {
+    let text = |name: &str| std::fs::read_to_string(images().join(format!("{name}.toml"))).unwrap();
+    let of_the_suite = ["summary", "cannot", "suite", "expired", "#"];
+    let rest = |name: &str| -> Vec<String> {
+        text(name).lines().filter(|l| !of_the_suite.iter().any(|own| l.starts_with(own))).map(str::to_owned).collect()
+    };
+    for name in ["debian-12", "debian-13", "debian-testing"] {
+        assert!(text(name).lines().count() < 20, "{name}");
+        assert_eq!(rest(name), rest("debian-12"), "{name}");
     }
 }
 

@@ -55,6 +55,7 @@ that = ["table.full_rounds > 0", "leaks contains 'gone'"]
 [claim.one-line]
 says = "one line, once"
 in = ["default"]
+no-control = "there is no setting for it"
 that = ["log.lines == 1"]
 
 [give-or-take]

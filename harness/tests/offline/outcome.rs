@@ -205,7 +205,7 @@ fn claims_are_judged_with_their_control() {
         claims.iter().map(|c| format!("{} {}: {}\n", c.id, c.verdict.word(), c.evidence.join("; "))).collect::<String>()
     };
     insta::assert_snapshot!(judge(&[Made::default(), Made::tuned()]), @r"
-    grows holds: default: table.full_rounds = 47; default: leaks = `gone`; tuned: table.full_rounds = 0; tuned: leaks = nothing
+    grows holds: default: table.full_rounds = 47; default: leaks = `gone`; tuned (control): table.full_rounds = 0; tuned (control): leaks = nothing
     one-line does not hold: default: log.lines = 94
     ");
     let unhelpful = Made { variant: "tuned", ..Made::default() };

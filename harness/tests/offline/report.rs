@@ -9,7 +9,7 @@ use tunelab::{
     outcome::{Record, snapshot::Mode},
     plan::RunSpec,
     report::{self, Lines, Style, Verdict},
-    scenario::Scenario,
+    scenario::{OwnFiles, Scenario},
     story::{RunName, Story, Teller},
 };
 
@@ -68,6 +68,37 @@ fn story() -> Vec<Story> {
     story.extend(Made::default().events().into_iter().map(|event| Story::RunEvent { run: run.clone(), event }));
     story.push(Story::RunEnded { run, wall: Duration::from_millis(6_250), error: None });
     story
+}
+
+/// What is said at the end of a run with files of one's own, which come to this.
+fn of_own_files(yours: Made, beside: &[&str]) -> String {
+    let (home, mut scenario) = made::small();
+    let mine = home.path().join("mine.conf");
+    std::fs::write(&mine, "net.ipv4.tcp_tw_reuse = 1\n").unwrap();
+    OwnFiles { sysctl: Some(mine), ..OwnFiles::default() }.add_to(&mut scenario).unwrap();
+    let shipped =
+        [("default", Made::default()), ("tuned", Made::tuned())].into_iter().filter(|(v, _)| beside.contains(v));
+    let made = shipped.chain([("yours", Made { variant: "yours", ..yours })]);
+    let runs = made.map(|(variant, made)| run(&scenario, variant, Some(made))).collect();
+    let verdicts = cli::judge(home.path(), std::slice::from_ref(&scenario), runs, Mode::Check).unwrap();
+    let said = report::summary::render(&verdicts[0], false);
+    said.split_once("\nyour files, beside").map_or(String::new(), |(_, end)| format!("your files, beside{end}"))
+}
+
+#[test]
+fn files_of_ones_own_end_with_a_verdict() {
+    let both = ["default", "tuned"];
+    assert_eq!(
+        of_own_files(Made::default(), &both),
+        "your files, beside `default`\nverdict: your files change nothing: the outcome is that of `default`\n"
+    );
+    insta::assert_snapshot!(of_own_files(Made::tuned(), &both));
+    insta::assert_snapshot!(of_own_files(Made { leak: 1, ..Made::tuned() }, &both));
+    assert_eq!(
+        of_own_files(Made::tuned(), &["tuned"]),
+        "your files, beside `tuned`\nverdict: your files change nothing: the outcome is that of `tuned`\n"
+    );
+    assert_eq!(of_own_files(Made::tuned(), &[]), "", "alone they change nothing");
 }
 
 /// The templates of the bars are only looked at when a bar is made.

@@ -114,6 +114,14 @@ fn claims_about_what_is_not_measured() {
 }
 
 #[test]
+fn claims_that_cannot_fail() {
+    let text = SMALL.replace("control = [\"tuned\"]", "control = [\"tuned\", \"default\"]");
+    let text = text.replace("no-control = \"there is no setting for it\"\n", "because = \"of it\"\n");
+    let more = "\n[claim.both]\nsays = \"x\"\nin = [\"default\"]\ncontrol = [\"tuned\"]\nno-control = \"x\"\nthat = [\"log.lines > 0\"]\n";
+    insta::assert_snapshot!(refused(&format!("{text}{more}"), &[("base.conf", "")]));
+}
+
+#[test]
 fn measures_of_nothing() {
     let wrong = r#"
 [measure.two]
@@ -150,6 +158,12 @@ fn files_of_ones_own() {
     assert_eq!(yours.server.sysctl_files, ["base.conf", "yours.sysctl.conf"], "after the scenario's own");
     assert_eq!(scenario.files["yours.sysctl.conf"], home.path().join("mine.conf"));
     assert!(scenario.reported_sysctls.contains("net.netfilter.nf_conntrack_max"));
+    let asked = |names: &[&str]| {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        scenario.asked(&names).map(|variant| variant.name.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(asked(&[]), ["default", "tuned", "yours"]);
+    assert_eq!(asked(&["tuned"]), ["tuned", "yours"], "whatever they are compared with");
 
     let wrong = OwnFiles {
         sysctl: own("wrong.conf", "net.ipv4.tcp_tw_reuse 1\n"),

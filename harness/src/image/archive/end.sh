@@ -17,5 +17,9 @@ for dir in run lock; do
     fi
 done
 
+# OpenSSH 5.9 without PAM takes a password that begins with `!` for a locked account, and lets no key in (auth.c,
+# LOCKED_PASSWD_PREFIX); `*` is no password either, and locks nobody out.
+sed -i 's/^root:[^:]*:/root:*:/' "$root/etc/shadow"
+
 # Which mirror was up on the day of the build, and where this host keeps the keys, are no part of the image.
 : > "$root/etc/apt/sources.list"

@@ -1,6 +1,6 @@
 //! Claims about what is in no outcome of the scenario: found before any machine starts.
 
-use super::settles;
+use super::{expression::paths, settles};
 use crate::{
     error::{Error, Result},
     outcome::{Outcome, Record},
@@ -17,7 +17,8 @@ pub fn check(scenario: &Scenario) -> Result<()> {
     let Some(variant) = scenario.variants.first() else { return Ok(()) };
     let outcome = blank(&plan::plan(scenario, variant, 0), scenario).document();
     let known = paths(&Value::Table(outcome.clone()), String::new());
-    let expressions = scenario.claims.iter().flat_map(|claim| claim.applies.iter().chain(&claim.that));
+    let expressions =
+        scenario.claims.iter().flat_map(|claim| claim.applies.iter().chain(&claim.given).chain(&claim.that));
     let mut wrong: Vec<Error> = expressions
         .flat_map(|e| wrong_paths(e, &known).into_iter().map(|path| unmeasured(scenario, e, &path, &known)))
         .collect();
@@ -48,18 +49,6 @@ fn wrong_paths(expression: &Expression, known: &[String]) -> Vec<String> {
     }
     paths.retain(|path| !known.contains(path));
     paths
-}
-
-fn paths(value: &Value, at: String) -> Vec<String> {
-    let mut found = Vec::new();
-    if let Value::Table(table) = value {
-        for (key, value) in table {
-            let path = if at.is_empty() { key.clone() } else { format!("{at}.{key}") };
-            found.extend(paths(value, path.clone()));
-            found.push(path);
-        }
-    }
-    found
 }
 
 /// An outcome with everything in it that a run of this plan can have.

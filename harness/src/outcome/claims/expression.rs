@@ -2,23 +2,60 @@
 
 use crate::{
     outcome::Num,
-    scenario::{Compare, Expression, Operand},
+    scenario::{Compare, Expression, Operand, nearest},
 };
 use toml::Value;
 
-/// Whether it is true, and the value that shows it.
-pub fn evaluate(expression: &Expression, outcome: &toml::Table) -> (bool, String) {
+/// What an expression came to.
+pub struct Found {
+    pub holds: bool,
+    /// The values that show it.
+    pub shown: String,
+}
+
+/// Or what the outcome has not: one that was stored before it was asked for, or a part that is left out as there is
+/// nothing in it. Of that only `contains` and `lacks` can tell something.
+pub fn evaluate(expression: &Expression, outcome: &toml::Table) -> Result<Found, String> {
     let Some(left) = lookup(outcome, &expression.left) else {
-        // Parts of an outcome that would be empty are left out: what is not there has nothing in it.
-        return (expression.compare == Compare::Lacks, format!("there is no {}", expression.left));
+        let shown = format!("there is no {}", expression.left);
+        return match expression.compare {
+            Compare::Contains => Ok(Found { holds: false, shown }),
+            Compare::Lacks => Ok(Found { holds: true, shown }),
+            _ => Err(missing(outcome, &expression.left)),
+        };
     };
+    let mut shown = format!("{} = {}", expression.left, show(left));
     let right = match &expression.right {
-        Operand::Number(n) => Some(Value::Integer(*n)),
-        Operand::Text(text) => Some(Value::String(text.clone())),
-        Operand::Path(path) => lookup(outcome, path).cloned(),
+        Operand::Number(n) => Value::Integer(*n),
+        Operand::Text(text) => Value::String(text.clone()),
+        Operand::Path(path) => {
+            let right = lookup(outcome, path).ok_or_else(|| missing(outcome, path))?;
+            shown += &format!(", {path} = {}", show(right));
+            right.clone()
+        }
     };
-    let holds = right.is_some_and(|right| compare(left, expression.compare, &right));
-    (holds, format!("{} = {}", expression.left, show(left)))
+    Ok(Found { holds: compare(left, expression.compare, &right), shown })
+}
+
+fn missing(outcome: &toml::Table, path: &str) -> String {
+    let known = paths(&Value::Table(outcome.clone()), String::new());
+    match nearest(path, &known.iter().map(String::as_str).collect::<Vec<_>>()) {
+        Some(near) => format!("there is no `{path}`, only `{near}`"),
+        None => format!("there is no `{path}`"),
+    }
+}
+
+/// Every place in a document, by the name a claim has for it.
+pub fn paths(value: &Value, at: String) -> Vec<String> {
+    let mut found = Vec::new();
+    if let Value::Table(table) = value {
+        for (key, value) in table {
+            let path = if at.is_empty() { key.clone() } else { format!("{at}.{key}") };
+            found.extend(paths(value, path.clone()));
+            found.push(path);
+        }
+    }
+    found
 }
 
 /// Keys may have dots themselves, as the names of sysctls do: the longest that is there counts.

@@ -1,6 +1,6 @@
 //! The article's claims, settled by what scenarios found: no machine is started for it.
 
-use super::{Outcomes, Verdict, judge};
+use super::{Judged, Outcomes, Verdict, judge};
 use crate::scenario::{Article, ArticleClaim, Claim, Scenario};
 use std::collections::BTreeMap;
 
@@ -38,8 +38,13 @@ pub struct Part {
     pub verdict: Verdict,
     /// Why it is unsettled.
     pub reason: Option<String>,
+    /// What decided, on both sides.
+    pub figure: String,
     /// None if it was not run.
     pub evidence: Vec<String>,
+    /// Why it is so, and why nothing could turn it, as the scenario says.
+    pub because: Option<String>,
+    pub no_control: Option<String>,
     /// All that must run for it, those of the control too.
     pub variants: Vec<String>,
 }
@@ -112,26 +117,24 @@ impl Experiment {
     fn part(&self, claim: &Claim, image: &str) -> Option<Part> {
         let mut variants = claim.variants.clone();
         variants.extend(claim.control.iter().filter(|v| !claim.variants.contains(v)).cloned());
-        let (verdict, reason, evidence) = self.found(claim, self.outcomes.get(image)?.as_ref());
+        let found = self.found(claim, self.outcomes.get(image)?.as_ref());
+        let (verdict, reason, figure, evidence) = match found {
+            Ok(Judged { verdict, why, figure, evidence, .. }) => {
+                let of = |why| format!("`{}` of `{}`: {why}", claim.id, self.scenario.name);
+                (verdict, why.map(of), figure, evidence)
+            }
+            Err(why) => (Verdict::Unsettled, Some(why), String::new(), Vec::new()),
+        };
+        let (because, no_control) = (claim.because.clone(), claim.no_control.clone());
         let (scenario, claim) = (self.scenario.name.clone(), claim.id.clone());
-        Some(Part { scenario, claim, verdict, reason, evidence, variants })
+        Some(Part { scenario, claim, verdict, reason, figure, evidence, because, no_control, variants })
     }
 
-    fn found(&self, claim: &Claim, outcomes: Option<&Outcomes>) -> (Verdict, Option<String>, Vec<String>) {
+    /// Or why nothing could be judged.
+    fn found(&self, claim: &Claim, outcomes: Option<&Outcomes>) -> Result<Judged, String> {
         let name = &self.scenario.name;
-        let Some(outcomes) = outcomes else {
-            return (Verdict::Unsettled, Some(format!("`{name}` was not run on this image")), Vec::new());
-        };
-        match judge(&self.scenario, outcomes).into_iter().find(|judged| judged.id == claim.id) {
-            None => {
-                let why = format!("`{name}` was not run with all variants it takes");
-                (Verdict::Unsettled, Some(why), Vec::new())
-            }
-            Some(judged) => {
-                let turned_not = || format!("`{}` of `{name}` holds in its control as well", claim.id);
-                let reason = (judged.verdict == Verdict::Unsettled).then(turned_not);
-                (judged.verdict, reason, judged.evidence)
-            }
-        }
+        let outcomes = outcomes.ok_or_else(|| format!("`{name}` was not run on this image"))?;
+        let judged = judge(&self.scenario, outcomes).into_iter().find(|judged| judged.id == claim.id);
+        judged.ok_or_else(|| format!("`{name}` was not run with all variants it takes"))
     }
 }

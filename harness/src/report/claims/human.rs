@@ -1,6 +1,6 @@
 //! For people: one row a claim; for those that were asked for, the evidence and how to repeat it.
 
-use super::{Group, closing, command, groups};
+use super::{Group, closing, command, groups, shown as rows};
 use crate::outcome::claims::Settled;
 use comfy_table::{ContentArrangement, Table, presets};
 
@@ -17,14 +17,20 @@ pub fn render(all: &[Settled], shown: &[&Settled], images: &[String], evidence: 
     out
 }
 
+/// A claim's place in the article is its number and its section.
 fn table(shown: &[&Settled], images: &[String]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
-    table.set_header(["#", "claim"].into_iter().chain(images.iter().map(String::as_str)));
+    table.set_header(["#", "claim", "section", "verdict", "on", "what shows it, and what repeats it"]);
     for settled in shown {
-        let verdicts = settled.images.iter().map(|(_, standing)| standing.verdict.word().to_owned());
-        let row = [settled.claim.number.to_string(), settled.claim.id.clone()].into_iter().chain(verdicts);
-        table.add_row(row);
+        let (number, claim) = (settled.claim.number.to_string(), &settled.claim);
+        let mut first = [number.as_str(), claim.id.as_str(), claim.section.as_str()];
+        for row in rows(settled) {
+            let repeat = [row.figure.to_owned(), row.command()].into_iter().filter(|line| !line.is_empty());
+            let (on, shown) = (row.on(images), repeat.collect::<Vec<_>>().join("\n"));
+            table.add_row(first.into_iter().chain([row.verdict, &on, &shown]));
+            first = [""; 3];
+        }
     }
     table
 }
@@ -42,6 +48,8 @@ fn of_group(group: &Group<'_>) -> String {
     for (n, part) in group.standing().parts.iter().enumerate() {
         out += &format!("     {} of {}: {}\n", part.claim, part.scenario, part.verdict.word());
         out.extend(group.evidence(n).iter().map(|line| format!("       {line}\n")));
+        out.extend(part.no_control.iter().map(|why| format!("       no control: {why}\n")));
+        out.extend(part.because.iter().map(|why| format!("       because: {why}\n")));
         out += &format!("       {}\n", command(part, &group.images()));
     }
     out

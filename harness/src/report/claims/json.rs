@@ -30,6 +30,7 @@ fn on(image: &str, standing: &Standing) -> Value {
         "reason": standing.reason,
         "scenario": decided.map(|part| &part.scenario),
         "variant": decided.map(|part| &part.variants[..]).unwrap_or_default(),
+        "figure": decided.map(|part| &part.figure),
         "evidence": decided.map(|part| &part.evidence[..]).unwrap_or_default(),
         "parts": standing.parts.iter().map(|part| of_part(image, part)).collect::<Value>(),
     })
@@ -40,8 +41,12 @@ fn of_part(image: &str, part: &Part) -> Value {
         "scenario": part.scenario,
         "claim": part.claim,
         "verdict": part.verdict,
+        "reason": part.reason,
         "variant": part.variants,
+        "figure": part.figure,
         "evidence": part.evidence,
+        "because": part.because,
+        "no_control": part.no_control,
         "command": command(part, &[image]),
     })
 }

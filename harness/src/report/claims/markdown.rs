@@ -1,6 +1,6 @@
 //! The page `docs/claims.md`: the same bytes for the same snapshots.
 
-use super::{Group, closing, command, groups};
+use super::{Group, closing, command, groups, shown as rows};
 use crate::outcome::claims::{Part, Settled};
 
 const HEAD: &str = "\
@@ -19,18 +19,27 @@ pub fn render(all: &[Settled], shown: &[&Settled], images: &[String]) -> String 
     out
 }
 
+/// A claim's place in the article is its number and its section.
 fn table(shown: &[&Settled], images: &[String]) -> String {
-    let row = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
-    let cells = |first: [&str; 2]| first.iter().map(|c| (*c).to_owned()).chain(images.iter().cloned()).collect();
-    let mut out = row(cells(["#", "claim"]));
-    out += &format!("|{}\n", "---|".repeat(images.len() + 2));
+    let line = |cells: [&str; 7]| format!("| {} |\n", cells.map(|cell| cell.replace('|', "\\|")).join(" | "));
+    let mut out = line(["#", "claim", "section", "verdict", "on", "what shows it", "what repeats it"]);
+    out += &format!("|{}\n", "---|".repeat(7));
     for settled in shown {
-        let claim = &settled.claim;
-        let link = format!("[{}](#{}-{})", claim.says.replace('|', "\\|"), claim.number, claim.id);
-        let verdicts = settled.images.iter().map(|(_, standing)| standing.verdict.word().to_owned());
-        out += &row([claim.number.to_string(), link].into_iter().chain(verdicts).collect());
+        let (number, claim) = (settled.claim.number.to_string(), &settled.claim);
+        let link = format!("[{}](#{}-{})", claim.says, claim.number, claim.id);
+        let mut first = [number.as_str(), &link, &claim.section];
+        for row in rows(settled) {
+            let on = row.on(images);
+            let [number, link, section] = first;
+            out += &line([number, link, section, row.verdict, &on, row.figure, &code(&row.command())]);
+            first = [""; 3];
+        }
     }
     out
+}
+
+fn code(text: &str) -> String {
+    if text.is_empty() { String::new() } else { format!("`{text}`") }
 }
 
 fn told(settled: &Settled) -> String {
@@ -58,5 +67,7 @@ fn of_part(group: &Group<'_>, n: usize) -> String {
     let link = format!("[{scenario}](../scenarios/{scenario}/scenario.toml)");
     let mut out = format!("\n- `{claim}` of {link}: {}\n", verdict.word());
     out.extend(group.evidence(n).iter().map(|line| format!("  - {line}\n")));
+    out.extend(part.no_control.iter().map(|why| format!("  - no control: {why}\n")));
+    out.extend(part.because.iter().map(|why| format!("  - because: {why}\n")));
     out + &format!("\n  ```sh\n  {}\n  ```\n", command(part, &group.images()))
 }

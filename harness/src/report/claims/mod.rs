@@ -61,7 +61,8 @@ fn groups(settled: &Settled) -> Vec<Group<'_>> {
 
 fn alike(a: &Standing, b: &Standing) -> bool {
     let without_numbers = |standing: &Standing| {
-        let parts = standing.parts.iter().map(|part| Part { evidence: Vec::new(), ..part.clone() });
+        let parts =
+            standing.parts.iter().map(|part| Part { figure: String::new(), evidence: Vec::new(), ..part.clone() });
         (standing.verdict, standing.reason.clone(), parts.collect::<Vec<_>>())
     };
     without_numbers(a) == without_numbers(b)
@@ -71,6 +72,45 @@ fn alike(a: &Standing, b: &Standing) -> bool {
 fn command(part: &Part, images: &[&str]) -> String {
     let (scenario, variants) = (&part.scenario, part.variants.join(","));
     format!("tunelab scenario {scenario} --image {} --variant {variants}", images.join(","))
+}
+
+/// What decided and how to see it again, or why nothing did: one for each way it was shown.
+fn shown<'a>(settled: &'a Settled) -> Vec<Row<'a>> {
+    let mut rows: Vec<Row<'a>> = Vec::new();
+    for (image, standing) in &settled.images {
+        let part = standing.decided_by();
+        let figure = match (&standing.reason, part) {
+            (Some(reason), _) => reason,
+            (None, Some(part)) => &part.figure,
+            (None, None) => "",
+        };
+        let same = |row: &&mut Row<'_>| (row.verdict, row.figure) == (standing.verdict.word(), figure);
+        match rows.iter_mut().find(same) {
+            Some(row) => row.images.push(image),
+            None => rows.push(Row { verdict: standing.verdict.word(), images: vec![image], figure, part }),
+        }
+    }
+    rows
+}
+
+/// A line of the table, for the images that share it.
+struct Row<'a> {
+    verdict: &'static str,
+    images: Vec<&'a str>,
+    figure: &'a str,
+    part: Option<&'a Part>,
+}
+
+impl Row<'_> {
+    /// `all`, where all of several share it.
+    fn on(&self, images: &[String]) -> String {
+        if images.len() > 1 && self.images.len() == images.len() { "all".into() } else { self.images.join(", ") }
+    }
+
+    /// Empty where there is nothing to repeat.
+    fn command(&self) -> String {
+        self.part.map_or_else(String::new, |part| command(part, &self.images))
+    }
 }
 
 /// How far the article is settled, in a sentence.

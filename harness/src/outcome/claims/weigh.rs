@@ -1,0 +1,125 @@
+//! A claim against the outcomes of its variants and of its control.
+
+use super::{
+    Finding, Judged, Outcomes, Verdict,
+    expression::{Found, evaluate},
+};
+use crate::scenario::{Claim, Expression};
+
+/// What one variant has to say: all that was asked, in the claim's order.
+struct Look<'a> {
+    variant: &'a str,
+    control: bool,
+    applies: Vec<Found>,
+    given: Vec<Found>,
+    that: Vec<Found>,
+}
+
+impl<'a> Look<'a> {
+    /// Or what the outcome has not.
+    fn at(claim: &Claim, variant: &'a str, control: bool, outcome: &toml::Table) -> Result<Self, String> {
+        let all = |expressions: &[Expression]| -> Result<Vec<Found>, String> {
+            expressions.iter().map(|e| evaluate(e, outcome)).collect()
+        };
+        // A control need not have what the claim is about: `applies` is asked of `in` alone.
+        let applies = if control { Vec::new() } else { all(&claim.applies)? };
+        let (given, that) = match hold(&applies) {
+            true => (all(&claim.given)?, all(&claim.that)?),
+            false => (Vec::new(), Vec::new()),
+        };
+        Ok(Look { variant, control, applies, given, that })
+    }
+
+    fn say(&self, found: &Found) -> String {
+        let control = if self.control { " (control)" } else { "" };
+        format!("{}{control}: {}", self.variant, found.shown)
+    }
+}
+
+fn hold(found: &[Found]) -> bool {
+    found.iter().all(|found| found.holds)
+}
+
+pub fn judge(claim: &Claim, outcomes: &Outcomes) -> Judged {
+    let (verdict, why, figure, evidence) = match looks(claim, outcomes) {
+        Err(why) => (Verdict::Unsettled, Some(why), String::new(), Vec::new()),
+        Ok(looks) => {
+            let (verdict, why) = weigh(&looks);
+            (verdict, why, figure(&looks, verdict), evidence(&looks, verdict))
+        }
+    };
+    Judged { id: claim.id.clone(), says: claim.says.clone(), verdict, why, figure, evidence }
+}
+
+/// Of `in`, then of the control.
+fn looks<'a>(claim: &'a Claim, outcomes: &Outcomes) -> Result<Vec<Look<'a>>, String> {
+    let within = claim.variants.iter().map(|variant| (variant, false));
+    let all = within.chain(claim.control.iter().map(|variant| (variant, true)));
+    let look = |(variant, control): (&'a String, bool)| {
+        let look = Look::at(claim, variant, control, &outcomes[variant]);
+        look.map_err(|why| format!("{why} in the outcome of `{variant}`"))
+    };
+    all.map(look).collect()
+}
+
+fn weigh(looks: &[Look<'_>]) -> (Verdict, Option<String>) {
+    if looks.iter().any(|look| !hold(&look.applies)) {
+        return (Verdict::DoesNotApply, None);
+    }
+    if let Some((look, found)) = first_false(looks, |look| &look.given) {
+        return (Verdict::Unsettled, Some(format!("what it needs is not given: {}", look.say(found))));
+    }
+    if looks.iter().any(|look| !look.control && !hold(&look.that)) {
+        return (Verdict::DoesNotHold, None);
+    }
+    match looks.iter().find(|look| look.control && hold(&look.that)) {
+        Some(look) => (Verdict::Unsettled, Some(format!("holds in its control `{}` as well", look.variant))),
+        None => (Verdict::Holds, None),
+    }
+}
+
+fn first_false<'a, 'b>(
+    looks: &'a [Look<'b>],
+    part: impl Fn(&'a Look<'b>) -> &'a [Found],
+) -> Option<(&'a Look<'b>, &'a Found)> {
+    looks.iter().find_map(|look| Some((look, part(look).iter().find(|found| !found.holds)?)))
+}
+
+fn evidence(looks: &[Look<'_>], verdict: Verdict) -> Vec<String> {
+    if verdict == Verdict::DoesNotApply {
+        let missing = looks.iter().flat_map(|look| look.applies.iter().filter(|f| !f.holds).map(|f| look.say(f)));
+        return missing.collect();
+    }
+    looks.iter().flat_map(|look| look.given.iter().chain(&look.that).map(|found| look.say(found))).collect()
+}
+
+/// The one expression that decided, where it did, and the same one in the control: in the control that turned it not, if
+/// there is one.
+fn figure(looks: &[Look<'_>], verdict: Verdict) -> String {
+    if verdict == Verdict::DoesNotApply {
+        return first_false(looks, |look| &look.applies).map_or_else(String::new, |(look, found)| look.say(found));
+    }
+    let within: Vec<&Look<'_>> = looks.iter().filter(|look| !look.control).collect();
+    let controls = || looks.iter().filter(|look| look.control);
+    let control = controls().find(|look| hold(&look.that)).filter(|_| verdict == Verdict::Unsettled);
+    let control = control.or_else(|| controls().next());
+    let wrong = |look: &Look<'_>| look.that.iter().position(|found| !found.holds);
+    let (look, nth) = match within.iter().find_map(|look| Some((*look, wrong(look)?))) {
+        Some(refuted) => refuted,
+        None => (within[0], control.and_then(wrong).unwrap_or(0)),
+    };
+    [Some(look), control].into_iter().flatten().map(|look| look.say(&look.that[nth])).collect::<Vec<_>>().join("; ")
+}
+
+pub fn find(claim: &Claim, outcome: &toml::Table) -> Finding {
+    let (id, says) = (claim.id.clone(), claim.says.clone());
+    match Look::at(claim, "", false, outcome) {
+        Err(why) => Finding { id, says, applies: true, given: false, holds: false, evidence: vec![why] },
+        Ok(look) => {
+            let (applies, given) = (hold(&look.applies), hold(&look.given));
+            let shown = if applies { look.given.iter().chain(&look.that) } else { look.applies.iter().chain(&[]) };
+            let evidence = shown.map(|found| found.shown.clone()).collect();
+            Finding { id, says, applies, given, holds: applies && hold(&look.that), evidence }
+        }
+    }
+}
