@@ -151,18 +151,7 @@ fn visit(section: &Section<'_>, at: At, link: Link) -> Option<Visit> {
         );
     }
     visiting::check_leave(section, leave_value, leave, at);
-    Some(Visit {
-        speech,
-        http,
-        keep_alive,
-        paths,
-        pauses_us,
-        patience_us,
-        flights,
-        source_port,
-        older_sequence,
-        leave,
-    })
+    Some(Visit { speech, http, keep_alive, paths, pauses_us, patience_us, flights, source_port, older_sequence, leave })
 }
 
 const WAYS: &[&str] = &["client-closes", "server-closes", "reset", "vanish", "stay", "late-duplicate"];

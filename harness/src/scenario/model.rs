@@ -183,7 +183,7 @@ pub enum Of {
     Rise(String),
     /// From the first reading above zero until it is zero again.
     Lasts(String),
-    /// Of the time from the first reading to the last, the part by which a reading in milliseconds rose, in per cent.
+    /// A counter's rise in per cent of the rises of all of its group: `cpu.idle_ms` of all `cpu.`.
     Share(String),
     /// From SYN to an established connection, of those who got one.
     Connect(Rank),

@@ -127,8 +127,7 @@ impl Rtnl {
         message.header.prefix_len = prefix;
         message.header.index = index(nic)?;
         message.header.scope = AddressScope::Universe;
-        message.attributes =
-            vec![AddressAttribute::Local(address), AddressAttribute::Address(address)];
+        message.attributes = vec![AddressAttribute::Local(address), AddressAttribute::Address(address)];
         self.request(RouteNetlinkMessage::NewAddress(message), NLM_F_CREATE | NLM_F_EXCL)
             .with_context(|| format!("failed to give {nic} the address {address}/{prefix}"))
     }

@@ -12,7 +12,8 @@ const COLUMNS: usize = 8;
 const IDLE: [usize; 2] = [3, 4];
 
 pub fn read() -> Result<Values> {
-    parse(&std::fs::read_to_string("/proc/stat").context("no /proc/stat")?).context("/proc/stat has no line for all CPUs")
+    parse(&std::fs::read_to_string("/proc/stat").context("no /proc/stat")?)
+        .context("/proc/stat has no line for all CPUs")
 }
 
 fn parse(text: &str) -> Option<Values> {

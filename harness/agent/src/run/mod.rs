@@ -144,8 +144,7 @@ fn build_upstreams(plan: &Plan) -> Result<()> {
         let subnet: Subnet = format!("{}/30", std::net::Ipv4Addr::from(network)).parse().map_err(anyhow::Error::msg)?;
         let (link, on_link, server) = (Link::default(), upstream.at == At::OnLink, plan.server.address);
         let manner = Manner { source: Some(server), ..Manner::default() };
-        let site =
-            build_site(&Layout { number, subnet, link, seed: 0, on_link, silent: false, server, manner })?;
+        let site = build_site(&Layout { number, subnet, link, seed: 0, on_link, silent: false, server, manner })?;
         upstream::start(&site, upstream)?;
     }
     Ok(())
