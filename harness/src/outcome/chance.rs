@@ -45,7 +45,7 @@ impl Chance {
                 Some(Crowded { phase, population, within: within.min(came * 3 / 4) })
             })
         });
-        Chance { any_time: give_or_take.visitors, crowded: crowded.collect() }
+        Chance { any_time: give_or_take.visitors.of(&plan.variant), crowded: crowded.collect() }
     }
 
     pub fn of_population(&self, population: &str) -> Band {

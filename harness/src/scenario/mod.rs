@@ -112,14 +112,14 @@ fn read(name: &str, folder: &Path, root: &Section<'_>) -> Option<Scenario> {
     })
 }
 
-/// `[give-or-take]`: `visitors = 4`, `crowded = { browsers = 8 }`, `entries = 12`.
+/// `[give-or-take]`: `visitors = { tuned = 4 }`, `crowded = { browsers = 8 }`, `entries = 12`.
 fn give_or_take(root: &Section<'_>, populations: &[Population], variants: &[Variant]) -> GiveOrTake {
     let Some(section) = root.section("give-or-take") else {
-        return GiveOrTake { visitors: 0, crowded: BTreeMap::new(), entries: ByVariant::All(0) };
+        return GiveOrTake { visitors: ByVariant::All(0), crowded: BTreeMap::new(), entries: ByVariant::All(0) };
     };
     let clients: Vec<&str> = populations.iter().map(|p| p.name.as_str()).collect();
     let read = GiveOrTake {
-        visitors: section.get_or("visitors", 0),
+        visitors: measures::by_variant(&section, "visitors", variants, |visitors| visitors),
         crowded: section.by_name("crowded", "clients", &clients),
         entries: measures::by_variant(&section, "entries", variants, |entries| entries),
     };

@@ -45,7 +45,7 @@ pub struct Scenario {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GiveOrTake {
     /// How many visitors fared how, at any time.
-    pub visitors: u64,
+    pub visitors: ByVariant<u64>,
     /// The same by population, in each phase in which the conntrack table was full.
     pub crowded: BTreeMap<String, u64>,
     /// Entries in the conntrack table, at most and at the end of a day.

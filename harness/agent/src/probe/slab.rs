@@ -19,7 +19,7 @@ fn parse(text: &str) -> Values {
         let Some(cache) = words.first().and_then(|name| known(name)) else { continue };
         for (column, what) in [(1, "objects"), (3, "object_bytes")] {
             if let Some(value) = words.get(column).and_then(|word| word.parse().ok()) {
-                values.entry(format!("slab.{cache}.{what}")).or_insert(value);
+                values.insert(format!("slab.{cache}.{what}"), value);
             }
         }
     }
@@ -27,7 +27,8 @@ fn parse(text: &str) -> Values {
 }
 
 /// By the names that they had first: `ip_dst_cache` is `rtable` today (KMEM_CACHE() names caches by their structures).
-/// Up to Linux 4.6 each namespace has an nf_conntrack cache of its own, named by its address: the first is the oldest's.
+/// Up to Linux 4.6 each namespace has an nf_conntrack cache of its own, named by its address. The newest stands first, and the
+/// server's, which is the oldest, last.
 fn known(name: &str) -> Option<&'static str> {
     let name = if name == "rtable" { "ip_dst_cache" } else { name };
     CACHES.into_iter().find(|cache| match name.strip_prefix(cache) {
@@ -41,7 +42,8 @@ fn known(name: &str) -> Option<&'static str> {
 mod tests {
     #[test]
     fn bytes_and_objects() {
-        let text = "slabinfo - version: 2.1\n# name <active_objs>\nnf_conntrack_ffffffff81c2 12 32 296 27 2 : tunables\n\
+        let text = "slabinfo - version: 2.1\n# name <active_objs>\nnf_conntrack_ffff88003c1e 0 0 296 27 2\n\
+                    nf_conntrack_ffffffff81c2 12 32 296 27 2 : tunables\n\
                     nf_conntrack_expect 0 0 240 17 1\nTCP 4 8 1984 16 8\n";
         let values = super::parse(text);
         assert_eq!(values["slab.nf_conntrack.objects"], 12);
