@@ -68,8 +68,13 @@ lasts = "tcp.time_wait"
 [measure.connect-ms]
 connect = "longest"
 clients = "gone"
+[measure.connect-median-ms]
+connect = "median"
 [measure.visit-ms]
 visit = "shortest"
+[measure.visit-median-ms]
+visit = "median"
+clients = "gone"
 [measure.entry-ms]
 entry-life = "longest"
 clients = "clean"
@@ -84,7 +89,10 @@ netstat = "1 s"
         at_us,
         event: Event::Sample { values: values.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect() },
     };
-    let spread = |shortest_us, longest_us| Some(Spread { shortest_us, longest_us });
+    let spread = |each_us: &[u64]| {
+        let (shortest_us, longest_us) = (*each_us.first()?, *each_us.last()?);
+        Some(Spread { shortest_us, longest_us, each_us: each_us.to_vec() })
+    };
     let round = |population: &str, connect, visit| Stamped {
         at_us: 4_000_000,
         event: Event::Round {
@@ -106,8 +114,8 @@ netstat = "1 s"
         phase(0, "three days"),
         sample(1_000_000, &[("tcp.time_wait", 7)]),
         sample(2_000_000, &[("TcpExt.ListenDrops", 9)]),
-        round("gone", spread(1_000, 3_001_400), None),
-        round("clean", spread(900, 5_000_000), spread(2_600, 9_000)),
+        round("gone", spread(&[1_000, 3_001_400]), None),
+        round("clean", spread(&[900, 7_000, 5_000_000]), spread(&[2_600, 9_000])),
         phase(5_000_000, "after"),
         sample(61_500_400, &[("tcp.time_wait", 0)]),
         made_entries("clean", 119_999),
@@ -116,6 +124,7 @@ netstat = "1 s"
     let plan = plan::plan(&scenario, &scenario.variants[0], 1);
     let outcome = Outcome::of(&Record { events, fingerprint: String::new() }, &plan, &scenario).document();
     insta::assert_snapshot!(toml::to_string_pretty(outcome["measured"].as_table().unwrap()).unwrap(), @r#"
+    connect-median-ms = 7
     connect-ms = 3001
     entry-ms = 119999
     last = 0
@@ -125,6 +134,7 @@ netstat = "1 s"
     most = 7
     nobody-knows = "absent"
     rise = 4
+    visit-median-ms = "absent"
     visit-ms = 3
     "#);
 }
