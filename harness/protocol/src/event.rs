@@ -113,17 +113,23 @@ pub enum Event {
 }
 
 /// The shortest and the longest of some times.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Spread {
     pub shortest_us: u64,
     pub longest_us: u64,
+    /// All of them, where the plan asks for each ([`crate::Traffic`]).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub each_us: Vec<u64>,
 }
 
 impl Spread {
-    /// With one more time.
-    pub fn with(spread: Option<Self>, us: u64) -> Self {
-        let Spread { shortest_us, longest_us } = spread.unwrap_or(Spread { shortest_us: us, longest_us: us });
-        Spread { shortest_us: shortest_us.min(us), longest_us: longest_us.max(us) }
+    pub fn of(us: u64) -> Self {
+        Spread { shortest_us: us, longest_us: us, each_us: Vec::new() }
+    }
+
+    pub fn add(&mut self, us: u64) {
+        self.shortest_us = self.shortest_us.min(us);
+        self.longest_us = self.longest_us.max(us);
     }
 }
 

@@ -232,6 +232,9 @@ pub struct Traffic {
     pub spacing_us: u64,
     /// At most so many at once; 0 is no limit.
     pub concurrency: u32,
+    /// Tell of each visitor's times, not of the shortest and the longest alone.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub each_time: bool,
 }
 
 /// Something looked at again and again. Probes due at a round's start are read before its traffic.

@@ -1,7 +1,7 @@
 //! The numbers that a scenario asks for by name (`[measure.x]`), and how visitors fared by phase.
 
 use super::{Chance, Visitors, answers, counts, document, nginx_log::lines_with, num::Num, record::Record};
-use crate::scenario::{Measure, Of, Rank};
+use crate::scenario::{Among, Measure, Of, Rank};
 use serde::{Serialize, Serializer};
 use std::collections::{BTreeMap, BTreeSet};
 use tunelab_protocol::{Event, Plan, Spread, Stamped, Visits};
@@ -37,8 +37,8 @@ fn value(record: &Record, measure: &Measure) -> Option<u64> {
         Of::Rise(name) => rise(&read(name)),
         Of::Share(name) => share_percent(record, name, phase),
         Of::Lasts(name) => lasts_ms(&read(name), end_us(record, phase)),
-        Of::Connect(rank) => time_ms(record, measure, *rank, |spreads| spreads.0),
-        Of::Visit(rank) => time_ms(record, measure, *rank, |spreads| spreads.1),
+        Of::Connect(among) => time_ms(record, measure, *among, |connect, _| connect),
+        Of::Visit(among) => time_ms(record, measure, *among, |_, visit| visit),
         Of::EntryLife(rank) => entry_life_ms(record, measure, *rank),
         Of::Reaches(name, bound) => counts::reaches_ms(&read(name), *bound, counts::start_us(record, phase)),
         Of::Sustains(clients) => counts::sustains(record, measure, clients),
@@ -122,20 +122,26 @@ fn end_us(record: &Record, phase: Option<&str>) -> u64 {
 fn time_ms(
     record: &Record,
     measure: &Measure,
-    rank: Rank,
-    pick: impl Fn((Option<Spread>, Option<Spread>)) -> Option<Spread>,
+    among: Among,
+    pick: for<'a> fn(&'a Option<Spread>, &'a Option<Spread>) -> &'a Option<Spread>,
 ) -> Option<u64> {
     let times = record.events.iter().filter_map(|stamped| match &stamped.event {
         Event::Round { phase, population, connect, visit, .. } if measure.is_about(phase, population) => {
-            pick((*connect, *visit))
+            pick(connect, visit).as_ref()
         }
         _ => None,
     });
-    let us = match rank {
-        Rank::Shortest => times.map(|t| t.shortest_us).min(),
-        Rank::Longest => times.map(|t| t.longest_us).max(),
+    let us = match among {
+        Among::Ranks(Rank::Shortest) => times.map(|t| t.shortest_us).min(),
+        Among::Ranks(Rank::Longest) => times.map(|t| t.longest_us).max(),
+        Among::Median => median(times.flat_map(|t| t.each_us.iter().copied()).collect()),
     };
     us.map(|us| (us + 500) / 1000)
+}
+
+fn median(mut times: Vec<u64>) -> Option<u64> {
+    times.sort_unstable();
+    times.get(times.len() / 2).copied()
 }
 
 fn entry_life_ms(record: &Record, measure: &Measure, rank: Rank) -> Option<u64> {

@@ -5,7 +5,7 @@ use crate::{
     story::RunName,
 };
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
-use tunelab_protocol::{Phase, Plan, VERSION, guest};
+use tunelab_protocol::{Phase, Plan, Traffic, VERSION, guest};
 
 /// Everything one run is made of, decided before any machine starts.
 #[derive(Debug, Clone)]
@@ -51,10 +51,21 @@ pub fn plan(scenario: &Scenario, variant: &Variant, seed: u64) -> Plan {
     }
 }
 
-/// With what the variant changes on the way.
+/// With what the variant changes on the way, and with each time that a measure needs.
 fn phases(scenario: &Scenario, variant: &Variant) -> Vec<Phase> {
     let changes = |name: &String| variant.during.get(name).cloned().unwrap_or_default();
-    scenario.phases.iter().map(|phase| Phase { sysctls: changes(&phase.name), ..phase.clone() }).collect()
+    let with = |phase: &Phase| Phase {
+        sysctls: changes(&phase.name),
+        traffic: phase.traffic.iter().map(|traffic| each_time(scenario, phase, traffic)).collect(),
+        ..phase.clone()
+    };
+    scenario.phases.iter().map(with).collect()
+}
+
+fn each_time(scenario: &Scenario, phase: &Phase, traffic: &Traffic) -> Traffic {
+    let mut measures = scenario.measures.iter().filter(|measure| measure.of.needs_each_time());
+    let each_time = measures.any(|measure| measure.is_about(&phase.name, &traffic.population));
+    Traffic { each_time, ..traffic.clone() }
 }
 
 fn server(scenario: &Scenario, server: &Server) -> tunelab_protocol::Server {

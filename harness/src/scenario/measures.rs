@@ -2,7 +2,7 @@
 
 use super::{
     answers,
-    model::{ByVariant, Measure, Of, Rank, Variant},
+    model::{Among, ByVariant, Measure, Of, Rank, Variant},
     section::{Read, Section, Value},
     units::{Micros, Ppm},
     values::text,
@@ -179,5 +179,20 @@ impl Read for Rank {
                 None
             }
         }
+    }
+}
+
+const AMONG: &[(&str, Among)] =
+    &[("shortest", Among::Ranks(Rank::Shortest)), ("median", Among::Median), ("longest", Among::Ranks(Rank::Longest))];
+
+impl Read for Among {
+    fn read(value: &Value<'_>, problems: &super::problems::Problems) -> Option<Self> {
+        let word = text(value, problems, "`shortest`, `median` or `longest`")?;
+        let found = AMONG.iter().find(|(known, _)| *known == word).map(|(_, among)| *among);
+        if found.is_none() {
+            let known: Vec<&str> = AMONG.iter().map(|(known, _)| *known).collect();
+            problems.unknown(value.span(), format!("none of the times is the `{word}`"), word, &known);
+        }
+        found
     }
 }

@@ -186,9 +186,9 @@ pub enum Of {
     /// A counter's rise in per cent of the rises of all of its group: `cpu.idle_ms` of all `cpu.`.
     Share(String),
     /// From SYN to an established connection, of those who got one.
-    Connect(Rank),
+    Connect(Among),
     /// From SYN to the last byte of the last answer, of those who were served.
-    Visit(Rank),
+    Visit(Among),
     /// From birth to expiry of a conntrack entry.
     EntryLife(Rank),
     /// From the start of the phase, or of the traffic, to the first reading of at least so much.
@@ -252,12 +252,25 @@ impl Of {
             _ => false,
         }
     }
+
+    /// What lies between the shortest and the longest is in the record only where it is asked for.
+    pub fn needs_each_time(&self) -> bool {
+        matches!(self, Of::Connect(Among::Median) | Of::Visit(Among::Median))
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rank {
     Shortest,
     Longest,
+}
+
+/// Which of the times of a round's visitors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Among {
+    Ranks(Rank),
+    /// Of an even number the longer of the two in the middle: one that somebody had.
+    Median,
 }
 
 /// Something the article or we say, which the run bears out or not.

@@ -77,7 +77,14 @@ fn arrivals(name: &Spanned<String>, value: &Value<'_>, spacing: Micros, section:
     let population = name.get_ref().clone();
     if !matches!(value.get_ref(), DeValue::Table(_)) {
         let visitors = u32::read(value, section.problems)?;
-        return Some(Traffic { population, visitors, after_us: 0, spacing_us: spacing.0, concurrency: 0 });
+        return Some(Traffic {
+            population,
+            visitors,
+            after_us: 0,
+            spacing_us: spacing.0,
+            concurrency: 0,
+            each_time: false,
+        });
     }
     let table = Section::of(value, format!("visitors.{population}"), section.problems)?;
     let traffic = Traffic {
@@ -85,6 +92,7 @@ fn arrivals(name: &Spanned<String>, value: &Value<'_>, spacing: Micros, section:
         after_us: table.get_or("after", Micros::default()).0,
         spacing_us: table.get_or("spacing", spacing).0,
         concurrency: table.get_or("at-once", 0),
+        each_time: false,
         population,
     };
     table.finish();

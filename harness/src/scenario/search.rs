@@ -41,7 +41,8 @@ pub fn phase(section: &Section<'_>, name: String, populations: &[Population]) ->
         return None;
     }
     let (visitors, spacing_us) = search.visitors(most);
-    let traffic = Traffic { population: clients.into_inner(), visitors, after_us: 0, spacing_us, concurrency: 0 };
+    let population = clients.into_inner();
+    let traffic = Traffic { population, visitors, after_us: 0, spacing_us, concurrency: 0, each_time: false };
     let (rounds, every_us) = (search.rounds(), lasts.0 + rest.0);
     Some(Phase { name, rounds, every_us, sysctls: Vec::new(), search: Some(search), traffic: vec![traffic] })
 }

@@ -75,8 +75,13 @@ lasts = "tcp.time_wait"
 [measure.connect-ms]
 connect = "longest"
 clients = "gone"
+[measure.connect-median-ms]
+connect = "median"
 [measure.visit-ms]
 visit = "shortest"
+[measure.visit-median-ms]
+visit = "median"
+clients = "gone"
 [measure.entry-ms]
 entry-life = "longest"
 clients = "clean"
@@ -92,7 +97,10 @@ cpu = "1 s"
         at_us,
         event: Event::Sample { values: values.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect() },
     };
-    let spread = |shortest_us, longest_us| Some(Spread { shortest_us, longest_us });
+    let spread = |each_us: &[u64]| {
+        let (shortest_us, longest_us) = (*each_us.first()?, *each_us.last()?);
+        Some(Spread { shortest_us, longest_us, each_us: each_us.to_vec() })
+    };
     let round = |population: &str, connect, visit| Stamped {
         at_us: 4_000_000,
         event: Event::Round {
@@ -114,8 +122,8 @@ cpu = "1 s"
         phase(0, "three days"),
         sample(1_000_000, &[("tcp.time_wait", 7), ("sockets.used", 5)]),
         sample(2_000_000, &[("TcpExt.ListenDrops", 9), ("cpu.idle_ms", 1700), ("cpu.busy_ms", 12)]),
-        round("gone", spread(1_000, 3_001_400), None),
-        round("clean", spread(900, 5_000_000), spread(2_600, 9_000)),
+        round("gone", spread(&[1_000, 3_001_400]), None),
+        round("clean", spread(&[900, 7_000, 5_000_000]), spread(&[2_600, 9_000])),
         phase(5_000_000, "after"),
         sample(61_500_400, &[("tcp.time_wait", 0)]),
         made_entries("clean", 119_999),
@@ -125,6 +133,7 @@ cpu = "1 s"
     let plan = plan::plan(&scenario, &scenario.variants[0], 1);
     let outcome = Outcome::of(&Record { events, fingerprint: String::new() }, &plan, &scenario).document();
     insta::assert_snapshot!(toml::to_string_pretty(outcome["measured"].as_table().unwrap()).unwrap(), @r#"
+    connect-median-ms = 7
     connect-ms = 3001
     entry-ms = 119999
     idle-percent = 99
@@ -135,6 +144,7 @@ cpu = "1 s"
     most = 7
     nobody-knows = "absent"
     rise = 4
+    visit-median-ms = "absent"
     visit-ms = 3
     "#);
     insta::assert_snapshot!(toml::to_string_pretty(outcome["series"].as_table().unwrap()).unwrap(), @r#"

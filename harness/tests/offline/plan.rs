@@ -24,6 +24,17 @@ fn every_shipped_variant_makes_a_plan_that_survives_json() {
     }
 }
 
+/// Only where a median needs them.
+#[test]
+fn times_are_told_one_by_one_where_a_measure_asks() {
+    let median = "[measure.median-ms]\nconnect = \"median\"\nclients = \"gone\"\n[probe]";
+    let (_home, folder) = made::scenario("small", &made::SMALL.replace("[probe]", median), &[("base.conf", "")]);
+    let scenario = tunelab::scenario::load(&folder).unwrap();
+    let plan = plan::plan(&scenario, &scenario.variants[0], 1);
+    let each: Vec<_> = plan.phases[0].traffic.iter().map(|t| (t.population.as_str(), t.each_time)).collect();
+    assert_eq!(each, [("clean", false), ("gone", true)]);
+}
+
 #[test]
 fn variants_share_what_is_deployed() {
     let catalogue = Catalogue::of(&made::repository()).unwrap();

@@ -132,7 +132,7 @@ clients = "goner"
 [measure.unit]
 lasts = "tcp.time_wait"
 [measure.rank-ms]
-connect = "median"
+connect = "middle"
 phase = "three day"
 [series.too-often]
 of = "conntrack.count"

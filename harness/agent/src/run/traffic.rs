@@ -70,9 +70,9 @@ impl Rounds {
             let crowd = crowd(crowds, traffic)?;
             let arrivals = self.arrivals(traffic, crowd, start);
             let (events, phase, population) = (self.events.clone(), phase.name.clone(), traffic.population.clone());
-            let concurrency = traffic.concurrency;
+            let (concurrency, tally) = (traffic.concurrency, Tally::new(traffic.each_time));
             self.running.spawn_local(async move {
-                events.emit(receive(arrivals, concurrency).await.into_event(phase, round, population, None));
+                events.emit(receive(arrivals, concurrency, tally).await.into_event(phase, round, population, None));
             });
         }
         Ok(())
@@ -89,9 +89,9 @@ impl Rounds {
         let at = |number| start + Duration::from_micros(spacing_us * u64::from(number));
         let arrivals = (0..visitors).map(|number| (at(number), crowd.visitor())).collect();
         let (events, phase, population) = (self.events.clone(), phase.name.clone(), traffic.population.clone());
-        let concurrency = traffic.concurrency;
+        let (concurrency, tally) = (traffic.concurrency, Tally::new(traffic.each_time));
         self.running.spawn_local(async move {
-            let tally = receive(arrivals, concurrency).await;
+            let tally = receive(arrivals, concurrency, tally).await;
             trials.borrow_mut().push(Trial { per_1000_s, sustained: tally.visits.refused() == 0 });
             events.emit(tally.into_event(phase, round, population, Some(per_1000_s)));
         });
@@ -127,27 +127,37 @@ struct Tally {
     visit: Option<Spread>,
     errors: BTreeMap<String, u64>,
     answers: Vec<Answer>,
+    /// Tells of each time.
+    each: bool,
 }
 
 impl Tally {
+    fn new(each: bool) -> Self {
+        Tally { each, ..Tally::default() }
+    }
+
     fn add(&mut self, visited: Visited) {
         visited.fare.count(&mut self.visits);
         if let Some(error) = visited.fare.error() {
             *self.errors.entry(error).or_default() += 1;
         }
-        self.connect = visited.connect_us.map(|us| Spread::with(self.connect, us)).or(self.connect);
-        let served = visited.served_us.filter(|_| visited.fare == Fare::Served);
-        self.visit = served.map(|us| Spread::with(self.visit, us)).or(self.visit);
+        let served_us = visited.served_us.filter(|_| visited.fare == Fare::Served);
+        for (spread, us) in [(&mut self.connect, visited.connect_us), (&mut self.visit, served_us)] {
+            let Some(us) = us else { continue };
+            let spread = spread.get_or_insert(Spread::of(us));
+            spread.add(us);
+            spread.each_us.extend(self.each.then_some(us));
+        }
         self.answers.extend(visited.answers);
     }
 
     fn into_event(self, phase: String, round: u32, population: String, per_1000_s: Option<u32>) -> Event {
-        let Tally { visits, connect, visit, errors, answers } = self;
+        let Tally { visits, connect, visit, errors, answers, .. } = self;
         Event::Round { phase, round, population, visits, connect, visit, per_1000_s, errors, answers }
     }
 }
 
-async fn receive(arrivals: Vec<(Instant, Visitor)>, concurrency: u32) -> Tally {
+async fn receive(arrivals: Vec<(Instant, Visitor)>, concurrency: u32, mut tally: Tally) -> Tally {
     let places = std::sync::Arc::new(Semaphore::new(if concurrency == 0 {
         Semaphore::MAX_PERMITS
     } else {
@@ -163,7 +173,6 @@ async fn receive(arrivals: Vec<(Instant, Visitor)>, concurrency: u32) -> Tally {
             visited
         });
     }
-    let mut tally = Tally::default();
     while let Some(visited) = visitors.join_next().await {
         tally.add(visited.expect("visitors do not panic"));
     }
