@@ -24,7 +24,7 @@ mod mmdebstrap;
 mod modules;
 mod progress;
 
-pub use fetch::{Patience, fetch};
+pub use fetch::{Fetched, Patience, fetch};
 pub use kernel::{Given as GivenKernel, Kernel};
 pub use manifest::{DiskFacts, FileFact, Manifest, Package};
 pub use recipe::{Disk, Init, Keyring, Machine, Packages, Proof, Recipe, Source, Sums};

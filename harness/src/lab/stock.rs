@@ -66,7 +66,7 @@ pub fn list(cache: &Cache, recipes: &[Recipe]) -> Result<Vec<Item>> {
     let mut items = Vec::new();
     for (kind, room) in rooms {
         for path in entries(kind, &room)? {
-            let (size_bytes, used) = (size_on_disk(&path), last_used(&path));
+            let (size_bytes, used) = (size_on_disk(&path), last_used(&claimed(kind, &path)));
             items.push(Item { kind, outdated: outdated(kind, &path), size_bytes, used, path });
         }
     }
@@ -85,6 +85,14 @@ pub async fn check_saved_machines(cache: &Cache) -> Result<Vec<(PathBuf, Option<
     };
     let checking = tokio::task::spawn_blocking(move || dirs.into_iter().map(check).collect());
     checking.await.host(|| "checking saved machines panicked".into())
+}
+
+/// What its users hold a claim of: of a download that is not whole yet, what it is to become.
+fn claimed(kind: Kind, path: &Path) -> PathBuf {
+    match path.extension() {
+        Some(part) if kind == Kind::Download && part == "part" => path.with_extension(""),
+        _ => path.to_owned(),
+    }
 }
 
 /// Folders, but for downloads, which are files. What begins with a dot is a lock or not whole.
@@ -107,7 +115,7 @@ impl Item {
         let failed = || format!("failed to remove `{}`", self.path.display());
         match self.kind {
             Kind::Image | Kind::Kernel | Kind::SavedMachine | Kind::Download => {
-                let Some(_sole) = Claim::sole(&self.path) else { return Ok(false) };
+                let Some(_sole) = Claim::sole(&claimed(self.kind, &self.path)) else { return Ok(false) };
                 image::remove(&self.path).await?;
             }
             Kind::Record if room::is_in_use(&self.path) => return Ok(false),

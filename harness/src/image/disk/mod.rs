@@ -41,7 +41,8 @@ pub async fn build(
 ) -> Result<Facts> {
     let downloaded = fetch::fetch(disk, cache, Patience::default(), teller).await?;
     step.progress(Some(0.3), "unpacking the disk");
-    unpack(&downloaded, &place.room.join(ROOT)).await?;
+    unpack(&downloaded.path, &place.room.join(ROOT)).await?;
+    drop(downloaded);
     step.progress(Some(0.6), "looking for kernel and modules");
     let room = place.room.to_owned();
     let found = tokio::task::spawn_blocking(move || look_into(&room)).await;
