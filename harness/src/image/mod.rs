@@ -23,6 +23,7 @@ mod manifest;
 mod mmdebstrap;
 mod modules;
 mod progress;
+mod unpack;
 
 pub use fetch::{Fetched, Patience, fetch};
 pub use kernel::{Given as GivenKernel, Kernel};

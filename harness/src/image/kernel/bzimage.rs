@@ -2,7 +2,10 @@
 //!
 //! Offsets and fields: Documentation/x86/boot.rst of Linux.
 
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    image::unpack,
+};
 use std::{io::Read, path::Path};
 
 /// The oldest kernel that the C library of today's distributions, and our agent, agree to run on.
@@ -78,16 +81,10 @@ fn size(image: &[u8]) -> usize {
     setup_size(image).saturating_add((paragraphs as usize).saturating_mul(16))
 }
 
-/// The first bytes of what is packed by gzip, xz or zstd.
+/// The first bytes of what is packed.
 fn head(packed: &[u8]) -> Option<Vec<u8>> {
-    let mut plain: Box<dyn Read + '_> = match packed {
-        [0x1f, 0x8b, ..] => Box::new(flate2::read::GzDecoder::new(packed)),
-        [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Box::new(liblzma::read::XzDecoder::new(packed)),
-        [0x28, 0xb5, 0x2f, 0xfd, ..] => Box::new(zstd::stream::read::Decoder::new(packed).ok()?),
-        _ => return None,
-    };
     let mut head = vec![0; 64];
-    plain.read_exact(&mut head).ok()?;
+    unpack::by_magic(packed)?.read_exact(&mut head).ok()?;
     Some(head)
 }
 

@@ -7,7 +7,6 @@
 
 mod bzimage;
 mod deb;
-mod pack;
 mod store;
 mod tree;
 
