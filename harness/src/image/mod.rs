@@ -15,6 +15,7 @@ mod store;
 mod build;
 mod checksum;
 mod disk;
+mod elf;
 mod ext4;
 mod failure;
 mod fetch;

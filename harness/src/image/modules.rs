@@ -1,6 +1,6 @@
 //! Which kernel modules the initrd needs, and in what order, read from what depmod(8) wrote.
 
-use super::unpack;
+use super::{elf::Machine, unpack};
 use crate::error::{Context, Error, Result};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -92,7 +92,21 @@ fn plain(path: &Path, packed: &[u8]) -> Result<Vec<u8>> {
     let mut plain = Vec::new();
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let read = unpack::by_name(&name, packed).and_then(|mut reader| reader.read_to_end(&mut plain));
-    read.host(|| format!("failed to unpack the kernel module `{}`", path.display())).map(|_| plain)
+    read.host(|| format!("failed to unpack the kernel module `{}`", path.display()))?;
+    check(path, &plain)?;
+    Ok(plain)
+}
+
+/// That a module, unpacked, is one for our machines. A kernel says no more of another than "Exec format error".
+pub fn check(path: &Path, module: &[u8]) -> Result<()> {
+    let says = |what: &str| Error::input(format!("the kernel module `{}` {what}", path.display()));
+    match Machine::of(module) {
+        Some(machine) if machine.is_x86_64() => Ok(()),
+        Some(machine) => {
+            Err(says(&format!("is for {}", machine.name())).hint("tunelab's machines and images are x86-64"))
+        }
+        None => Err(says("is no ELF file, as modules are").hint("the file may be damaged")),
+    }
 }
 
 #[cfg(test)]

@@ -36,10 +36,7 @@ fn modern(release: &str) -> Vec<u8> {
 /// One before headers said what a kernel is for, around an ELF file of this machine type.
 fn old(release: &str, machine: u16) -> Vec<u8> {
     let mut image = bzimage(release, 0x020a, 0);
-    let mut elf = vec![0; 64];
-    elf[..4].copy_from_slice(b"\x7fELF");
-    elf[0x12..0x14].copy_from_slice(&machine.to_le_bytes());
-    let packed = gzip(&elf);
+    let packed = gzip(&elf(machine));
     image[0x248..0x24c].copy_from_slice(&0x100_u32.to_le_bytes());
     let at = 4 * 512 + 0x100;
     image[0x248..0x24c].copy_from_slice(&0x100_u32.to_le_bytes());
@@ -109,9 +106,22 @@ fn deb_of(architecture: &str, depends: &str, data: (&str, Vec<u8>)) -> Vec<u8> {
     ar(&[("debian-binary", b"2.0\n".to_vec()), ("control.tar.gz", control), data])
 }
 
-/// As much of a module as is looked at before it goes into a guest.
+/// As much of a module as is looked at before it goes into a guest; `machine` as in its ELF header.
+fn module_for(machine: u16, release: &str) -> Vec<u8> {
+    let mut module = elf(machine);
+    module.extend(format!("\0license=GPL\0vermagic={release} SMP preempt mod_unload \0").bytes());
+    module
+}
+
 fn module(release: &str) -> Vec<u8> {
-    format!("\x7fELF\0license=GPL\0vermagic={release} SMP preempt mod_unload \0").into_bytes()
+    module_for(62, release)
+}
+
+fn elf(machine: u16) -> Vec<u8> {
+    let mut elf = vec![0; 64];
+    elf[..4].copy_from_slice(b"\x7fELF");
+    elf[0x12..0x14].copy_from_slice(&machine.to_le_bytes());
+    elf
 }
 
 struct Desk(TempDir);
@@ -160,18 +170,14 @@ fn what_is_no_kernel_for_these_machines_is_told_by_what_it_is() {
     let desk = Desk::new();
     let mut arm = vec![0; 4096];
     arm[0x38..0x3c].copy_from_slice(b"ARM\x64");
-    let mut elf = vec![0; 4096];
-    elf[..4].copy_from_slice(b"\x7fELF");
-    let foreign_elf = elf.clone();
-    elf[0x12] = 62;
     let mut cut_short = modern("6.1.0");
     cut_short[0x1f4..0x1f8].copy_from_slice(&(1_u32 << 19).to_le_bytes());
     let all: [(&str, Vec<u8>); 15] = [
         ("empty", vec![]),
         ("cut short", cut_short),
         ("text", b"not a kernel at all".to_vec()),
-        ("vmlinux", elf),
-        ("vmlinux of another", foreign_elf),
+        ("vmlinux", elf(62)),
+        ("vmlinux of another", elf(0)),
         ("arm64", arm.clone()),
         ("arm64 in gzip", gzip(&arm)),
         ("text in gzip", gzip(b"not a kernel at all")),
@@ -252,6 +258,12 @@ fn modules_must_be_there_and_of_the_same_release() {
     desk.put("unknown/kernel/a.ko.lz4", b"");
     let told = wrong(desk.prepare(&kernel, Some(&desk.0.path().join("unknown"))));
     assert!(told.contains("`a.ko.lz4` is packed by lz4") && told.contains("unpack them first"), "{told}");
+    desk.put("arm64/kernel/a.ko", &module_for(183, "6.1.0"));
+    let told = wrong(desk.prepare(&kernel, Some(&desk.0.path().join("arm64"))));
+    assert!(told.contains("the kernel module `kernel/a.ko` is for arm64\nhint: tunelab's machines"), "{told}");
+    desk.put("text/kernel/a.ko.gz", &gzip(b"text"));
+    let told = wrong(desk.prepare(&kernel, Some(&desk.0.path().join("text"))));
+    assert!(told.contains("`kernel/a.ko` is no ELF file"), "{told}");
     let left = fs::read_dir(desk.0.path().join("cache/kernels")).unwrap().flatten();
     let left: Vec<_> = left.filter(|entry| entry.path().is_dir()).collect();
     assert!(left.is_empty(), "{left:?}");

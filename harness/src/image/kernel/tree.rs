@@ -5,7 +5,7 @@ use super::deb::Deb;
 use crate::{
     error::{Context, Error, Result},
     host,
-    image::{ext4, unpack},
+    image::{ext4, modules, unpack},
 };
 use sha2::{Digest, Sha256};
 use std::{
@@ -88,12 +88,14 @@ fn is_module(name: &str) -> bool {
     unpack::plain_name(name).ends_with(".ko")
 }
 
-/// The release that the modules of an unpacked tree were built for, as each says (`vermagic`); of none: `None`.
+/// The release that the modules of an unpacked tree were built for, as each says (`vermagic`); of none: `None`. Those
+/// that are looked at must be for our machines.
 pub fn release(tree: &Path) -> Result<Option<String>> {
     const VERMAGIC: &[u8] = b"\0vermagic=";
     for file in files(tree)?.iter().filter(|file| is_module(&file.to_string_lossy())) {
         let path = tree.join(file);
         let bytes = fs::read(&path).host(|| format!("failed to read `{}`", path.display()))?;
+        modules::check(file, &bytes)?;
         if let Some(at) = bytes.windows(VERMAGIC.len()).position(|window| window == VERMAGIC) {
             let text = bytes[at + VERMAGIC.len()..].split(|b| *b == b' ' || *b == 0).next();
             return Ok(text.map(|text| String::from_utf8_lossy(text).into_owned()));
