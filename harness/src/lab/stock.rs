@@ -74,17 +74,45 @@ pub fn list(cache: &Cache, recipes: &[Recipe]) -> Result<Vec<Item>> {
     Ok(items)
 }
 
-/// Each that is whole as far as its manifest goes, and what is wrong with it. Reads every byte.
-pub async fn check_saved_machines(cache: &Cache) -> Result<Vec<(PathBuf, Option<String>)>> {
-    let mut dirs = entries(Kind::SavedMachine, &cache.states())?;
-    dirs.retain(|dir| SavedState::is_in(dir));
-    dirs.sort();
-    let check = |dir: PathBuf| {
-        let damage = SavedState::open(&dir).and_then(|state| state.check()).err().map(|e| Error::from(e).to_string());
-        (dir, damage)
-    };
-    let checking = tokio::task::spawn_blocking(move || dirs.into_iter().map(check).collect());
-    checking.await.host(|| "checking saved machines panicked".into())
+/// Something of the cache that was read to its last byte.
+#[derive(Debug)]
+pub struct Checked {
+    pub kind: Kind,
+    pub path: PathBuf,
+    /// What is wrong with it.
+    pub damage: Option<String>,
+}
+
+/// All that claims to be whole and is neither image nor record. Reads every byte.
+pub async fn check(cache: &Cache) -> Result<Vec<Checked>> {
+    let kinds: [(Kind, PathBuf, fn(&Path) -> Option<String>); 3] = [
+        (Kind::Kernel, cache.kernels(), image::kernel::damage),
+        (Kind::SavedMachine, cache.states(), state_damage),
+        (Kind::Download, cache.downloads(), image::download_damage),
+    ];
+    let checking = tokio::task::spawn_blocking(move || {
+        let mut checked = Vec::new();
+        for (kind, room, damage) in kinds {
+            let mut paths = entries(kind, &room)?;
+            paths.retain(|path| is_whole(kind, path));
+            paths.sort();
+            checked.extend(paths.into_iter().map(|path| Checked { kind, damage: damage(&path), path }));
+        }
+        Ok(checked)
+    });
+    checking.await.host(|| "checking the cache panicked".into())?
+}
+
+fn state_damage(dir: &Path) -> Option<String> {
+    SavedState::open(dir).and_then(|state| state.check()).err().map(|e| Error::from(e).to_string())
+}
+
+/// As far as it says itself: one that is still being saved or downloaded has nothing to be compared with.
+fn is_whole(kind: Kind, path: &Path) -> bool {
+    match kind {
+        Kind::SavedMachine => SavedState::is_in(path),
+        _ => claimed(kind, path) == path,
+    }
 }
 
 /// What its users hold a claim of: of a download that is not whole yet, what it is to become.

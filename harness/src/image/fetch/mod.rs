@@ -94,6 +94,17 @@ pub async fn fetch(disk: &Disk, cache: &Cache, patience: Patience, teller: &Tell
 const HINT: &str =
     "check the network and the recipe's `urls`; what was downloaded so far is kept and used the next time";
 
+/// What is wrong with a file of the downloads, which its name is the checksum of; `None`: nothing. Reads every byte.
+pub fn damage(path: &Path) -> Option<String> {
+    let digest = path.file_name().and_then(|name| Digest::parse(name.to_str()?));
+    match digest.map(|digest| digest.is_of(path)) {
+        Some(Ok(true)) => None,
+        Some(Ok(false)) => Some("its checksum is not its name".into()),
+        Some(Err(e)) => Some(format!("it cannot be read: {e}")),
+        None => Some("its name is no checksum".into()),
+    }
+}
+
 async fn claim(path: &Path) -> Result<Claim> {
     let path = path.to_owned();
     tokio::task::spawn_blocking(move || Claim::take(&path))

@@ -12,7 +12,7 @@ mod tree;
 
 pub(super) use bzimage::check;
 pub use bzimage::version;
-pub use store::ensure;
+pub use store::{damage, ensure};
 
 use super::checksum;
 use crate::{
