@@ -92,6 +92,7 @@ pub struct Facts {
 
 /// Protects the image's files and writes the manifest.
 pub fn seal(recipe: &Recipe, key: &str, room: &Path, facts: Facts) -> Result<()> {
+    expected(recipe, &facts.release)?;
     let mut files = std::collections::BTreeMap::new();
     for name in [KERNEL, MODULES, ROOT, PACKAGES].into_iter().filter(|name| room.join(name).exists()) {
         let path = room.join(name);
@@ -111,6 +112,15 @@ pub fn seal(recipe: &Recipe, key: &str, room: &Path, facts: Facts) -> Result<()>
         disk: facts.disk,
     };
     manifest.write(room)
+}
+
+fn expected(recipe: &Recipe, release: &str) -> Result<()> {
+    if recipe.expects(release) {
+        return Ok(());
+    }
+    let (name, kernel) = (&recipe.name, recipe.kernel.as_deref().unwrap_or_default());
+    Err(Error::input(format!("image `{name}` was to have Linux {kernel}, and what was built has {release}"))
+        .hint(format!("name the kernel's own package in `images/{name}.toml`, or correct its `kernel = \"{kernel}\"`")))
 }
 
 /// The file system's UUID and hash seed, from the key: the same image has the same.
@@ -137,6 +147,16 @@ mod tests {
         assert_eq!(said(b"text"), "the kernel `/boot/vmlinuz-6.1.0` is no bzImage");
         assert_eq!(said(&bzimage("6.1.7")), "the kernel `/boot/vmlinuz-6.1.0` calls itself 6.1.7, not 6.1.0");
         assert!(said(&bzimage("6.1.0")).contains("modules.dep"), "what comes next is not there");
+    }
+
+    #[test]
+    fn a_kernel_of_another_version_is_no_image() {
+        let text = "summary = 's'\nkernel = '3.5'\n[packages]\nsuite = 'precise'\ninstall = ['c']";
+        let recipe = Recipe::parse("hwe", "hwe.toml", text).unwrap();
+        let facts = Facts { release: "3.2.0-126-generic".into(), packages: vec![], disk: None };
+        let error = seal(&recipe, &recipe.key(), Path::new("nowhere"), facts).unwrap_err();
+        assert_eq!(error.message(), "image `hwe` was to have Linux 3.5, and what was built has 3.2.0-126-generic");
+        assert!(error.hint_text().unwrap().contains("`kernel = \"3.5\"`"), "{error:?}");
     }
 
     #[test]
