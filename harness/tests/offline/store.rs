@@ -206,8 +206,13 @@ fn images_are_listed_for_people_and_for_scripts() {
     let human = list("human");
     assert!(human.lines().all(|line| line.chars().count() <= 100), "{human}");
     let debian = human.lines().find(|line| line.trim_start().starts_with("debian-12 ")).unwrap();
-    let parts = ["Debian 12", "packages of bookworm", "not built"];
+    let parts = ["Debian 12", " 6.1 ", "no "];
     assert!(parts.iter().all(|part| debian.contains(part)), "{human}");
+    assert_eq!(human.matches("its sshd takes random").count(), 1, "said once, of several images: {human}");
+    assert!(
+        human.ends_with(" built, 0 B; the cache holds 0 B in all, no limit is set (TUNELAB_CACHE_LIMIT)\n"),
+        "{human}"
+    );
 
     let json: Vec<serde_json::Value> = serde_json::from_str(&list("json")).unwrap();
     let debian = json.iter().find(|image| image["name"] == "debian-12").unwrap();

@@ -76,7 +76,10 @@ enum Command {
 /// `images` is the folder of recipes.
 pub async fn run(args: Args, images: &Path, cache: &Cache, policy: InstallPolicy, teller: &Teller) -> Result<()> {
     match args.command {
-        Command::List { format } => list(&Recipe::list(images)?, cache, format),
+        Command::List { format } => {
+            let limit_bytes = Limit::of_environment(images.to_owned())?.map(|limit| limit.bytes());
+            list(&Recipe::list(images)?, limit_bytes, cache, format)
+        }
         Command::Build { names, jobs } => {
             let limit = Limit::of_environment(images.to_owned())?;
             let built = build(&named(images, &names)?, jobs.into(), cache, policy, teller).await;
@@ -101,12 +104,15 @@ fn named(images: &Path, names: &[String]) -> Result<Vec<Recipe>> {
     names.iter().map(|name| Recipe::find(images, name)).collect()
 }
 
-fn list(recipes: &[Recipe], cache: &Cache, format: Format) -> Result<()> {
+fn list(recipes: &[Recipe], limit_bytes: Option<u64>, cache: &Cache, format: Format) -> Result<()> {
     let stored = image::list(cache)?;
     let built = |recipe: &Recipe| stored.iter().find(|s| s.manifest.key == recipe.key());
     let rows: Vec<Row> = recipes.iter().map(|recipe| Row { recipe, stored: built(recipe) }).collect();
     match format {
-        Format::Human => print!("{}", list::human(&rows)),
+        Format::Human => {
+            let held_bytes = stock::list(cache, recipes)?.iter().map(|item| item.size_bytes).sum();
+            print!("{}", list::human(&rows, &list::Room { held_bytes, limit_bytes }));
+        }
         Format::Json => println!("{:#}", list::json(&rows)),
     }
     Ok(())
