@@ -74,6 +74,9 @@ pub fn list(cache: &Cache, recipes: &[Recipe]) -> Result<Vec<Item>> {
     Ok(items)
 }
 
+/// What is wrong with an entry, every byte of it read.
+type Damage = fn(&Path) -> Option<String>;
+
 /// Something of the cache that was read to its last byte.
 #[derive(Debug)]
 pub struct Checked {
@@ -85,7 +88,7 @@ pub struct Checked {
 
 /// All that claims to be whole and is neither image nor record. Reads every byte.
 pub async fn check(cache: &Cache) -> Result<Vec<Checked>> {
-    let kinds: [(Kind, PathBuf, fn(&Path) -> Option<String>); 3] = [
+    let kinds: [(Kind, PathBuf, Damage); 3] = [
         (Kind::Kernel, cache.kernels(), image::kernel::damage),
         (Kind::SavedMachine, cache.states(), state_damage),
         (Kind::Download, cache.downloads(), image::download_damage),
