@@ -3,7 +3,7 @@
 use super::{
     DiskFacts, FileFact, Manifest, Package, Recipe, Source, disk, ext4, initrd,
     install::{Job, Place, install},
-    manifest, mmdebstrap, modules,
+    kernel, manifest, mmdebstrap, modules,
     store::{KERNEL, MODULES, PACKAGES, ROOT},
 };
 use crate::{
@@ -62,6 +62,8 @@ fn finish(recipe: &Recipe, key: &str, room: &Path) -> Result<()> {
     let at = |name: &str| room.join(name);
     let read = |name: &str| std::fs::read_to_string(at(name)).host(|| format!("the build left no `{name}`"));
     let (release, packages) = (read("release")?.trim().to_owned(), manifest::packages(&read("packages.tsv")?));
+    let image = std::fs::read(at(KERNEL)).host(|| format!("the build left no `{KERNEL}`"))?;
+    kernel::check(Path::new(&format!("/boot/vmlinuz-{release}")), &image, &release)?;
     let archive = initrd::modules(&modules::closure(&at("modules"))?);
     std::fs::write(at(MODULES), archive).host(|| format!("failed to write `{}`", at(MODULES).display()))?;
     ext4::forget_times(&at(ROOT), mmdebstrap::SOURCE_DATE_EPOCH)
@@ -90,6 +92,7 @@ pub struct Facts {
 
 /// Protects the image's files and writes the manifest.
 pub fn seal(recipe: &Recipe, key: &str, room: &Path, facts: Facts) -> Result<()> {
+    expected(recipe, &facts.release)?;
     let mut files = std::collections::BTreeMap::new();
     for name in [KERNEL, MODULES, ROOT, PACKAGES].into_iter().filter(|name| room.join(name).exists()) {
         let path = room.join(name);
@@ -111,6 +114,15 @@ pub fn seal(recipe: &Recipe, key: &str, room: &Path, facts: Facts) -> Result<()>
     manifest.write(room)
 }
 
+fn expected(recipe: &Recipe, release: &str) -> Result<()> {
+    if recipe.expects(release) {
+        return Ok(());
+    }
+    let (name, kernel) = (&recipe.name, recipe.kernel.as_deref().unwrap_or_default());
+    Err(Error::input(format!("image `{name}` was to have Linux {kernel}, and what was built has {release}"))
+        .hint(format!("name the kernel's own package in `images/{name}.toml`, or correct its `kernel = \"{kernel}\"`")))
+}
+
 /// The file system's UUID and hash seed, from the key: the same image has the same.
 fn uuid(key: &str) -> String {
     // Version 4, variant 8, as RFC 9562 wants them.
@@ -120,6 +132,32 @@ fn uuid(key: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::image::kernel::tests::bzimage;
+
+    #[test]
+    fn a_suites_kernel_is_looked_at_like_a_users_own() {
+        let recipe = Recipe::parse("a", "a.toml", "summary = 's'\n[packages]\nsuite = 'b'\ninstall = ['c']").unwrap();
+        let said = |image: &[u8]| {
+            let room = tempfile::tempdir().unwrap();
+            for (name, bytes) in [("release", &b"6.1.0\n"[..]), ("packages.tsv", b""), (KERNEL, image)] {
+                std::fs::write(room.path().join(name), bytes).unwrap();
+            }
+            finish(&recipe, &recipe.key(), room.path()).unwrap_err().to_string()
+        };
+        assert_eq!(said(b"text"), "the kernel `/boot/vmlinuz-6.1.0` is no bzImage");
+        assert_eq!(said(&bzimage("6.1.7")), "the kernel `/boot/vmlinuz-6.1.0` calls itself 6.1.7, not 6.1.0");
+        assert!(said(&bzimage("6.1.0")).contains("modules.dep"), "what comes next is not there");
+    }
+
+    #[test]
+    fn a_kernel_of_another_version_is_no_image() {
+        let text = "summary = 's'\nkernel = '3.5'\n[packages]\nsuite = 'precise'\ninstall = ['c']";
+        let recipe = Recipe::parse("hwe", "hwe.toml", text).unwrap();
+        let facts = Facts { release: "3.2.0-126-generic".into(), packages: vec![], disk: None };
+        let error = seal(&recipe, &recipe.key(), Path::new("nowhere"), facts).unwrap_err();
+        assert_eq!(error.message(), "image `hwe` was to have Linux 3.5, and what was built has 3.2.0-126-generic");
+        assert!(error.hint_text().unwrap().contains("`kernel = \"3.5\"`"), "{error:?}");
+    }
 
     #[test]
     fn uuids_come_from_keys() {

@@ -57,11 +57,6 @@ impl Manifest {
         let text = serde_json::to_vec_pretty(self).expect("a manifest is plain data");
         std::fs::write(&path, text).host(|| format!("failed to write `{}`", path.display()))
     }
-
-    /// What differs between the manifest and the files beside it; `None` if nothing does.
-    pub fn damage(&self, dir: &Path) -> Option<String> {
-        damage(&self.files, dir)
-    }
 }
 
 /// What differs between these facts and the files in `dir`; `None` if nothing does.

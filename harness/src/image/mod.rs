@@ -1,5 +1,5 @@
 //! Images: from a recipe (`images/<name>.toml`) to a kernel, its modules and a read-only root disk
-//! in the cache, checked by checksum whenever one is opened.
+//! in the cache, checked by checksum when one is opened that changed since it was checked last.
 //!
 //! ```text
 //! Recipe ──key──► store ──absent or damaged──► build (mmdebstrap in a namespace) ──► Image
@@ -15,6 +15,7 @@ mod store;
 mod build;
 mod checksum;
 mod disk;
+mod elf;
 mod ext4;
 mod failure;
 mod fetch;
@@ -23,9 +24,11 @@ mod manifest;
 mod mmdebstrap;
 mod modules;
 mod progress;
+mod unpack;
+mod verified;
 
-pub use fetch::{Patience, fetch};
+pub use fetch::{Fetched, Patience, damage as download_damage, fetch};
 pub use kernel::{Given as GivenKernel, Kernel};
 pub use manifest::{DiskFacts, FileFact, Manifest, Package};
 pub use recipe::{Disk, Init, Keyring, Machine, Packages, Proof, Recipe, Source, Sums};
-pub use store::{Found, Image, Stored, ensure, list, open, remove, sweep};
+pub use store::{Found, Image, Stored, ensure, list, open, remove, sweep, verify};

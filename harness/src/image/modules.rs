@@ -1,5 +1,6 @@
 //! Which kernel modules the initrd needs, and in what order, read from what depmod(8) wrote.
 
+use super::{elf::Machine, unpack};
 use crate::error::{Context, Error, Result};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -26,7 +27,7 @@ pub fn closure_by(read: impl Fn(&Path) -> Result<Vec<u8>>) -> Result<Vec<(String
     let text = |name: &str| read(Path::new(name)).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
     let index = Index::parse(&text("modules.dep")?, text("modules.builtin").ok().as_deref());
     let order = load_order(&index, NEEDED)?;
-    order.iter().map(|path| Ok((module_name(path), unpack(path, read(path)?)?))).collect()
+    order.iter().map(|path| Ok((module_name(path), plain(path, &read(path)?)?))).collect()
 }
 
 /// `modules.dep` and `modules.builtin` of one kernel.
@@ -87,16 +88,24 @@ fn module_name(file: &Path) -> String {
     name.split(".ko").next().unwrap_or_default().replace('-', "_")
 }
 
-fn unpack(path: &Path, packed: Vec<u8>) -> Result<Vec<u8>> {
-    let failed = || format!("failed to unpack the kernel module `{}`", path.display());
-    match path.extension().and_then(|e| e.to_str()) {
-        Some("xz") => {
-            let mut plain = Vec::new();
-            liblzma::read::XzDecoder::new(&packed[..]).read_to_end(&mut plain).host(failed)?;
-            Ok(plain)
+fn plain(path: &Path, packed: &[u8]) -> Result<Vec<u8>> {
+    let mut plain = Vec::new();
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let read = unpack::by_name(&name, packed).and_then(|mut reader| reader.read_to_end(&mut plain));
+    read.host(|| format!("failed to unpack the kernel module `{}`", path.display()))?;
+    check(path, &plain)?;
+    Ok(plain)
+}
+
+/// That a module, unpacked, is one for our machines. A kernel says no more of another than "Exec format error".
+pub fn check(path: &Path, module: &[u8]) -> Result<()> {
+    let says = |what: &str| Error::input(format!("the kernel module `{}` {what}", path.display()));
+    match Machine::of(module) {
+        Some(machine) if machine.is_x86_64() => Ok(()),
+        Some(machine) => {
+            Err(says(&format!("is for {}", machine.name())).hint("tunelab's machines and images are x86-64"))
         }
-        Some("zst") => zstd::decode_all(&packed[..]).host(failed),
-        _ => Ok(packed),
+        None => Err(says("is no ELF file, as modules are").hint("the file may be damaged")),
     }
 }
 

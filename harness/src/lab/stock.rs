@@ -66,7 +66,7 @@ pub fn list(cache: &Cache, recipes: &[Recipe]) -> Result<Vec<Item>> {
     let mut items = Vec::new();
     for (kind, room) in rooms {
         for path in entries(kind, &room)? {
-            let (size_bytes, used) = (size_on_disk(&path), last_used(&path));
+            let (size_bytes, used) = (size_on_disk(&path), last_used(&claimed(kind, &path)));
             items.push(Item { kind, outdated: outdated(kind, &path), size_bytes, used, path });
         }
     }
@@ -74,17 +74,56 @@ pub fn list(cache: &Cache, recipes: &[Recipe]) -> Result<Vec<Item>> {
     Ok(items)
 }
 
-/// Each that is whole as far as its manifest goes, and what is wrong with it. Reads every byte.
-pub async fn check_saved_machines(cache: &Cache) -> Result<Vec<(PathBuf, Option<String>)>> {
-    let mut dirs = entries(Kind::SavedMachine, &cache.states())?;
-    dirs.retain(|dir| SavedState::is_in(dir));
-    dirs.sort();
-    let check = |dir: PathBuf| {
-        let damage = SavedState::open(&dir).and_then(|state| state.check()).err().map(|e| Error::from(e).to_string());
-        (dir, damage)
-    };
-    let checking = tokio::task::spawn_blocking(move || dirs.into_iter().map(check).collect());
-    checking.await.host(|| "checking saved machines panicked".into())
+/// What is wrong with an entry, every byte of it read.
+type Damage = fn(&Path) -> Option<String>;
+
+/// Something of the cache that was read to its last byte.
+#[derive(Debug)]
+pub struct Checked {
+    pub kind: Kind,
+    pub path: PathBuf,
+    /// What is wrong with it.
+    pub damage: Option<String>,
+}
+
+/// All that claims to be whole and is neither image nor record. Reads every byte.
+pub async fn check(cache: &Cache) -> Result<Vec<Checked>> {
+    let kinds: [(Kind, PathBuf, Damage); 3] = [
+        (Kind::Kernel, cache.kernels(), image::kernel::damage),
+        (Kind::SavedMachine, cache.states(), state_damage),
+        (Kind::Download, cache.downloads(), image::download_damage),
+    ];
+    let checking = tokio::task::spawn_blocking(move || {
+        let mut checked = Vec::new();
+        for (kind, room, damage) in kinds {
+            let mut paths = entries(kind, &room)?;
+            paths.retain(|path| is_whole(kind, path));
+            paths.sort();
+            checked.extend(paths.into_iter().map(|path| Checked { kind, damage: damage(&path), path }));
+        }
+        Ok(checked)
+    });
+    checking.await.host(|| "checking the cache panicked".into())?
+}
+
+fn state_damage(dir: &Path) -> Option<String> {
+    SavedState::open(dir).and_then(|state| state.check()).err().map(|e| Error::from(e).to_string())
+}
+
+/// As far as it says itself: one that is still being saved or downloaded has nothing to be compared with.
+fn is_whole(kind: Kind, path: &Path) -> bool {
+    match kind {
+        Kind::SavedMachine => SavedState::is_in(path),
+        _ => claimed(kind, path) == path,
+    }
+}
+
+/// What its users hold a claim of: of a download that is not whole yet, what it is to become.
+fn claimed(kind: Kind, path: &Path) -> PathBuf {
+    match path.extension() {
+        Some(part) if kind == Kind::Download && part == "part" => path.with_extension(""),
+        _ => path.to_owned(),
+    }
 }
 
 /// Folders, but for downloads, which are files. What begins with a dot is a lock or not whole.
@@ -107,7 +146,7 @@ impl Item {
         let failed = || format!("failed to remove `{}`", self.path.display());
         match self.kind {
             Kind::Image | Kind::Kernel | Kind::SavedMachine | Kind::Download => {
-                let Some(_sole) = Claim::sole(&self.path) else { return Ok(false) };
+                let Some(_sole) = Claim::sole(&claimed(self.kind, &self.path)) else { return Ok(false) };
                 image::remove(&self.path).await?;
             }
             Kind::Record if room::is_in_use(&self.path) => return Ok(false),

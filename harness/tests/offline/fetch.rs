@@ -6,13 +6,20 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::Command,
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 use tunelab::{
     cache::Cache,
     error::{Error, Exit},
-    image::{self, Disk, Patience, Proof, Recipe, Source},
+    image::{self, Disk, Fetched, Patience, Proof, Recipe, Source},
+    lab::{
+        self,
+        prune::{Policy, Pruned},
+    },
     story::{Story, Teller},
 };
 
@@ -41,7 +48,7 @@ impl Bench {
     }
 
     /// The content's checksum pinned, at these URLs.
-    async fn fetch(&self, urls: &[&str]) -> Result<PathBuf, Error> {
+    async fn fetch(&self, urls: &[&str]) -> Result<Fetched, Error> {
         let urls = urls.iter().map(|&url| url.to_owned()).collect();
         let disk = Disk { urls, proof: Proof::Sha256(sha256(&content())) };
         image::fetch(&disk, &self.cache, HURRIED, &Teller::silent()).await
@@ -53,11 +60,11 @@ impl Bench {
         part
     }
 
-    /// What is in the folder of downloads, locks left out.
+    /// What is in the folder of downloads, locks and claims left out.
     fn left(&self) -> Vec<String> {
         let entries = fs::read_dir(self.cache.downloads()).unwrap().flatten();
         let names = entries.map(|e| e.file_name().into_string().unwrap());
-        names.filter(|name| !name.ends_with(".lock")).collect()
+        names.filter(|name| !name.starts_with('.')).collect()
     }
 }
 
@@ -75,9 +82,9 @@ fn froms(server: &Server) -> Vec<Option<u64>> {
 async fn a_file_is_downloaded_once_and_taken_from_the_cache_afterwards() {
     let (bench, server) = (Bench::new(), serve(|_, request| Reply::ranged(&content(), request)));
     let url = format!("{}/disk.img", server.url);
-    let path = bench.fetch(&[&url]).await.unwrap();
+    let path = bench.fetch(&[&url]).await.unwrap().path;
     assert_eq!(fs::read(&path).unwrap(), content());
-    assert_eq!(bench.fetch(&[&url]).await.unwrap(), path);
+    assert_eq!(bench.fetch(&[&url]).await.unwrap().path, path);
     assert_eq!(froms(&server), [None]);
 
     fs::write(&path, "damaged").unwrap();
@@ -90,7 +97,7 @@ async fn sha512_will_do_as_well() {
     let (bench, server) = (Bench::new(), serve(|_, request| Reply::ranged(&content(), request)));
     let proof = Proof::Sha512(hex::encode(Sha512::digest(content())));
     let disk = Disk { urls: vec![format!("{}/disk.img", server.url)], proof };
-    let path = image::fetch(&disk, &bench.cache, HURRIED, &Teller::silent()).await.unwrap();
+    let path = image::fetch(&disk, &bench.cache, HURRIED, &Teller::silent()).await.unwrap().path;
     assert_eq!(fs::read(path).unwrap(), content());
 }
 
@@ -214,8 +221,48 @@ async fn two_downloads_of_one_file_are_one_download() {
     let url = format!("{}/disk.img", server.url);
     let urls = [&*url];
     let (one, two) = tokio::join!(bench.fetch(&urls), bench.fetch(&urls));
-    assert_eq!(one.unwrap(), two.unwrap());
+    assert_eq!(one.unwrap().path, two.unwrap().path);
     assert_eq!(server.seen().len(), 1);
+}
+
+/// Everything that could go, as `image prune --all` takes it.
+async fn prune(cache: &Cache) -> Pruned {
+    let policy = Policy { recipes: &[], outdated: true, limit_bytes: Some(0), used_before: None };
+    lab::prune::prune(cache, policy).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_prune_leaves_what_is_being_downloaded_or_used_and_takes_it_afterwards() {
+    let bench = Bench::new();
+    let broken = Arc::new(AtomicBool::new(true));
+    let server = serve({
+        let broken = broken.clone();
+        move |_, request| match broken.load(Ordering::Relaxed) {
+            true => Reply::ranged(&content(), request).cut(1000),
+            false => Reply::ranged(&content(), request),
+        }
+    });
+    let url = format!("{}/disk.img", server.url);
+    let watched = async {
+        while !bench.part().exists() {
+            tokio::task::yield_now().await;
+        }
+        let pruned = prune(&bench.cache).await;
+        assert!(pruned.gone.is_empty() && bench.part().exists(), "{pruned:?}");
+        broken.store(false, Ordering::Relaxed);
+    };
+    let urls = [&*url];
+    let (fetched, ()) = tokio::join!(bench.fetch(&urls), watched);
+    let fetched = fetched.unwrap();
+    assert!(prune(&bench.cache).await.gone.is_empty() && fetched.path.exists(), "it is yet to be unpacked");
+    let held = lab::stock::list(&bench.cache, &[]).unwrap();
+    assert_eq!(held.iter().map(|item| &item.path).collect::<Vec<_>>(), [&fetched.path], "locks are no downloads");
+
+    let path = fetched.path.clone();
+    drop(fetched);
+    fs::write(bench.part(), "left").unwrap();
+    assert_eq!(prune(&bench.cache).await.gone.len(), 2);
+    assert!(!path.exists() && !bench.part().exists());
 }
 
 /// A publisher's folder: the image, its SHA256SUMS and a signature, and the keyring in `keys/` beside the recipe.
@@ -263,7 +310,7 @@ impl Publisher {
         self.gpg(&["--local-user", &user, "--output", &signature, "--detach-sign", &sums]);
     }
 
-    async fn fetch(&self, urls: &[String]) -> Result<PathBuf, Error> {
+    async fn fetch(&self, urls: &[String]) -> Result<Fetched, Error> {
         let text = format!(
             "summary = 's'\n[disk]\nurls = {urls:?}\n\
              sums = {{ file = 'SHA256SUMS', signature = 'SHA256SUMS.gpg', keyring = 'vendor.gpg' }}"
@@ -293,7 +340,7 @@ async fn a_signed_list_of_checksums_proves_an_image() {
     let publisher = Publisher::new();
     let gone = serve(|_, _| Reply::status(404));
     let urls = [format!("{}/disk.img", Server::dead()), format!("{}/disk.img", gone.url), publisher.url()];
-    assert_eq!(fs::read(publisher.fetch(&urls).await.unwrap()).unwrap(), content());
+    assert_eq!(fs::read(publisher.fetch(&urls).await.unwrap().path).unwrap(), content());
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     fs,
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     process::Command,
     time::{Duration, Instant},
@@ -80,6 +81,47 @@ fn whatever_happens_to_a_file_of_an_image_is_found() {
     assert!(damage(&recipe, &cache).starts_with("`root.img` cannot be read"));
     fs::write(dir.join("manifest.json"), "{").unwrap();
     assert!(damage(&recipe, &cache).contains("is no manifest"));
+}
+
+/// Opens it until it has been found whole for good: not before its files are as old as that takes.
+fn stamped(recipe: &Recipe, cache: &Cache) -> PathBuf {
+    let stamp = recipe.dir(cache).join(".verified");
+    while !stamp.exists() {
+        assert!(matches!(image::open(recipe, cache), Found::Whole(_)));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    stamp
+}
+
+#[test]
+fn what_did_not_change_since_it_was_read_is_read_again_only_to_verify_it() {
+    let (folder, recipe) = (tempfile::tempdir().unwrap(), parse(GOOD).unwrap());
+    let cache = Cache::at(folder.path().into()).unwrap();
+    let root = stored(&cache, &recipe).join("root.img");
+    let (whole, stamp) = (fs::read(&root).unwrap(), stamped(&recipe, &cache));
+
+    // Written to, with the times that it had: the inode's own cannot be set.
+    let modified = fs::metadata(&root).unwrap().modified().unwrap();
+    let mut tampered = whole.clone();
+    tampered[4000] ^= 1;
+    fs::write(&root, &tampered).unwrap();
+    fs::File::options().append(true).open(&root).unwrap().set_modified(modified).unwrap();
+    assert_eq!(damage(&recipe, &cache), "the checksum of `root.img` differs");
+    assert!(!stamp.exists());
+
+    // A disk that rots moves no times: as if this had been its look all the time.
+    fs::write(&root, &whole).unwrap();
+    let stamp = stamped(&recipe, &cache);
+    let mut looks: serde_json::Value = serde_json::from_slice(&fs::read(&stamp).unwrap()).unwrap();
+    fs::write(&root, &tampered).unwrap();
+    let (now, look) = (fs::metadata(&root).unwrap(), &mut looks["root.img"]);
+    look["modified_ns"] = (now.mtime() * 1_000_000_000 + now.mtime_nsec()).into();
+    look["changed_ns"] = (now.ctime() * 1_000_000_000 + now.ctime_nsec()).into();
+    fs::write(&stamp, looks.to_string()).unwrap();
+    assert!(matches!(image::open(&recipe, &cache), Found::Whole(_)));
+    let Found::Damaged(why) = image::verify(&recipe, &cache) else { panic!("it reads every byte") };
+    assert_eq!(why, "the checksum of `root.img` differs");
+    assert_eq!(damage(&recipe, &cache), why, "and what it found is not forgotten");
 }
 
 #[tokio::test]

@@ -49,6 +49,7 @@ fn all_are_right_and_each_that_is_promised_is_there() {
     for recipe in &recipes {
         let from_disk = matches!(recipe.source, Source::Disk { .. });
         assert_eq!(recipe.init, if from_disk { Init::Distribution } else { Init::Agent }, "{}", recipe.name);
+        assert!(recipe.kernel.is_some(), "{} says not which kernel it is for", recipe.name);
         assert_eq!((recipe.machine.memory_mib, recipe.machine.cpus), (1024, 1), "{}", recipe.name);
     }
 }
@@ -76,7 +77,7 @@ fn precise_is_made_of_its_frozen_archive() {
 #[test]
 fn debians_differ_in_their_suite_and_are_short() {
     let text = |name: &str| std::fs::read_to_string(images().join(format!("{name}.toml"))).unwrap();
-    let of_the_suite = ["summary", "cannot", "suite", "expired", "#"];
+    let of_the_suite = ["summary", "kernel", "cannot", "suite", "expired", "#"];
     let rest = |name: &str| -> Vec<String> {
         text(name).lines().filter(|l| !of_the_suite.iter().any(|own| l.starts_with(own))).map(str::to_owned).collect()
     };

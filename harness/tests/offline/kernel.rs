@@ -1,10 +1,12 @@
 //! Kernels of the user's own: headers, packages and module folders, and every way in which they are not what is needed.
 
+use liblzma::stream::{LzmaOptions, Stream};
 use std::{
     fs,
     io::Write,
     path::{Path, PathBuf},
 };
+
 use tempfile::TempDir;
 use tunelab::{
     cache::Cache,
@@ -34,10 +36,7 @@ fn modern(release: &str) -> Vec<u8> {
 /// One before headers said what a kernel is for, around an ELF file of this machine type.
 fn old(release: &str, machine: u16) -> Vec<u8> {
     let mut image = bzimage(release, 0x020a, 0);
-    let mut elf = vec![0; 64];
-    elf[..4].copy_from_slice(b"\x7fELF");
-    elf[0x12..0x14].copy_from_slice(&machine.to_le_bytes());
-    let packed = gzip(&elf);
+    let packed = gzip(&elf(machine));
     image[0x248..0x24c].copy_from_slice(&0x100_u32.to_le_bytes());
     let at = 4 * 512 + 0x100;
     image[0x248..0x24c].copy_from_slice(&0x100_u32.to_le_bytes());
@@ -58,6 +57,21 @@ fn xz(bytes: &[u8]) -> Vec<u8> {
     let mut packer = liblzma::write::XzEncoder::new(Vec::new(), 1);
     packer.write_all(bytes).unwrap();
     packer.finish().unwrap()
+}
+
+/// By each way that kernels, their modules and their packages have been packed in; by its ending.
+fn packed(bytes: &[u8]) -> [(&'static str, Vec<u8>); 5] {
+    let lzma = Stream::new_lzma_encoder(&LzmaOptions::new_preset(1).unwrap()).unwrap();
+    let mut lzma = liblzma::write::XzEncoder::new_stream(Vec::new(), lzma);
+    let mut bzip2 = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+    lzma.write_all(bytes).and_then(|()| bzip2.write_all(bytes)).unwrap();
+    [
+        ("gz", gzip(bytes)),
+        ("xz", xz(bytes)),
+        ("zst", zstd::encode_all(bytes, 1).unwrap()),
+        ("lzma", lzma.finish().unwrap()),
+        ("bz2", bzip2.finish().unwrap()),
+    ]
 }
 
 fn tar(files: &[(&str, Vec<u8>)]) -> Vec<u8> {
@@ -83,14 +97,31 @@ fn ar(members: &[(&str, Vec<u8>)]) -> Vec<u8> {
 
 /// A package, its parts packed as Debian and Ubuntu pack theirs.
 fn deb(architecture: &str, depends: &str, files: &[(&str, Vec<u8>)]) -> Vec<u8> {
-    let control = format!("Package: linux-image-x\nArchitecture: {architecture}\nDepends: {depends}\n");
-    let control = gzip(&tar(&[("./control", control.into_bytes())]));
-    ar(&[("debian-binary", b"2.0\n".to_vec()), ("control.tar.gz", control), ("data.tar.xz", xz(&tar(files)))])
+    deb_of(architecture, depends, ("data.tar.xz", xz(&tar(files))))
 }
 
-/// As much of a module as is looked at before it goes into a guest.
+fn deb_of(architecture: &str, depends: &str, data: (&str, Vec<u8>)) -> Vec<u8> {
+    let control = format!("Package: linux-image-x\nArchitecture: {architecture}\nDepends: {depends}\n");
+    let control = gzip(&tar(&[("./control", control.into_bytes())]));
+    ar(&[("debian-binary", b"2.0\n".to_vec()), ("control.tar.gz", control), data])
+}
+
+/// As much of a module as is looked at before it goes into a guest; `machine` as in its ELF header.
+fn module_for(machine: u16, release: &str) -> Vec<u8> {
+    let mut module = elf(machine);
+    module.extend(format!("\0license=GPL\0vermagic={release} SMP preempt mod_unload \0").bytes());
+    module
+}
+
 fn module(release: &str) -> Vec<u8> {
-    format!("\x7fELF\0license=GPL\0vermagic={release} SMP preempt mod_unload \0").into_bytes()
+    module_for(62, release)
+}
+
+fn elf(machine: u16) -> Vec<u8> {
+    let mut elf = vec![0; 64];
+    elf[..4].copy_from_slice(b"\x7fELF");
+    elf[0x12..0x14].copy_from_slice(&machine.to_le_bytes());
+    elf
 }
 
 struct Desk(TempDir);
@@ -139,18 +170,14 @@ fn what_is_no_kernel_for_these_machines_is_told_by_what_it_is() {
     let desk = Desk::new();
     let mut arm = vec![0; 4096];
     arm[0x38..0x3c].copy_from_slice(b"ARM\x64");
-    let mut elf = vec![0; 4096];
-    elf[..4].copy_from_slice(b"\x7fELF");
-    let foreign_elf = elf.clone();
-    elf[0x12] = 62;
     let mut cut_short = modern("6.1.0");
     cut_short[0x1f4..0x1f8].copy_from_slice(&(1_u32 << 19).to_le_bytes());
     let all: [(&str, Vec<u8>); 15] = [
         ("empty", vec![]),
         ("cut short", cut_short),
         ("text", b"not a kernel at all".to_vec()),
-        ("vmlinux", elf),
-        ("vmlinux of another", foreign_elf),
+        ("vmlinux", elf(62)),
+        ("vmlinux of another", elf(0)),
         ("arm64", arm.clone()),
         ("arm64 in gzip", gzip(&arm)),
         ("text in gzip", gzip(b"not a kernel at all")),
@@ -182,15 +209,28 @@ fn a_package_is_taken_as_it_is() {
 }
 
 #[test]
+fn a_package_is_read_however_its_files_are_packed() {
+    let desk = Desk::new();
+    let files = tar(&[("./boot/vmlinuz-3.2.0", modern("3.2.0"))]);
+    for (ending, bytes) in packed(&files).into_iter().chain([("", files.clone())]) {
+        let name = format!("data.tar.{ending}");
+        let package = desk.put("a.deb", &deb_of("amd64", "", (name.trim_end_matches('.'), bytes)));
+        let given = GivenKernel::open(&package, None).unwrap_or_else(|e| panic!("{name}: {e:?}"));
+        assert_eq!(given.release, "3.2.0", "{name}");
+    }
+}
+
+#[test]
 fn what_is_wrong_with_a_package_is_told() {
     let desk = Desk::new();
-    let all: [(&str, Vec<u8>); 6] = [
+    let all: [(&str, Vec<u8>); 7] = [
         ("arm64", deb("arm64", "", &[])),
         ("metapackage", deb("amd64", "linux-image-6.1.0-56-amd64 (= 6.1.180-1), kmod | busybox", &[])),
         ("no kernel", deb("amd64", "libc6", &[("./usr/bin/true", vec![])])),
         ("something else in boot/vmlinuz", deb("amd64", "", &[("./boot/vmlinuz-6", b"text".to_vec())])),
         ("cut short", deb("amd64", "", &[("./boot/vmlinuz-6", modern("6.1.0"))])[..480].to_vec()),
-        ("packed by lzma", ar(&[("debian-binary", vec![]), ("control.tar.lzma", vec![])])),
+        ("packed by lz4", deb_of("amd64", "", ("data.tar.lz4", vec![]))),
+        ("not lzma", ar(&[("debian-binary", vec![]), ("control.tar.lzma", b"text".to_vec())])),
     ];
     let told: String = all.iter().map(|(what, bytes)| format!("{what}: {}\n", desk.refused(bytes))).collect();
     insta::assert_snapshot!(told);
@@ -207,15 +247,23 @@ fn modules_must_be_there_and_of_the_same_release() {
     let told = wrong(GivenKernel::open(&kernel, Some(&kernel)));
     assert!(told.contains("is neither a folder nor a Debian package"), "{told}");
 
-    desk.put("tree/lib/modules/6.1.0/kernel/net/a.ko.xz", &xz(&module("6.1.0-dirty")));
-    let told = wrong(desk.prepare(&kernel, Some(&desk.0.path().join("tree"))));
-    assert!(told.contains("are of Linux 6.1.0-dirty, the kernel"), "{told}");
+    for (ending, bytes) in packed(&module("6.1.0-dirty")) {
+        desk.put(&format!("{ending}/lib/modules/6.1.0/kernel/net/a.ko.{ending}"), &bytes);
+        let told = wrong(desk.prepare(&kernel, Some(&desk.0.path().join(ending))));
+        assert!(told.contains("are of Linux 6.1.0-dirty, the kernel"), "{told}");
+    }
     desk.put("broken/kernel/a.ko.xz", b"not xz");
     let told = wrong(desk.prepare(&kernel, Some(&desk.0.path().join("broken"))));
     assert!(told.contains("failed to unpack the module"), "{told}");
     desk.put("unknown/kernel/a.ko.lz4", b"");
     let told = wrong(desk.prepare(&kernel, Some(&desk.0.path().join("unknown"))));
-    assert!(told.contains("`a.ko.lz4` is packed in an unknown way"), "{told}");
+    assert!(told.contains("`a.ko.lz4` is packed by lz4") && told.contains("unpack them first"), "{told}");
+    desk.put("arm64/kernel/a.ko", &module_for(183, "6.1.0"));
+    let told = wrong(desk.prepare(&kernel, Some(&desk.0.path().join("arm64"))));
+    assert!(told.contains("the kernel module `kernel/a.ko` is for arm64\nhint: tunelab's machines"), "{told}");
+    desk.put("text/kernel/a.ko.gz", &gzip(b"text"));
+    let told = wrong(desk.prepare(&kernel, Some(&desk.0.path().join("text"))));
+    assert!(told.contains("`kernel/a.ko` is no ELF file"), "{told}");
     let left = fs::read_dir(desk.0.path().join("cache/kernels")).unwrap().flatten();
     let left: Vec<_> = left.filter(|entry| entry.path().is_dir()).collect();
     assert!(left.is_empty(), "{left:?}");

@@ -208,9 +208,19 @@ fn a_recipe_that_nothing_proves_is_refused() {
 fn the_key_is_what_is_built_not_how_it_is_used() {
     let key = |text: &str| parse(text).unwrap().key();
     assert_eq!(key(GOOD), key(&GOOD.replace("a test", "another")));
+    assert_eq!(key(GOOD), key(&format!("kernel = '6.1'\n{GOOD}")));
     assert_eq!(key(GOOD), key(&format!("{GOOD}[machine]\nmemory = \"2 GiB\"")));
     assert_ne!(key(GOOD), key(&GOOD.replace("bookworm", "trixie")));
     assert_ne!(key(GOOD), key(&GOOD.replace("cloud-", "")));
+}
+
+#[test]
+fn an_expected_kernel_is_how_its_release_begins() {
+    let expects =
+        |kernel: &str, release: &str| parse(&format!("kernel = '{kernel}'\n{GOOD}")).unwrap().expects(release);
+    assert!(expects("3.5", "3.5.0-54-generic") && expects("7", "7.2.12+deb14-cloud-amd64"));
+    assert!(expects("6.1.0-56", "6.1.0-56-cloud-amd64") && parse(GOOD).unwrap().expects("6.1.0"));
+    assert!(!expects("3.5", "3.50.1") && !expects("6.1", "6.12.3") && !expects("3.5", "3.2.0-126-generic"));
 }
 
 #[test]
@@ -240,6 +250,7 @@ fn the_key_is_who_signed_it_not_which_mirror_had_it() {
 #[test]
 fn every_problem_of_a_recipe_is_told_at_once_with_its_place() {
     let text = r#"summery = "x"
+kernel = "v6.1"
 init = "systemd"
 [packages]
 suite = "book worm"
@@ -251,19 +262,21 @@ cpus = 0
     insta::assert_snapshot!(format!("{:?}", parse(text).unwrap_err()), @r#"
     `images/test.toml` has problems
     images/test.toml:1:1: `summary` is missing
-    hint: for example `summary = "Debian 12, kernel 6.1"`
+    hint: for example `summary = "Debian 12 (bookworm)"`
     images/test.toml:1:1: unknown key `summery`
     hint: did you mean `summary`?
-    images/test.toml:2:8: unknown init `systemd`: it is `agent` or `distribution`
-    images/test.toml:3:1: `install` is missing
+    images/test.toml:2:10: `v6.1` is no version of a kernel
+    hint: how its release begins: `6`, `6.1` or `6.1.0-56`
+    images/test.toml:3:8: unknown init `systemd`: it is `agent` or `distribution`
+    images/test.toml:4:1: `install` is missing
     hint: for example `install = ["linux-image-cloud-amd64"]`
-    images/test.toml:4:9: `book worm` is no name of a suite
+    images/test.toml:5:9: `book worm` is no name of a suite
     hint: such as `bookworm`
-    images/test.toml:5:1: unknown key `instal`
+    images/test.toml:6:1: unknown key `instal`
     hint: did you mean `install`?
-    images/test.toml:7:10: `lots` is no size of memory
+    images/test.toml:8:10: `lots` is no size of memory
     hint: such as `512 MiB` or `1 GiB`
-    images/test.toml:8:8: `cpus` must be a number from 1 to 64
+    images/test.toml:9:8: `cpus` must be a number from 1 to 64
     "#);
 }
 

@@ -206,8 +206,13 @@ fn images_are_listed_for_people_and_for_scripts() {
     let human = list("human");
     assert!(human.lines().all(|line| line.chars().count() <= 100), "{human}");
     let debian = human.lines().find(|line| line.trim_start().starts_with("debian-12 ")).unwrap();
-    let parts = ["Debian 12", "packages of bookworm", "not built"];
+    let parts = ["Debian 12", " 6.1 ", "no "];
     assert!(parts.iter().all(|part| debian.contains(part)), "{human}");
+    assert_eq!(human.matches("its sshd takes random").count(), 1, "said once, of several images: {human}");
+    assert!(
+        human.ends_with(" built, 0 B; the cache holds 0 B in all, no limit is set (TUNELAB_CACHE_LIMIT)\n"),
+        "{human}"
+    );
 
     let json: Vec<serde_json::Value> = serde_json::from_str(&list("json")).unwrap();
     let debian = json.iter().find(|image| image["name"] == "debian-12").unwrap();
@@ -224,6 +229,36 @@ fn a_limit_that_is_none_is_refused_before_anything_is_done() {
         let said = String::from_utf8(output.stderr).unwrap();
         assert!(said.contains("TUNELAB_CACHE_LIMIT: `much` is not a size") && said.contains("hint:"), "{said}");
     }
+}
+
+#[test]
+fn verify_reads_kernels_and_downloads_too() {
+    let (folder, cache) = cache();
+    let sha256 = |text: &str| hex::encode(<sha2::Sha256 as sha2::Digest>::digest(text));
+    let download = |text: &str| fs::write(cache.downloads().join(sha256("disk")), text).unwrap();
+    let kernel = cache.kernels().join("6.1.0-0123456789ab");
+    fs::create_dir(&kernel).unwrap();
+    let facts = serde_json::json!({
+        "release": "6.1.0", "sha256": "", "files": { "kernel": { "size_bytes": 6, "sha256": sha256("kernel") } }
+    });
+    fs::write(kernel.join("kernel.json"), facts.to_string()).unwrap();
+    fs::write(cache.downloads().join(format!("{}.part", sha256("other"))), "oth").unwrap();
+    let verify = || {
+        let output = tunelab(&cache, &["image", "verify"], "");
+        let texts = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
+        (output.status.code(), texts.map(|text| text.replace(folder.path().to_str().unwrap(), "")))
+    };
+    download("disk");
+    fs::write(kernel.join("kernel"), "kernel").unwrap();
+    let (code, [said, _]) = verify();
+    assert_eq!((code, said.matches(": whole").count()), (Some(0), 2), "{said}");
+    download("kisd");
+    fs::write(kernel.join("kernel"), "lernek").unwrap();
+    let (code, [said, error]) = verify();
+    assert_eq!(code, Some(3));
+    assert!(said.contains("6.1.0-0123456789ab: the checksum of `kernel` differs"), "{said}");
+    assert!(said.contains(&format!("{}: its checksum is not its name", sha256("disk"))), "{said}");
+    assert!(error.contains("damaged in the cache: 1 kernel, 1 download"), "{error}");
 }
 
 #[test]

@@ -1,10 +1,11 @@
 //! `tunelab image list`: what each image is, how it is obtained, what is built, and what cannot be done there.
 
 use crate::{
+    cli::limit::VARIABLE,
     host::resources::size,
     image::{Packages, Recipe, Source, Stored},
 };
-use comfy_table::{ContentArrangement, Table, presets};
+use comfy_table::{ColumnConstraint, ContentArrangement, Table, presets};
 use serde_json::{Value, json};
 
 /// Of what is read in a pipe or a log, in characters; on a terminal its own width counts.
@@ -16,24 +17,59 @@ pub struct Row<'a> {
     pub stored: Option<&'a Stored>,
 }
 
-pub fn human(rows: &[Row<'_>]) -> String {
+/// What all of the cache holds, and how much it may.
+pub struct Room {
+    pub held_bytes: u64,
+    pub limit_bytes: Option<u64>,
+}
+
+pub fn human(rows: &[Row<'_>], room: &Room) -> String {
+    let limits = limits(rows);
     let mut table = fitting();
-    table.set_header(["image", "release", "obtained from", "kernel", "size"]);
+    table.set_header(["image", "release", "kernel", "obtained from", "built", "size", "cannot"]);
     for Row { recipe, stored } in rows {
-        let (kernel, bytes) = stored.map_or(("not built".to_owned(), String::new()), |s| {
-            (s.manifest.kernel_release.clone(), size(s.size_bytes))
+        let expected = recipe.kernel.clone().unwrap_or_default();
+        let (kernel, built, bytes) = stored.map_or((expected, "no", String::new()), |s| {
+            (s.manifest.kernel_release.clone(), "yes", size(s.size_bytes))
         });
-        table.add_row([&recipe.name, &recipe.summary, &obtained(recipe), &kernel, &bytes]);
+        let own = recipe.cannot.iter().filter_map(|what| limits.iter().position(|limit| *limit == what));
+        let cannot = own.map(|at| (at + 1).to_string()).collect::<Vec<_>>().join(", ");
+        let obtained = obtained(recipe);
+        table.add_row([&recipe.name, &recipe.summary, &kernel, &obtained, built, &bytes, &cannot]);
+    }
+    if let Some(names) = table.column_mut(0) {
+        // What is typed is not broken over two lines.
+        names.set_constraint(ColumnConstraint::ContentWidth);
     }
     let mut out = format!("{}\n", table.trim_fmt());
-    let mut limits = fitting();
-    for (name, what) in rows.iter().flat_map(|row| row.recipe.cannot.iter().map(|what| (&row.recipe.name, what))) {
-        limits.add_row([name, what]);
+    if !limits.is_empty() {
+        let mut notes = fitting();
+        for (what, number) in limits.iter().zip(1..) {
+            notes.add_row([&number.to_string(), *what]);
+        }
+        out += &format!("\nwhat the lab cannot do there\n{}\n", notes.trim_fmt());
     }
-    if limits.row_count() > 0 {
-        out += &format!("\nwhat the lab cannot do there\n{}\n", limits.trim_fmt());
+    out + &footer(rows, room)
+}
+
+/// Each once: several images share one.
+fn limits<'a>(rows: &[Row<'a>]) -> Vec<&'a String> {
+    let mut limits = Vec::new();
+    for what in rows.iter().flat_map(|row| &row.recipe.cannot) {
+        if !limits.contains(&what) {
+            limits.push(what);
+        }
     }
-    out
+    limits
+}
+
+fn footer(rows: &[Row<'_>], room: &Room) -> String {
+    let built: Vec<_> = rows.iter().filter_map(|row| row.stored).collect();
+    let (count, bytes) = (built.len(), size(built.iter().map(|stored| stored.size_bytes).sum()));
+    let limit = room
+        .limit_bytes
+        .map_or(format!("no limit is set ({VARIABLE})"), |limit| format!("its limit is {}", size(limit)));
+    format!("\n{count} of {} built, {bytes}; the cache holds {} in all, {limit}\n", rows.len(), size(room.held_bytes))
 }
 
 fn fitting() -> Table {
@@ -57,6 +93,7 @@ pub fn json(rows: &[Row<'_>]) -> Value {
             "cannot": recipe.cannot,
             "key": recipe.key(),
             "built": stored.is_some(),
+            "kernel_expected": recipe.kernel,
             "kernel": stored.map(|s| &s.manifest.kernel_release),
             "size_bytes": stored.map(|s| s.size_bytes),
             "path": stored.map(|s| &s.dir),

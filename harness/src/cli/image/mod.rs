@@ -8,7 +8,11 @@ use crate::{
     error::{Context, Error, Result},
     host::{InstallPolicy, resources::size},
     image::{self, Found, Recipe},
-    lab::{self, prune::Policy, stock},
+    lab::{
+        self,
+        prune::Policy,
+        stock::{self, Kind},
+    },
     scenario::units::Bytes,
     story::Teller,
 };
@@ -52,9 +56,9 @@ enum Command {
         #[arg(long, value_name = "N", default_value_t = lab::BUILDS as u16, value_parser = clap::value_parser!(u16).range(1..))]
         jobs: u16,
     },
-    /// Check every byte of what is built, and of all saved machines
+    /// Check every byte of what is built, and of all kernels, saved machines and downloads
     Verify {
-        /// Only these images [default: all, and all saved machines]
+        /// Only these images [default: all, and what else is kept]
         #[arg(value_name = "IMAGE")]
         names: Vec<String>,
     },
@@ -72,7 +76,10 @@ enum Command {
 /// `images` is the folder of recipes.
 pub async fn run(args: Args, images: &Path, cache: &Cache, policy: InstallPolicy, teller: &Teller) -> Result<()> {
     match args.command {
-        Command::List { format } => list(&Recipe::list(images)?, cache, format),
+        Command::List { format } => {
+            let limit_bytes = Limit::of_environment(images.to_owned())?.map(|limit| limit.bytes());
+            list(&Recipe::list(images)?, limit_bytes, cache, format)
+        }
         Command::Build { names, jobs } => {
             let limit = Limit::of_environment(images.to_owned())?;
             let built = build(&named(images, &names)?, jobs.into(), cache, policy, teller).await;
@@ -97,12 +104,15 @@ fn named(images: &Path, names: &[String]) -> Result<Vec<Recipe>> {
     names.iter().map(|name| Recipe::find(images, name)).collect()
 }
 
-fn list(recipes: &[Recipe], cache: &Cache, format: Format) -> Result<()> {
+fn list(recipes: &[Recipe], limit_bytes: Option<u64>, cache: &Cache, format: Format) -> Result<()> {
     let stored = image::list(cache)?;
     let built = |recipe: &Recipe| stored.iter().find(|s| s.manifest.key == recipe.key());
     let rows: Vec<Row> = recipes.iter().map(|recipe| Row { recipe, stored: built(recipe) }).collect();
     match format {
-        Format::Human => print!("{}", list::human(&rows)),
+        Format::Human => {
+            let held_bytes = stock::list(cache, recipes)?.iter().map(|item| item.size_bytes).sum();
+            print!("{}", list::human(&rows, &list::Room { held_bytes, limit_bytes }));
+        }
         Format::Json => println!("{:#}", list::json(&rows)),
     }
     Ok(())
@@ -123,9 +133,9 @@ async fn build(recipes: &[Recipe], jobs: usize, cache: &Cache, policy: InstallPo
     }
 }
 
-async fn verify(recipes: Vec<Recipe>, machines: bool, cache: &Cache) -> Result<()> {
+async fn verify(recipes: Vec<Recipe>, others: bool, cache: &Cache) -> Result<()> {
     let store = cache.clone();
-    let check = move || recipes.iter().map(|r| (r.name.clone(), image::open(r, &store))).collect::<Vec<_>>();
+    let check = move || recipes.iter().map(|r| (r.name.clone(), image::verify(r, &store))).collect::<Vec<_>>();
     let mut damaged = Vec::new();
     for (name, found) in tokio::task::spawn_blocking(check).await.host(|| "checking images panicked".into())? {
         match found {
@@ -137,16 +147,19 @@ async fn verify(recipes: Vec<Recipe>, machines: bool, cache: &Cache) -> Result<(
             }
         }
     }
-    let saved = if machines { stock::check_saved_machines(cache).await? } else { Vec::new() };
-    for (dir, damage) in &saved {
-        println!("{}: {}", dir.display(), damage.as_deref().unwrap_or("whole"));
+    let checked = if others { stock::check(cache).await? } else { Vec::new() };
+    for item in &checked {
+        println!("{}: {}", item.path.display(), item.damage.as_deref().unwrap_or("whole"));
     }
-    let broken = saved.iter().filter(|(_, damage)| damage.is_some()).count();
-    if damaged.is_empty() && broken == 0 {
+    for kind in [Kind::Kernel, Kind::SavedMachine, Kind::Download] {
+        match checked.iter().filter(|item| item.kind == kind && item.damage.is_some()).count() {
+            0 => {}
+            1 => damaged.push(format!("1 {}", kind.name())),
+            n => damaged.push(format!("{n} {}s", kind.name())),
+        }
+    }
+    if damaged.is_empty() {
         return Ok(());
-    }
-    if broken > 0 {
-        damaged.push(format!("{broken} saved machine{}", if broken == 1 { "" } else { "s" }));
     }
     Err(Error::host(format!("damaged in the cache: {}", damaged.join(", ")))
         .hint("what is damaged is made again when it is needed; `tunelab image build` does it now for images"))

@@ -12,6 +12,7 @@ use super::{
     fetch::{self, Patience},
     initrd,
     install::{Job, Place, install},
+    kernel,
     mmdebstrap::KEYRING,
     store::{KERNEL, MODULES, PACKAGES, ROOT},
 };
@@ -41,7 +42,8 @@ pub async fn build(
 ) -> Result<Facts> {
     let downloaded = fetch::fetch(disk, cache, Patience::default(), teller).await?;
     step.progress(Some(0.3), "unpacking the disk");
-    unpack(&downloaded, &place.room.join(ROOT)).await?;
+    unpack(&downloaded.path, &place.room.join(ROOT)).await?;
+    drop(downloaded);
     step.progress(Some(0.6), "looking for kernel and modules");
     let room = place.room.to_owned();
     let found = tokio::task::spawn_blocking(move || look_into(&room)).await;
@@ -66,6 +68,7 @@ fn look_into(room: &Path) -> Result<(Facts, String)> {
     let system = System::find(File::open(&disk).host(|| format!("failed to open `{}`", disk.display()))?)?;
     system.require_cloud_init()?;
     let kernel = system.kernel()?;
+    kernel::check(Path::new(&kernel.path), &kernel.image, &kernel.release)?;
     for (name, bytes) in [(KERNEL, kernel.image), (MODULES, initrd::modules(&kernel.modules))] {
         let path = room.join(name);
         std::fs::write(&path, bytes).host(|| format!("failed to write `{}`", path.display()))?;
@@ -117,4 +120,36 @@ fn clean(room: &Path) -> Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::image::kernel::tests::bzimage;
+
+    /// What is said of a disk whose kernel is this, or the release that it found.
+    fn looked_into(kernel: &[u8]) -> String {
+        let room = tempfile::tempdir().unwrap();
+        let files: [(&str, &[u8]); 6] = [
+            ("sbin/init", b""),
+            ("etc/cloud/cloud.cfg", b""),
+            ("var/lib/dpkg/status", b""),
+            ("boot/vmlinuz-6.1.0", kernel),
+            ("lib/modules/6.1.0/modules.dep", b""),
+            ("lib/modules/6.1.0/modules.builtin", b"virtio_pci.ko\nvirtio_blk.ko\nvirtio_net.ko\next4.ko\n"),
+        ];
+        system::tests::make_disk(&room.path().join(ROOT), &files);
+        look_into(room.path()).map_or_else(|e| e.to_string(), |(facts, _)| facts.release)
+    }
+
+    #[test]
+    fn a_disks_kernel_is_looked_at_like_a_users_own() {
+        assert_eq!(looked_into(&bzimage("6.1.0")), "6.1.0");
+        assert_eq!(looked_into(&bzimage("6.1.7")), "the kernel `/boot/vmlinuz-6.1.0` calls itself 6.1.7, not 6.1.0");
+        assert_eq!(
+            looked_into(b"\x1f\x8barm64"),
+            "the kernel `/boot/vmlinuz-6.1.0` is something packed by gzip, not a kernel"
+        );
+        assert!(looked_into(&bzimage("6.1.0")[..0x300]).contains("is cut short"));
+    }
 }

@@ -27,7 +27,10 @@ pub struct System {
 
 /// A kernel and what our initrd needs of its modules, in load order.
 pub struct Kernel {
+    /// As its file's name has it.
     pub release: String,
+    /// Where it was found, for messages.
+    pub path: String,
     pub image: Vec<u8>,
     pub modules: Vec<(String, Vec<u8>)>,
 }
@@ -77,10 +80,11 @@ impl System {
             )
             .hint("an image for containers has none; take one for virtual machines")
         })?;
-        let image = read(system, &format!("{}/vmlinuz-{release}", folder.trim_end_matches('/')))?;
+        let path = format!("{}/vmlinuz-{release}", folder.trim_end_matches('/'));
+        let image = read(system, &path)?;
         let modules =
             modules::closure_by(|file| read(&self.root, &format!("/lib/modules/{release}/{}", file.display())))?;
-        Ok(Kernel { release, image, modules })
+        Ok(Kernel { release, path, image, modules })
     }
 
     /// dpkg's own list, as it is.
@@ -168,9 +172,9 @@ impl Ext4Read for Section {
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use super::*;
-    use std::{fs, process::Command};
+    use std::{fs, path::Path, process::Command};
 
     /// A kernel with everything that our initrd needs built in.
     const KERNEL: [(&str, &str); 3] = [
@@ -183,19 +187,24 @@ mod tests {
     ];
     const INIT: (&str, &str) = ("sbin/init", "");
 
-    /// A disk that is one ext4 file system with these files.
-    fn disk(files: &[(&str, &str)]) -> File {
-        let home = tempfile::tempdir().unwrap();
-        let (tree, image) = (home.path().join("tree"), home.path().join("image"));
-        fs::create_dir(&tree).unwrap();
+    /// `image`: a disk that is one ext4 file system with these files.
+    pub fn make_disk(image: &Path, files: &[(&str, &[u8])]) {
+        let tree = tempfile::tempdir().unwrap();
         for (path, text) in files {
-            fs::create_dir_all(tree.join(path).parent().unwrap()).unwrap();
-            fs::write(tree.join(path), text).unwrap();
+            let path = tree.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
         }
         let mut mke2fs = Command::new("mke2fs");
-        mke2fs.env("PATH", crate::host::path()).args(["-q", "-t", "ext4", "-d"]).arg(&tree).arg(&image).arg("8M");
-        assert!(mke2fs.status().unwrap().success());
-        File::open(image).unwrap()
+        mke2fs.env("PATH", crate::host::path()).args(["-q", "-t", "ext4", "-d"]).args([tree.path(), image]).arg("8M");
+        assert!(mke2fs.output().unwrap().status.success());
+    }
+
+    fn disk(files: &[(&str, &str)]) -> File {
+        let image = tempfile::NamedTempFile::new().unwrap();
+        let files: Vec<_> = files.iter().map(|(path, text)| (*path, text.as_bytes())).collect();
+        make_disk(image.path(), &files);
+        image.into_file()
     }
 
     fn system(files: &[&[(&str, &str)]]) -> System {

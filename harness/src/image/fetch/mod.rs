@@ -2,7 +2,7 @@
 //! be the right one, and only then under its name.
 //!
 //! ```text
-//! <checksum>.part ──whole and proven──► <checksum>        <checksum>.lock: held by whoever fetches it
+//! <checksum>.part ──whole and proven──► <checksum>        .<checksum>.lock: held by whoever fetches it
 //! ```
 
 mod digest;
@@ -13,7 +13,7 @@ mod sums;
 
 use super::{Disk, Proof};
 use crate::{
-    cache::Cache,
+    cache::{Cache, Claim},
     error::{Context, Error, Result},
     host::resources,
     story::{StepGuard, Teller},
@@ -46,9 +46,17 @@ impl Default for Patience {
     }
 }
 
+/// A file of the downloads, whole and proven.
+#[derive(Debug)]
+pub struct Fetched {
+    pub path: PathBuf,
+    /// Nobody prunes it before this is gone.
+    _claim: Claim,
+}
+
 /// The disk image, downloaded and proven. Nothing is asked of the network if it is there already. Dropping the future
 /// ends the download; what there is of it is used the next time.
-pub async fn fetch(disk: &Disk, cache: &Cache, patience: Patience, teller: &Teller) -> Result<PathBuf> {
+pub async fn fetch(disk: &Disk, cache: &Cache, patience: Patience, teller: &Teller) -> Result<Fetched> {
     let downloads = cache.downloads();
     std::fs::create_dir_all(&downloads).host(|| format!("failed to create `{}`", downloads.display()))?;
     let digest = match &disk.proof {
@@ -57,17 +65,20 @@ pub async fn fetch(disk: &Disk, cache: &Cache, patience: Patience, teller: &Tell
         Proof::Sums(sums) => sums::digest(sums, &disk.urls, patience, teller).await?,
     };
     let path = downloads.join(digest.hex());
-    let _lock = lock::hold(&downloads.join(format!("{}.lock", digest.hex())), teller).await?;
-    if is_whole(&path, &digest).await? {
-        return Ok(path);
+    let _lock = lock::hold(&downloads.join(format!(".{}.lock", digest.hex())), teller).await?;
+    // Of what is not there yet as well: its `.part` is claimed with it.
+    let fetched = Fetched { _claim: claim(&path).await?, path };
+    if is_whole(&fetched.path, &digest).await? {
+        return Ok(fetched);
     }
     let mut download = Download { part: downloads.join(format!("{}.part", digest.hex())), digest, patience, teller };
     let mut failures = Vec::new();
     for url in &disk.urls {
         match download.from(url).await? {
             Ok(()) => {
-                std::fs::rename(&download.part, &path).host(|| format!("failed to create `{}`", path.display()))?;
-                return Ok(path);
+                std::fs::rename(&download.part, &fetched.path)
+                    .host(|| format!("failed to create `{}`", fetched.path.display()))?;
+                return Ok(fetched);
             }
             Err(why) => {
                 if failures.len() + 1 < disk.urls.len() {
@@ -82,6 +93,24 @@ pub async fn fetch(disk: &Disk, cache: &Cache, patience: Patience, teller: &Tell
 
 const HINT: &str =
     "check the network and the recipe's `urls`; what was downloaded so far is kept and used the next time";
+
+/// What is wrong with a file of the downloads, which its name is the checksum of; `None`: nothing. Reads every byte.
+pub fn damage(path: &Path) -> Option<String> {
+    let digest = path.file_name().and_then(|name| Digest::parse(name.to_str()?));
+    match digest.map(|digest| digest.is_of(path)) {
+        Some(Ok(true)) => None,
+        Some(Ok(false)) => Some("its checksum is not its name".into()),
+        Some(Err(e)) => Some(format!("it cannot be read: {e}")),
+        None => Some("its name is no checksum".into()),
+    }
+}
+
+async fn claim(path: &Path) -> Result<Claim> {
+    let path = path.to_owned();
+    tokio::task::spawn_blocking(move || Claim::take(&path))
+        .await
+        .host(|| "claiming a download was interrupted".into())?
+}
 
 /// There and what it should be. If it is not, it goes.
 async fn is_whole(path: &Path, digest: &Digest) -> Result<bool> {

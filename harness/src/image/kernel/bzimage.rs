@@ -2,7 +2,10 @@
 //!
 //! Offsets and fields: Documentation/x86/boot.rst of Linux.
 
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    image::{elf::Machine, unpack},
+};
 use std::{io::Read, path::Path};
 
 /// The oldest kernel that the C library of today's distributions, and our agent, agree to run on.
@@ -15,8 +18,6 @@ const SAYS_64_BIT: u16 = 0x020c;
 const XLF_KERNEL_64: u16 = 1;
 /// Boot protocol from which the header says where the packed kernel lies (Linux 2.6.26).
 const SAYS_PAYLOAD: u16 = 0x0208;
-/// `EM_X86_64` of an ELF header.
-const X86_64: u16 = 62;
 
 /// As `uname -r` will say it: `6.1.0-56-cloud-amd64`. `file` is for the messages.
 pub fn release(file: &Path, image: &[u8]) -> Result<String> {
@@ -43,6 +44,17 @@ pub fn release(file: &Path, image: &[u8]) -> Result<String> {
     Ok(release)
 }
 
+/// That this is a kernel as [`release`] wants it, and the one that its file's name promises: its modules are found by
+/// that name.
+pub fn check(file: &Path, image: &[u8], named: &str) -> Result<()> {
+    let own = release(file, image)?;
+    if own == named {
+        return Ok(());
+    }
+    Err(Error::input(format!("the kernel `{}` calls itself {own}, not {named}", file.display()))
+        .hint("it could load none of the modules that are installed for it"))
+}
+
 /// Major and minor of a release.
 pub fn version(release: &str) -> Option<(u32, u32)> {
     let mut numbers = release.split(|c: char| !c.is_ascii_digit());
@@ -55,7 +67,8 @@ fn is_64_bit(image: &[u8], protocol: u16) -> bool {
     if protocol >= SAYS_64_BIT {
         return u16_at(image, 0x236).is_some_and(|flags| flags & XLF_KERNEL_64 != 0);
     }
-    payload(image, protocol).is_none_or(|elf| !elf.starts_with(b"\x7fELF") || u16_at(&elf, 0x12) == Some(X86_64))
+    let machine = payload(image, protocol).and_then(|elf| Machine::of(&elf));
+    machine.is_none_or(Machine::is_x86_64)
 }
 
 /// The first bytes of the packed kernel, if packed in a way that is known here.
@@ -78,16 +91,10 @@ fn size(image: &[u8]) -> usize {
     setup_size(image).saturating_add((paragraphs as usize).saturating_mul(16))
 }
 
-/// The first bytes of what is packed by gzip, xz or zstd.
+/// The first bytes of what is packed.
 fn head(packed: &[u8]) -> Option<Vec<u8>> {
-    let mut plain: Box<dyn Read + '_> = match packed {
-        [0x1f, 0x8b, ..] => Box::new(flate2::read::GzDecoder::new(packed)),
-        [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Box::new(liblzma::read::XzDecoder::new(packed)),
-        [0x28, 0xb5, 0x2f, 0xfd, ..] => Box::new(zstd::stream::read::Decoder::new(packed).ok()?),
-        _ => return None,
-    };
     let mut head = vec![0; 64];
-    plain.read_exact(&mut head).ok()?;
+    unpack::by_magic(packed)?.read_exact(&mut head).ok()?;
     Some(head)
 }
 
@@ -99,7 +106,7 @@ fn instead(image: &[u8]) -> (&'static str, &'static str) {
     let is = |magic: &[u8]| image.starts_with(magic);
     match () {
         () if image.is_empty() => ("is an empty file", BZIMAGE),
-        () if is(b"\x7fELF") && u16_at(image, 0x12) == Some(X86_64) => {
+        () if Machine::of(image).is_some_and(Machine::is_x86_64) => {
             ("is an ELF file, as `vmlinux` is", "give the bzImage that was packed from it, `arch/x86/boot/bzImage`")
         }
         () if is(b"\x7fELF") => ("is an ELF file of another architecture", OTHER),

@@ -2,11 +2,13 @@
 //!
 //! Format: deb(5), an `ar` archive of two tar archives.
 
-use super::pack;
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    image::unpack,
+};
 use std::{
     collections::BTreeMap,
-    io::{Cursor, Read},
+    io::{Cursor, ErrorKind, Read},
     path::{Path, PathBuf},
 };
 
@@ -74,14 +76,11 @@ impl<'a> Deb<'a> {
 
     /// The regular files of one of the two archives, until one is not followed by another (`false`).
     fn each(&self, member: &str, mut see: impl FnMut(&Path, &mut dyn Read) -> std::io::Result<bool>) -> Result<()> {
-        let failed = || format!("failed to read `{member}` of the package `{}`", self.file.display());
         let Some((name, packed)) = members(self.bytes).find(|(name, _)| name.starts_with(member)) else {
             return Err(self.broken(&format!("it has no `{member}`")));
         };
-        let plain = pack::reader(&name, Cursor::new(packed));
-        let plain = plain.ok_or_else(|| self.broken(&format!("`{name}` is packed in an unknown way")))?;
-        let walk = || {
-            let mut archive = tar::Archive::new(plain);
+        let mut walk = || {
+            let mut archive = tar::Archive::new(unpack::by_name(&name, Cursor::new(packed))?);
             for entry in archive.entries()? {
                 let mut entry = entry?;
                 let path = entry.path()?.components().filter(|c| c.as_os_str() != ".").collect::<PathBuf>();
@@ -91,7 +90,19 @@ impl<'a> Deb<'a> {
             }
             Ok::<_, std::io::Error>(())
         };
-        walk().map_err(|e| Error::input(failed()).cause(e).hint("the download may be incomplete"))
+        walk().map_err(|e| self.unreadable(&name, e))
+    }
+
+    fn unreadable(&self, member: &str, error: std::io::Error) -> Error {
+        let file = self.file.display();
+        let hint = match error.kind() {
+            ErrorKind::Unsupported => format!(
+                "unpack it by `dpkg-deb -x {file} DIR` (and its modules, if it is those), then give \
+                 `--kernel DIR/boot/vmlinuz-RELEASE --modules DIR/lib/modules/RELEASE`"
+            ),
+            _ => "the download may be incomplete".into(),
+        };
+        Error::input(format!("failed to read `{member}` of the package `{file}`")).cause(error).hint(hint)
     }
 
     fn broken(&self, why: &str) -> Error {

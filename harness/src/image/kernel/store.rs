@@ -4,7 +4,7 @@ use super::{Given, Kernel, Modules, tree};
 use crate::{
     cache::{Cache, Claim},
     error::{Context, Error, Result},
-    image::{FileFact, checksum, initrd, manifest, modules},
+    image::{FileFact, checksum, initrd, modules, verified},
     story::Teller,
 };
 use serde::{Deserialize, Serialize};
@@ -75,10 +75,22 @@ fn ensure_now(given: &Given, cache: &Cache, teller: &Teller) -> Result<Kernel> {
     find(&dir, &claim).ok_or_else(|| Error::host(format!("`{}` is damaged as it was written", dir.display())))
 }
 
-/// What is there, every byte of it checked.
+/// What differs between what was put in this folder and what is there, every byte of it read; `None` if nothing does.
+pub fn damage(dir: &Path) -> Option<String> {
+    match facts(dir) {
+        Some(facts) => verified::damage(&facts.files, dir),
+        None => Some(format!("it has no `{FACTS}` that can be read")),
+    }
+}
+
+fn facts(dir: &Path) -> Option<Facts> {
+    serde_json::from_slice(&fs::read(dir.join(FACTS)).ok()?).ok()
+}
+
+/// What is there and whole.
 fn find(dir: &Path, claim: &Arc<Claim>) -> Option<Kernel> {
-    let facts: Facts = serde_json::from_slice(&fs::read(dir.join(FACTS)).ok()?).ok()?;
-    if manifest::damage(&facts.files, dir).is_some() {
+    let facts = facts(dir)?;
+    if verified::damage_since(&facts.files, dir).is_some() {
         return None;
     }
     Some(Kernel {

@@ -1,17 +1,17 @@
 //! A tree of modules as the guest needs it: unpacked (an old modprobe knows no xz, a new one no gz), indexed by
 //! depmod(8), and on a disk of its own, of which the guest reads no more than it uses.
 
-use super::{deb::Deb, pack};
+use super::deb::Deb;
 use crate::{
     error::{Context, Error, Result},
     host,
-    image::ext4,
+    image::{ext4, modules, unpack},
 };
 use sha2::{Digest, Sha256};
 use std::{
     ffi::OsStr,
     fs,
-    io::Read,
+    io::{ErrorKind, Read},
     path::{Path, PathBuf},
     process::Command,
 };
@@ -61,7 +61,11 @@ pub fn of_package(deb: &Deb<'_>, to: &Path) -> Result<bool> {
 }
 
 fn damaged(path: &Path, error: std::io::Error) -> Error {
-    Error::input(format!("failed to unpack the module `{}`", path.display())).cause(error)
+    let hint = match error.kind() {
+        ErrorKind::Unsupported => "unpack them first; as they are it reads .ko, .ko.gz, .ko.xz, .ko.zst",
+        _ => "the file may be damaged",
+    };
+    Error::input(format!("failed to unpack the module `{}`", path.display())).cause(error).hint(hint)
 }
 
 fn keep(path: &Path, content: impl Read, to: &Path) -> std::io::Result<()> {
@@ -69,9 +73,8 @@ fn keep(path: &Path, content: impl Read, to: &Path) -> std::io::Result<()> {
         return Ok(());
     }
     let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
-    let unknown = || std::io::Error::other(format!("`{name}` is packed in an unknown way"));
-    let mut plain = pack::reader(name, content).ok_or_else(unknown)?;
-    let to = to.join(path).with_file_name(pack::plain_name(name));
+    let mut plain = unpack::by_name(name, content)?;
+    let to = to.join(path).with_file_name(unpack::plain_name(name));
     fs::create_dir_all(to.parent().expect("it was joined"))?;
     std::io::copy(&mut plain, &mut fs::File::create(to)?).map(drop)
 }
@@ -82,15 +85,17 @@ fn wanted(path: &Path) -> bool {
 }
 
 fn is_module(name: &str) -> bool {
-    name.ends_with(".ko") || name.rsplit_once('.').is_some_and(|(stem, _)| stem.ends_with(".ko"))
+    unpack::plain_name(name).ends_with(".ko")
 }
 
-/// The release that the modules of an unpacked tree were built for, as each says (`vermagic`); of none: `None`.
+/// The release that the modules of an unpacked tree were built for, as each says (`vermagic`); of none: `None`. Those
+/// that are looked at must be for our machines.
 pub fn release(tree: &Path) -> Result<Option<String>> {
     const VERMAGIC: &[u8] = b"\0vermagic=";
     for file in files(tree)?.iter().filter(|file| is_module(&file.to_string_lossy())) {
         let path = tree.join(file);
         let bytes = fs::read(&path).host(|| format!("failed to read `{}`", path.display()))?;
+        modules::check(file, &bytes)?;
         if let Some(at) = bytes.windows(VERMAGIC.len()).position(|window| window == VERMAGIC) {
             let text = bytes[at + VERMAGIC.len()..].split(|b| *b == b' ' || *b == 0).next();
             return Ok(text.map(|text| String::from_utf8_lossy(text).into_owned()));

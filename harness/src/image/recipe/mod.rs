@@ -14,7 +14,8 @@ use crate::error::{Context, Error, Exit, Result};
 use serde::Serialize;
 use std::path::Path;
 
-/// A checked recipe. What it is built from decides its key; the summary and the machine's shape do not.
+/// A checked recipe. What it is built from decides its key; the summary, the kernel that is expected and the machine's
+/// shape do not.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Recipe {
     /// The file's name without `.toml`.
@@ -23,6 +24,8 @@ pub struct Recipe {
     pub summary: String,
     /// What the lab knows it cannot do there, a line each.
     pub cannot: Vec<String>,
+    /// What the release of its kernel begins with, `3.5`. It decides nothing: it is how a mistake is noticed.
+    pub kernel: Option<String>,
     pub source: Source,
     pub init: Init,
     pub machine: Machine,
@@ -68,6 +71,12 @@ impl Recipe {
     /// All recipes, by name. One that is wrong refuses the list with what is wrong in it.
     pub fn list(images: &Path) -> Result<Vec<Self>> {
         Self::names(images)?.iter().map(|name| Self::find(images, name)).collect()
+    }
+
+    /// Whether its kernel may be of this release: `3.5` may be 3.5.0-54-generic, but not 3.50.
+    pub fn expects(&self, release: &str) -> bool {
+        let Some(kernel) = &self.kernel else { return true };
+        release.strip_prefix(kernel.as_str()).is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_digit()))
     }
 
     fn names(images: &Path) -> Result<Vec<String>> {

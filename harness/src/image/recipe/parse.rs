@@ -31,9 +31,10 @@ impl Recipe {
 fn read(name: &str, file: &Table<'_, '_>, keys: &Path, problems: &Problems<'_>) -> Option<Recipe> {
     let summary = file.string("summary").map(|(text, _)| text);
     if file.get("summary").is_none() {
-        file.missing("summary", "\"Debian 12, kernel 6.1\"");
+        file.missing("summary", "\"Debian 12 (bookworm)\"");
     }
     let cannot = file.strings("cannot", "lines").unwrap_or_default().into_iter().map(|(line, _)| line).collect();
+    let kernel = read_kernel(file, problems);
     let init = read_init(file, problems);
     let disk = file.table("disk").map(|table| disk::read(table, keys, problems));
     let packages = file.table("packages").map(|table| packages::read(table, keys, problems));
@@ -45,7 +46,16 @@ fn read(name: &str, file: &Table<'_, '_>, keys: &Path, problems: &Problems<'_>) 
         (Some(disk), packages) => Source::Disk { disk: disk?, add: packages.flatten() },
         (None, packages) => Source::Packages(packages??),
     };
-    Some(Recipe { name: name.into(), summary: summary?, cannot, source, init, machine })
+    Some(Recipe { name: name.into(), summary: summary?, cannot, kernel, source, init, machine })
+}
+
+fn read_kernel(file: &Table<'_, '_>, problems: &Problems<'_>) -> Option<String> {
+    let (kernel, span) = file.string("kernel")?;
+    if !kernel.starts_with(|c: char| c.is_ascii_digit()) || kernel.ends_with('.') {
+        let hint = Some("how its release begins: `6`, `6.1` or `6.1.0-56`".into());
+        problems.add(span, format!("`{kernel}` is no version of a kernel"), hint);
+    }
+    Some(kernel)
 }
 
 /// A disk image brings its own init; a root made of packages has none that was ever set up.
