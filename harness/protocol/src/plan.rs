@@ -233,6 +233,13 @@ pub struct Traffic {
 pub struct Probe {
     pub kind: ProbeKind,
     pub every_us: u64,
+    /// From the start to the first look.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub after_us: u64,
+}
+
+fn is_zero(us: &u64) -> bool {
+    *us == 0
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
