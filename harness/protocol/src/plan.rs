@@ -88,6 +88,9 @@ pub struct Backend {
     pub body_bytes: u64,
     /// Requests whose path starts so are never answered (long poll).
     pub hold_path: Option<String>,
+    /// A program for node.js that does all this instead of our own. Its argument is this description, in JSON.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

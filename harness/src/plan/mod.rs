@@ -5,7 +5,7 @@ use crate::{
     story::RunName,
 };
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
-use tunelab_protocol::{Phase, Plan, VERSION, guest};
+use tunelab_protocol::{Backend, Phase, Plan, VERSION, guest};
 
 /// Everything one run is made of, decided before any machine starts.
 #[derive(Debug, Clone)]
@@ -72,7 +72,11 @@ fn server(scenario: &Scenario, server: &Server) -> tunelab_protocol::Server {
         report_limits: scenario.reported_limits.clone(),
         initcwnd: server.initcwnd,
         nginx: server.nginx.as_ref().map(deployed),
-        backends: server.backends.clone(),
+        backends: server
+            .backends
+            .iter()
+            .map(|backend| Backend { node: backend.node.as_ref().map(deployed), ..backend.clone() })
+            .collect(),
     }
 }
 
