@@ -49,6 +49,9 @@ pub struct Server {
     pub report_limits: Vec<LimitOf>,
     /// Segments of a first flight on the routes to all populations (RTAX_INITCWND); else the kernel's own.
     pub initcwnd: Option<u32>,
+    /// The shortest retransmission timeout on the same routes (RTAX_RTO_MIN); else the kernel's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rto_min_us: Option<u64>,
     pub nginx: Option<String>,
     pub backends: Vec<Backend>,
 }
@@ -153,6 +156,10 @@ pub struct Visit {
     /// kernel's choice.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source_port: Option<u16>,
+    /// The first sequence number of each connection is older than that of the one before: a client that began anew. Else
+    /// its kernel's clock makes each later than the last.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub older_sequence: bool,
     pub leave: Leave,
 }
 
@@ -262,12 +269,14 @@ pub enum ProbeKind {
     KernelLog,
     /// MemAvailable, Slab.
     Memory,
-    /// Counters of the route cache and of the ARP table, in /proc/net/stat: what lnstat(8) shows.
+    /// Counters of the route cache and of the ARP table, in /proc/net/stat: what lnstat(8) shows; and of IPv6's routes.
     Lnstat,
     /// The network's caches in /proc/slabinfo.
     Slab,
     /// Descriptors that nginx holds, and files open in all.
     OpenFiles,
+    /// Time that the CPUs were busy and idle, in /proc/stat.
+    Cpu,
     /// nginx's error log: each kind of line, and how often it came.
     NginxLog,
 }

@@ -32,6 +32,9 @@ pub enum Speech {
     Syn,
     /// A datagram for each path, and waits for one back.
     Udp,
+    /// One datagram by IPv6, into a network that nobody went to before, by a route that is made for it. Nothing
+    /// comes back; the socket stays.
+    Udp6,
     /// An ICMP echo request for each path.
     Icmp,
 }

@@ -3,8 +3,8 @@
 use super::{Chance, Visitors, answers, counts, document, nginx_log::lines_with, num::Num, record::Record};
 use crate::scenario::{Measure, Of, Rank};
 use serde::{Serialize, Serializer};
-use std::collections::BTreeMap;
-use tunelab_protocol::{Event, Plan, Spread, Visits};
+use std::collections::{BTreeMap, BTreeSet};
+use tunelab_protocol::{Event, Plan, Spread, Stamped, Visits};
 
 /// `None`: this kernel has no such reading.
 #[derive(Debug, Clone, Copy)]
@@ -34,10 +34,8 @@ fn value(record: &Record, measure: &Measure) -> Option<u64> {
         Of::Most(name) => read(name).iter().map(|(_, value)| *value).max(),
         Of::Least(name) => read(name).iter().map(|(_, value)| *value).min(),
         Of::Last(name) => read(name).last().map(|(_, value)| *value),
-        Of::Rise(name) => {
-            let all = read(name);
-            Some(all.last()?.1.saturating_sub(all.first()?.1))
-        }
+        Of::Rise(name) => rise(&read(name)),
+        Of::Share(name) => share_percent(record, name, phase),
         Of::Lasts(name) => lasts_ms(&read(name), end_us(record, phase)),
         Of::Connect(rank) => time_ms(record, measure, *rank, |spreads| spreads.0),
         Of::Visit(rank) => time_ms(record, measure, *rank, |spreads| spreads.1),
@@ -52,7 +50,7 @@ fn value(record: &Record, measure: &Measure) -> Option<u64> {
 }
 
 /// What a probe read, by time; of a phase with the reading it began with. What is left out of a sample is as it was.
-fn readings(record: &Record, name: &str, phase: Option<&str>) -> Vec<(u64, u64)> {
+pub(super) fn readings(record: &Record, name: &str, phase: Option<&str>) -> Vec<(u64, u64)> {
     let (mut inside, mut found, mut before) = (phase.is_none(), Vec::new(), None);
     for stamped in &record.events {
         match &stamped.event {
@@ -74,6 +72,30 @@ fn readings(record: &Record, name: &str, phase: Option<&str>) -> Vec<(u64, u64)>
         }
     }
     found
+}
+
+/// The part of a reading's rise in those of all readings of its group, in per cent and rounded down.
+fn share_percent(record: &Record, name: &str, phase: Option<&str>) -> Option<u64> {
+    let group = &name[..=name.find('.')?];
+    let all: BTreeSet<&str> =
+        record.events.iter().filter_map(sample).flat_map(|values| values.keys()).map(String::as_str).collect();
+    let whole: u64 = all
+        .into_iter()
+        .filter(|other| other.starts_with(group))
+        .filter_map(|other| rise(&readings(record, other, phase)))
+        .sum();
+    (rise(&readings(record, name, phase))? * 100).checked_div(whole)
+}
+
+fn sample(stamped: &Stamped) -> Option<&BTreeMap<String, u64>> {
+    match &stamped.event {
+        Event::Sample { values } => Some(values),
+        _ => None,
+    }
+}
+
+fn rise(readings: &[(u64, u64)]) -> Option<u64> {
+    Some(readings.last()?.1.saturating_sub(readings.first()?.1))
 }
 
 /// From the first reading above zero to the zero after the last one above zero, in milliseconds; where it is never zero

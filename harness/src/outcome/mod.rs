@@ -1,7 +1,7 @@
 //! Record -> outcome: a small document in which every number has a meaning; claims about it; its snapshot.
 //!
-//! Reading order: `record` (what goes in), `mod` (the outcome), its parts `measures`, `counts`, `answers`, `table`, `ways`,
-//! `log`, `nginx_log`, `open_files`, the numbers in them (`num`), then what is done with it: `claims`, `snapshot`.
+//! Reading order: `record` (what goes in), `mod` (the outcome), its parts `measures`, `series`, `counts`, `answers`, `table`,
+//! `ways`, `log`, `nginx_log`, `open_files`, the numbers in them (`num`), then what is done with it: `claims`, `snapshot`.
 
 mod answers;
 mod chance;
@@ -13,6 +13,7 @@ mod nginx_log;
 mod num;
 mod open_files;
 mod record;
+mod series;
 pub mod snapshot;
 mod table;
 mod ways;
@@ -39,6 +40,9 @@ pub struct Outcome {
     /// What the scenario asks for by name.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub measured: BTreeMap<String, Measured>,
+    /// Readings over time that it asks for.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub series: BTreeMap<String, series::Points>,
     /// Populations whose entries outlive their visitors by more than [`LEAK`]: named by the run. Absent if nobody looked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub leaks: Option<Vec<String>>,
@@ -134,6 +138,7 @@ impl Outcome {
             followed.then(|| ways.iter().filter(|(_, way)| way.leaks()).map(|(name, _)| name.clone()).collect());
         Outcome {
             measured: measures::all(record, &scenario.measures, &plan.variant),
+            series: series::all(record, plan, &scenario.series),
             leak_count: leaks.as_ref().map(|leaks| Num::exact(leaks.len() as u64)),
             leaks,
             phases: measures::phases(record, plan, &chance),

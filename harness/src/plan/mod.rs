@@ -71,6 +71,7 @@ fn server(scenario: &Scenario, server: &Server) -> tunelab_protocol::Server {
         started_by: server.started_by.clone(),
         report_limits: scenario.reported_limits.clone(),
         initcwnd: server.initcwnd,
+        rto_min_us: server.rto_min_us,
         nginx: server.nginx.as_ref().map(deployed),
         backends: server
             .backends

@@ -117,11 +117,23 @@ fn visit(section: &Section<'_>, at: At, link: Link) -> Option<Visit> {
     let patience_us = section.get_or("patience", Micros(5_000_000)).0;
     if speech != Speech::Http {
         // Nothing that could be left: `leave` is a word too many, and reported as one.
-        let (flights, source_port, leave) = (false, None, Leave::ClientCloses);
-        return Some(Visit { speech, http, keep_alive, paths, pauses_us, patience_us, flights, source_port, leave });
+        let (flights, source_port, older_sequence, leave) = (false, None, false, Leave::ClientCloses);
+        return Some(Visit {
+            speech,
+            http,
+            keep_alive,
+            paths,
+            pauses_us,
+            patience_us,
+            flights,
+            source_port,
+            older_sequence,
+            leave,
+        });
     }
     let flights = requests::flights(section, link);
     let source_port = section.get("source-port");
+    let older_sequence = requests::older_sequence(section);
     let leave = section.value("leave");
     if leave.is_none() {
         let message = format!("`leave` is missing in `{}`", section.path());
@@ -139,7 +151,7 @@ fn visit(section: &Section<'_>, at: At, link: Link) -> Option<Visit> {
         );
     }
     visiting::check_leave(section, leave_value, leave, at);
-    Some(Visit { speech, http, keep_alive, paths, pauses_us, patience_us, flights, source_port, leave })
+    Some(Visit { speech, http, keep_alive, paths, pauses_us, patience_us, flights, source_port, older_sequence, leave })
 }
 
 const WAYS: &[&str] = &["client-closes", "server-closes", "reset", "vanish", "stay", "late-duplicate"];

@@ -71,6 +71,7 @@ fn of(section: &Section<'_>, known: &Known<'_>) -> Option<Of> {
         reading("last").map(Of::Last),
         reading("rise").map(Of::Rise),
         reading("lasts").map(Of::Lasts),
+        reading("share").map(Of::Share),
         section.get("connect").map(Of::Connect),
         section.get("visit").map(Of::Visit),
         section.get("entry-life").map(Of::EntryLife),
@@ -86,7 +87,7 @@ fn of(section: &Section<'_>, known: &Known<'_>) -> Option<Of> {
     .collect();
     if found.len() != 1 {
         let message = format!("`{}` is to measure one thing, not {}", section.path(), found.len());
-        let hint = "one of `most`, `least`, `last`, `rise`, `lasts`, `reaches` (of a probe's reading), `connect`, `visit`, \
+        let hint = "one of `most`, `least`, `last`, `rise`, `lasts`, `share`, `reaches` (of a probe's reading), `connect`, `visit`, \
                     `entry-life` (times), `sustains` (a rate), `fared`, `lines`, `nginx-says` (counts), `answer`, `round-trips`, `flight-bytes`, \
                     `flight-segments`, `server-rto`, `server-window`, `pause` (of answers by flights)";
         section.problems.report_with_hint(section.span(), message, "in this table", hint);
@@ -133,12 +134,13 @@ fn nginx_says(section: &Section<'_>, known: &Known<'_>) -> Option<String> {
 }
 
 /// Which probe gives a reading, by the first part of its name; see the agent's `probe/`.
-fn check_probe(name: &Spanned<String>, section: &Section<'_>, known: &Known<'_>) {
+pub(super) fn check_probe(name: &Spanned<String>, section: &Section<'_>, known: &Known<'_>) {
     let group = name.get_ref().split('.').next().unwrap_or_default();
     let (kind, key) = match group {
         "conntrack" => (ProbeKind::Conntrack, "conntrack"),
         "memory" => (ProbeKind::Memory, "memory"),
-        "rt_cache" | "arp_cache" => (ProbeKind::Lnstat, "lnstat"),
+        "cpu" => (ProbeKind::Cpu, "cpu"),
+        "rt_cache" | "arp_cache" | "rt6_stats" => (ProbeKind::Lnstat, "lnstat"),
         "slab" => (ProbeKind::Slab, "slab"),
         "files" => (ProbeKind::OpenFiles, "open-files"),
         // Told by the backends themselves, at the end.

@@ -19,6 +19,7 @@ mod problems;
 mod requests;
 mod search;
 mod section;
+mod series;
 mod server;
 pub mod units;
 mod values;
@@ -81,6 +82,7 @@ fn read(name: &str, folder: &Path, root: &Section<'_>) -> Option<Scenario> {
     let phases::Asked { probes, sysctls: asked, limits: reported_limits } = phases::probes(root);
     let known = measures::Known { phases: &phases, populations: &populations, probes: &probes, variants: &variants };
     let measures = measures::measures(root, &known);
+    let series = series::series(root, &known);
     let give_or_take = give_or_take(root, &populations, &variants);
     let claims = claims::claims(root, &variants.iter().map(|v| v.name.as_str()).collect::<Vec<_>>());
     root.finish();
@@ -101,6 +103,7 @@ fn read(name: &str, folder: &Path, root: &Section<'_>) -> Option<Scenario> {
         variants,
         give_or_take,
         measures,
+        series,
         claims,
         files,
         reported_sysctls,

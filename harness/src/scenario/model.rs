@@ -28,6 +28,7 @@ pub struct Scenario {
     pub variants: Vec<Variant>,
     pub give_or_take: GiveOrTake,
     pub measures: Vec<Measure>,
+    pub series: Vec<Series>,
     pub claims: Vec<Claim>,
     /// Everything any variant deploys, by its name in the guest: one warm machine serves all variants.
     pub files: BTreeMap<String, PathBuf>,
@@ -89,6 +90,7 @@ pub struct Server {
     pub limits: Option<String>,
     pub started_by: StartedBy,
     pub initcwnd: Option<u32>,
+    pub rto_min_us: Option<u64>,
     pub nginx: Option<String>,
     pub backends: Vec<Backend>,
 }
@@ -104,6 +106,7 @@ impl Default for Server {
             limits: None,
             started_by: StartedBy::Lab,
             initcwnd: None,
+            rto_min_us: None,
             nginx: None,
             backends: Vec::new(),
         }
@@ -158,6 +161,17 @@ impl Measure {
     }
 }
 
+/// A reading over time, by seconds since traffic began.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Series {
+    pub name: String,
+    /// The reading's name.
+    pub of: String,
+    pub every_s: u64,
+    /// How far two builds of the machine may be apart.
+    pub least: u64,
+}
+
 /// What a measure is of: a probe's reading by name (`tcp.time_wait`, `TcpExt.ListenDrops`), or a time of visitors.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Of {
@@ -169,6 +183,8 @@ pub enum Of {
     Rise(String),
     /// From the first reading above zero until it is zero again.
     Lasts(String),
+    /// A counter's rise in per cent of the rises of all of its group: `cpu.idle_ms` of all `cpu.`.
+    Share(String),
     /// From SYN to an established connection, of those who got one.
     Connect(Rank),
     /// From SYN to the last byte of the last answer, of those who were served.

@@ -119,6 +119,7 @@ const SAMPLED: &[(&str, ProbeKind)] = &[
     ("lnstat", ProbeKind::Lnstat),
     ("slab", ProbeKind::Slab),
     ("open-files", ProbeKind::OpenFiles),
+    ("cpu", ProbeKind::Cpu),
 ];
 
 /// What `[probe]` asks for.

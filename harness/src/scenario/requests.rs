@@ -1,6 +1,11 @@
 //! What one visitor asks for on its connection, and when.
 
-use super::{section::Section, units::Micros, values::OneOrMany, visiting};
+use super::{
+    section::Section,
+    units::Micros,
+    values::{OneOrMany, text},
+    visiting,
+};
 use tunelab_protocol::Link;
 
 /// What is asked for, and the pauses between. One pause is between any two; of several each is followed by a request, and
@@ -24,4 +29,14 @@ pub fn flights(section: &Section<'_>, link: Link) -> bool {
         section.problems.report_with_hint(section.span(), message, "in this table", hint);
     }
     flights
+}
+
+/// `sequence = "older"`: each connection begins with an older number than the one before it, and not with the kernel's.
+pub fn older_sequence(section: &Section<'_>) -> bool {
+    let Some(value) = section.value("sequence") else { return false };
+    let word = text(value, section.problems, "`older`");
+    if let Some(other) = word.filter(|word| *word != "older") {
+        section.problems.unknown(value.span(), format!("no connection begins `{other}`"), other, &["older"]);
+    }
+    word.is_some()
 }

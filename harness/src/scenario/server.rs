@@ -39,6 +39,7 @@ pub fn apply(section: &Section<'_>, server: &mut Server, files: &Files<'_>) {
         server.started_by = by;
     }
     server.initcwnd = section.get("initcwnd").or(server.initcwnd);
+    server.rto_min_us = section.get::<Micros>("rto-min").map(|time| time.0).or(server.rto_min_us);
     for name in section.get::<Vec<Spanned<String>>>("sysctl-files").unwrap_or_default() {
         files.deploy_sysctls(&name);
         server.sysctl_files.push(name.into_inner());

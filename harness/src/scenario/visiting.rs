@@ -66,12 +66,13 @@ const SPOKEN: &[(&str, Speech, Http)] = &[
     ("HTTP/1.1", Speech::Http, Http::V1_1),
     ("SYN", Speech::Syn, Http::V1_1),
     ("UDP", Speech::Udp, Http::V1_1),
+    ("UDP6", Speech::Udp6, Http::V1_1),
     ("ICMP", Speech::Icmp, Http::V1_1),
 ];
 
 impl Read for Spoken {
     fn read(value: &Value<'_>, problems: &Problems) -> Option<Self> {
-        let word = text(value, problems, "`HTTP/1.0`, `HTTP/1.1`, `SYN`, `UDP` or `ICMP`")?;
+        let word = text(value, problems, "`HTTP/1.0`, `HTTP/1.1`, `SYN`, `UDP`, `UDP6` or `ICMP`")?;
         let found = SPOKEN.iter().find(|(known, ..)| *known == word);
         if found.is_none() {
             let known: Vec<&str> = SPOKEN.iter().map(|(known, ..)| *known).collect();
@@ -90,11 +91,15 @@ pub fn times(section: &Section<'_>) -> usize {
     usize::from(times.into_inner()).max(1)
 }
 
-/// A flood needs addresses that answer nothing; the server's does.
+/// A flood needs addresses that answer nothing; the server's does. No site has IPv6.
 pub fn check_together(section: &Section<'_>, speech: Speech, at: At) {
     if speech == Speech::Syn && at == At::Server {
         let hint = "give them a `subnet` instead of `at = \"server\"`";
         section.problems.report_with_hint(section.span(), "the server does not flood itself", "in this table", hint);
+    }
+    if speech == Speech::Udp6 && at != At::Server {
+        let hint = "`at = \"server\"`: it is about the server's own routes";
+        section.problems.report_with_hint(section.span(), "only the server speaks IPv6", "in this table", hint);
     }
 }
 

@@ -61,6 +61,13 @@ least = "tcp.time_wait"
 last = "tcp.time_wait"
 [measure.rise]
 rise = "TcpExt.ListenDrops"
+[measure.idle-percent]
+share = "cpu.idle_ms"
+phase = "three days"
+[series.sockets]
+of = "sockets.used"
+every = "1 d"
+give-or-take = 3
 [measure.nobody-knows]
 rise = "TcpExt.NoSuchCounter"
 [measure.lasts-ms]
@@ -76,6 +83,7 @@ clients = "clean"
 [probe]
 sockets = "1 s"
 netstat = "1 s"
+cpu = "1 s"
 "#,
     );
     let (_home, folder) = made::scenario("small", &text, &[("base.conf", "")]);
@@ -102,22 +110,24 @@ netstat = "1 s"
     let phase = |at_us, name: &str| Stamped { at_us, event: Event::Phase { name: name.into() } };
     let events = vec![
         Stamped { at_us: 0, event: Event::Ready },
-        sample(0, &[("tcp.time_wait", 0), ("TcpExt.ListenDrops", 5)]),
+        sample(0, &[("tcp.time_wait", 0), ("TcpExt.ListenDrops", 5), ("cpu.idle_ms", 700), ("cpu.busy_ms", 9)]),
         phase(0, "three days"),
-        sample(1_000_000, &[("tcp.time_wait", 7)]),
-        sample(2_000_000, &[("TcpExt.ListenDrops", 9)]),
+        sample(1_000_000, &[("tcp.time_wait", 7), ("sockets.used", 5)]),
+        sample(2_000_000, &[("TcpExt.ListenDrops", 9), ("cpu.idle_ms", 1700), ("cpu.busy_ms", 12)]),
         round("gone", spread(1_000, 3_001_400), None),
         round("clean", spread(900, 5_000_000), spread(2_600, 9_000)),
         phase(5_000_000, "after"),
         sample(61_500_400, &[("tcp.time_wait", 0)]),
         made_entries("clean", 119_999),
-        Stamped { at_us: 70_000_000, event: Event::Done },
+        sample(90_000_000_000, &[("sockets.used", 8)]),
+        Stamped { at_us: 90_000_000_000, event: Event::Done },
     ];
     let plan = plan::plan(&scenario, &scenario.variants[0], 1);
     let outcome = Outcome::of(&Record { events, fingerprint: String::new() }, &plan, &scenario).document();
     insta::assert_snapshot!(toml::to_string_pretty(outcome["measured"].as_table().unwrap()).unwrap(), @r#"
     connect-ms = 3001
     entry-ms = 119999
+    idle-percent = 99
     last = 0
     lasts-ms = 60500
     later = "7 ± 2"
@@ -126,6 +136,13 @@ netstat = "1 s"
     nobody-knows = "absent"
     rise = 4
     visit-ms = 3
+    "#);
+    insta::assert_snapshot!(toml::to_string_pretty(outcome["series"].as_table().unwrap()).unwrap(), @r#"
+    [sockets]
+    000000-s = "absent"
+    086400-s = "5 ± 3"
+    172800-s = "8 ± 3"
+    259200-s = "8 ± 3"
     "#);
 }
 

@@ -134,6 +134,12 @@ lasts = "tcp.time_wait"
 [measure.rank-ms]
 connect = "median"
 phase = "three day"
+[series.too-often]
+of = "conntrack.count"
+every = "10 ms"
+[series.unread]
+of = "cpu.idle_ms"
+every = "1 s"
 [probe]
 "#;
     insta::assert_snapshot!(refused(&SMALL.replace("[probe]", wrong), &[("base.conf", "")]));

@@ -34,6 +34,14 @@ leave = "stay"
 at = "server"
 upstream = "outside"
 protocol = "UDP"
+[clients.own-beyond]
+at = "server"
+protocol = "UDP6"
+[clients.forgetful]
+subnet = "10.14.0.0/16"
+source-port = 40000
+sequence = "older"
+leave = "client-closes"
 [clients.gone]"#;
 
 fn scenario(text: &str) -> Scenario {
@@ -54,6 +62,8 @@ fn who_is_where_and_speaks_what() {
     assert_eq!(population("pings").visit.paths, ["/a", "/b", "/a", "/b", "/a", "/b"]);
     assert_eq!(population("own").subnet.to_string(), "10.0.0.1/32");
     assert_eq!((population("own-queries").at, population("own-queries").visit.speech), (At::Server, Speech::Udp));
+    assert_eq!((population("own-beyond").at, population("own-beyond").visit.speech), (At::Server, Speech::Udp6));
+    assert!(population("forgetful").visit.older_sequence && !population("gone").visit.older_sequence);
     assert_eq!((population("gone").at, population("gone").visit.speech), (At::BehindARoute, Speech::Http));
     assert_eq!(plan.upstreams[0].at, At::OnLink);
     assert_eq!(plan.server.backends[0].listen, Listen::Udp("10.0.0.1:53".parse().unwrap()));
@@ -70,6 +80,8 @@ fn what_does_not_go_together() {
         .replace("times = 3", "times = 0\nleave = \"stay\"")
         .replace("leave = \"stay\"\n[clients.own-q", "leave = \"vanish\"\nsubnet = \"10.13.0.0/16\"\n[clients.own-q")
         .replace("protocol = \"UDP\"", "protocol = \"SYN\"")
+        .replace("at = \"server\"\nprotocol = \"UDP6\"", "subnet = \"10.15.0.0/16\"\nprotocol = \"UDP6\"")
+        .replace("sequence = \"older\"", "sequence = \"old\"")
         .replace("at = \"on-link\"\nprotocol = \"ICMP\"", "at = \"onlink\"\nprotocol = \"ICMP\"");
     let (home, folder) = made::scenario("wrong", &SMALL.replace("[clients.gone]", &wrong), &[("base.conf", "")]);
     let error = load(&folder).expect_err("must be refused");

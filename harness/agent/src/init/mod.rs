@@ -91,7 +91,7 @@ fn bring_up_network() -> Result<()> {
     let mut route = crate::net::Rtnl::open()?;
     route.up("lo")?;
     let nic = first_nic()?.context("this kernel has no `virtio_net`, and so no network card (CONFIG_VIRTIO_NET)")?;
-    route.add_address(&nic, "10.0.2.15".parse()?, 24)?;
+    route.add_address(&nic, std::net::Ipv4Addr::new(10, 0, 2, 15), 24)?;
     route.up(&nic)
 }
 

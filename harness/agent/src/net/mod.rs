@@ -3,6 +3,7 @@
 //! A current iproute2's `ip netns add` binds the current namespace on Linux 3.5, and `ip netns exec` then changes the
 //! server's own settings (measured); hence unshare(2), setns(2) and netlink.
 
+mod beyond;
 mod join;
 mod namespace;
 mod netem;
@@ -13,6 +14,7 @@ mod rtnl;
 mod site;
 mod tap;
 
+pub use beyond::Beyond;
 pub use namespace::Namespace;
 pub use packet::link_address;
 pub use place::Place;

@@ -1,6 +1,6 @@
 //! Where a visitor's sockets are: at a site of its own, or on the server.
 
-use super::Site;
+use super::{Beyond, Site};
 use anyhow::{Result, bail};
 use std::net::Ipv4Addr;
 use std::rc::Rc;
@@ -11,6 +11,8 @@ pub enum Place {
     Site(Rc<Site>),
     /// The server's namespace, which is this thread's own.
     Server,
+    /// The same, and what they speak to is not on any site.
+    ServerToBeyond(Rc<Beyond>),
 }
 
 impl Place {
@@ -18,7 +20,7 @@ impl Place {
     pub fn enter<T>(&self, inside: impl FnOnce() -> Result<T>) -> Result<T> {
         match self {
             Place::Site(site) => site.namespace.enter(inside),
-            Place::Server => inside(),
+            Place::Server | Place::ServerToBeyond(_) => inside(),
         }
     }
 
@@ -26,7 +28,7 @@ impl Place {
     pub fn depart(&self, address: Ipv4Addr) -> Result<()> {
         match self {
             Place::Site(site) => site.depart(address),
-            Place::Server => bail!("the server does not depart"),
+            Place::Server | Place::ServerToBeyond(_) => bail!("the server does not depart"),
         }
     }
 }

@@ -11,7 +11,7 @@ use netlink_packet_route::route::{
 use netlink_packet_route::tc::TcMessage;
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::AsRawFd;
 use tunelab_protocol::Subnet;
 
@@ -34,6 +34,18 @@ pub struct Manner {
     pub source: Option<Ipv4Addr>,
     /// The first flight of connections there in segments, as `ip route add ... initcwnd N`.
     pub initcwnd: Option<u32>,
+    /// The shortest retransmission timeout of connections there, as `ip route add ... rto_min TIME`.
+    pub rto_min_ms: Option<u32>,
+}
+
+impl Manner {
+    fn metrics(self) -> Vec<RouteMetric> {
+        /// linux/rtnetlink.h. The kernel looks at the metric only if it is locked (tcp_rto_min(), net/ipv4/tcp_input.c).
+        const RTAX_RTO_MIN: u32 = 13;
+        let initcwnd = self.initcwnd.map(RouteMetric::InitCwnd);
+        let rto_min = self.rto_min_ms.map(|ms| [RouteMetric::Lock(1 << RTAX_RTO_MIN), RouteMetric::RtoMin(ms)]);
+        initcwnd.into_iter().chain(rto_min.into_iter().flatten()).collect()
+    }
 }
 
 impl Rtnl {
@@ -91,27 +103,31 @@ impl Rtnl {
     }
 
     /// Where `address` is, once and for all: nobody asks by ARP, and no timer looks whether it is still there.
-    pub fn add_neighbour(&mut self, nic: &str, address: Ipv4Addr, mac: Mac) -> Result<()> {
+    pub fn add_neighbour(&mut self, nic: &str, address: impl Into<IpAddr>, mac: Mac) -> Result<()> {
+        let address = address.into();
         let mut neighbour = NeighbourMessage::default();
-        neighbour.header.family = AddressFamily::Inet;
+        neighbour.header.family = family(address);
         neighbour.header.ifindex = index(nic)?;
         neighbour.header.state = NeighbourState::Permanent;
         neighbour.attributes = vec![
-            NeighbourAttribute::Destination(NeighbourAddress::Inet(address)),
+            NeighbourAttribute::Destination(match address {
+                IpAddr::V4(address) => NeighbourAddress::Inet(address),
+                IpAddr::V6(address) => NeighbourAddress::Inet6(address),
+            }),
             NeighbourAttribute::LinkLayerAddress(mac.into()),
         ];
         self.request(RouteNetlinkMessage::NewNeighbour(neighbour), NLM_F_CREATE)
             .with_context(|| format!("failed to say where {address} is"))
     }
 
-    pub fn add_address(&mut self, nic: &str, address: Ipv4Addr, prefix: u8) -> Result<()> {
+    pub fn add_address(&mut self, nic: &str, address: impl Into<IpAddr>, prefix: u8) -> Result<()> {
+        let address = address.into();
         let mut message = AddressMessage::default();
-        message.header.family = AddressFamily::Inet;
+        message.header.family = family(address);
         message.header.prefix_len = prefix;
         message.header.index = index(nic)?;
         message.header.scope = AddressScope::Universe;
-        message.attributes =
-            vec![AddressAttribute::Local(IpAddr::V4(address)), AddressAttribute::Address(IpAddr::V4(address))];
+        message.attributes = vec![AddressAttribute::Local(address), AddressAttribute::Address(address)];
         self.request(RouteNetlinkMessage::NewAddress(message), NLM_F_CREATE | NLM_F_EXCL)
             .with_context(|| format!("failed to give {nic} the address {address}/{prefix}"))
     }
@@ -123,8 +139,19 @@ impl Rtnl {
         route.attributes.extend(destination.map(|d| RouteAttribute::Destination(RouteAddress::Inet(d))));
         route.attributes.push(RouteAttribute::Gateway(RouteAddress::Inet(gateway)));
         route.attributes.extend(manner.source.map(|s| RouteAttribute::PrefSource(RouteAddress::Inet(s))));
-        route.attributes.extend(manner.initcwnd.map(|n| RouteAttribute::Metrics(vec![RouteMetric::InitCwnd(n)])));
+        let metrics = manner.metrics();
+        route.attributes.extend((!metrics.is_empty()).then_some(RouteAttribute::Metrics(metrics)));
         self.add(route).with_context(|| format!("failed to route through {gateway}"))
+    }
+
+    /// The network of IPv6 that this address is in lies behind `gateway`, which needs no route to it: it is of the link.
+    pub fn add_network6(&mut self, inside: Ipv6Addr, prefix: u8, gateway: Ipv6Addr, nic: &str) -> Result<()> {
+        let mut route = route(RouteType::Unicast, RouteHeader::RT_TABLE_MAIN, RouteScope::Universe, prefix);
+        route.header.address_family = AddressFamily::Inet6;
+        route.attributes.push(RouteAttribute::Destination(RouteAddress::Inet6(inside)));
+        route.attributes.push(RouteAttribute::Gateway(RouteAddress::Inet6(gateway)));
+        route.attributes.push(RouteAttribute::Oif(index(nic)?));
+        self.add(route).with_context(|| format!("failed to route {inside}/{prefix} through {gateway}"))
     }
 
     /// Every address of the subnet is on the link of `nic`, to be found by ARP.
@@ -177,6 +204,13 @@ impl Rtnl {
             },
             other => bail!("the kernel answered {other:?}"),
         }
+    }
+}
+
+fn family(address: IpAddr) -> AddressFamily {
+    match address {
+        IpAddr::V4(_) => AddressFamily::Inet,
+        IpAddr::V6(_) => AddressFamily::Inet6,
     }
 }
 

@@ -32,8 +32,8 @@ pub struct Layout {
     pub silent: bool,
     /// The address that the server speaks from.
     pub server: Ipv4Addr,
-    /// The server's first flight on connections there, in segments; else the kernel's.
-    pub initcwnd: Option<u32>,
+    /// How the server speaks to them, if they lie behind a route.
+    pub manner: Manner,
 }
 
 impl Site {
@@ -72,8 +72,7 @@ impl Site {
         if layout.on_link {
             server.add_on_link(subnet, &here, layout.server)?;
         } else {
-            let manner = Manner { source: Some(layout.server), initcwnd: layout.initcwnd };
-            server.add_route(Some(subnet), theirs, manner)?;
+            server.add_route(Some(subnet), theirs, layout.manner)?;
         }
         Ok(Site { namespace, link_by, rtnl: RefCell::new(rtnl) })
     }

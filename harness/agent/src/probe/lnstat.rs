@@ -1,4 +1,5 @@
-//! What lnstat(8) shows of the route cache and of the neighbour table: `rt_cache.entries`, `arp_cache.table_fulls`.
+//! What lnstat(8) shows of the route cache and of the neighbour table: `rt_cache.entries`, `arp_cache.table_fulls`; and what
+//! there is of the kind for IPv6's routes: `rt6_stats.dst`.
 
 use super::{Values, conntrack::sum_columns};
 
@@ -8,7 +9,17 @@ const TABLES: [&str; 2] = ["rt_cache", "arp_cache"];
 /// `table_fulls` came with 4.3.)
 pub fn read() -> Values {
     let text = |table| std::fs::read_to_string(format!("/proc/net/stat/{table}")).unwrap_or_default();
-    TABLES.into_iter().flat_map(|table| parse(table, &text(table))).collect()
+    let rt6 = std::fs::read_to_string("/proc/net/rt6_stats").unwrap_or_default();
+    TABLES.into_iter().flat_map(|table| parse(table, &text(table))).chain(parse_rt6(&rt6)).collect()
+}
+
+/// rt6_stats_seq_show(), net/ipv6/route.c: seven hexadecimal numbers, of which the last but one is what is held against
+/// net.ipv6.route.max_size.
+fn parse_rt6(text: &str) -> Values {
+    const NAMES: [(usize, &str); 3] = [(3, "routes"), (4, "cached"), (5, "dst")];
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let number = |at: usize| u64::from_str_radix(words.get(at)?, 16).ok();
+    NAMES.into_iter().filter_map(|(at, name)| Some((format!("rt6_stats.{name}"), number(at)?))).collect()
 }
 
 /// Counters are each CPU's own; `entries` is the table's, repeated in each line.
@@ -21,6 +32,13 @@ fn parse(table: &str, text: &str) -> Values {
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn routes_of_ipv6() {
+        let values = super::parse_rt6("0008 0006 0010 000a 0002 00ff 0000\n");
+        assert_eq!([values["rt6_stats.routes"], values["rt6_stats.cached"], values["rt6_stats.dst"]], [10, 2, 255]);
+        assert!(super::parse_rt6("").is_empty());
+    }
+
     #[test]
     fn entries_are_the_tables_own() {
         let values = super::parse("arp_cache", "entries allocs\n00000010 00000002\n00000010 00000003\n");

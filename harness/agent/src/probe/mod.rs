@@ -1,6 +1,7 @@
 //! Looks at the kernel again and again. One file, one probe; to add one: the file, its kind in the protocol, a line here.
 
 mod conntrack;
+mod cpu;
 mod entries;
 mod kernel_log;
 mod lnstat;
@@ -54,6 +55,7 @@ impl Sampler {
             ProbeKind::Lnstat => self.changed(lnstat::read()),
             ProbeKind::Slab => self.changed(slab::read()?),
             ProbeKind::OpenFiles => self.changed(open_files::read()?),
+            ProbeKind::Cpu => self.changed(cpu::read()?),
             ProbeKind::ConntrackEntries | ProbeKind::KernelLog | ProbeKind::NginxLog => return Ok(()),
         };
         if values.is_empty() {

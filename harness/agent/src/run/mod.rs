@@ -5,7 +5,7 @@ mod server;
 mod traffic;
 
 use crate::events::Events;
-use crate::net::{Layout, Place, Site};
+use crate::net::{Beyond, Layout, Manner, Place, Site};
 use crate::probe::{self, EntryWatch, NginxLog, Packets, Sampler};
 use crate::serve::upstream;
 use crate::tune;
@@ -17,7 +17,7 @@ use std::time::Duration;
 use tokio::task::LocalSet;
 use tokio::time::Instant;
 use traffic::Crowd;
-use tunelab_protocol::{At, Event, Link, Phase, Plan, ProbeKind, Speech, Subnet, todays_name};
+use tunelab_protocol::{At, Event, Link, Phase, Plan, ProbeKind, Server, Speech, Subnet, todays_name};
 
 /// Executes the plan in this file, with its events on standard output: in `tunelab shell`, for who looks around.
 pub fn main(plan: &str) -> Result<()> {
@@ -99,9 +99,12 @@ fn build_crowds(plan: &Plan, events: &Events) -> Result<Vec<Crowd>> {
                 on_link: population.at == At::OnLink,
                 silent: population.visit.speech == Speech::Syn,
                 server: plan.server.address,
-                initcwnd: plan.server.initcwnd,
+                manner: manner(&plan.server),
             };
             let place = match population.at {
+                At::Server if population.visit.speech == Speech::Udp6 => Place::ServerToBeyond(Rc::new(
+                    Beyond::build().with_context(|| format!("failed to build what `{}` speaks to", population.name))?,
+                )),
                 At::Server => Place::Server,
                 _ => {
                     let site = build_site(&layout)
@@ -115,6 +118,15 @@ fn build_crowds(plan: &Plan, events: &Events) -> Result<Vec<Crowd>> {
             Crowd::new(population.clone(), place, plan.server.address)
         })
         .collect()
+}
+
+/// How the server speaks to all populations.
+fn manner(server: &Server) -> Manner {
+    Manner {
+        source: Some(server.address),
+        initcwnd: server.initcwnd,
+        rto_min_ms: server.rto_min_us.map(|us| (us / 1000) as u32),
+    }
 }
 
 fn build_site(layout: &Layout) -> Result<Site> {
@@ -131,8 +143,8 @@ fn build_upstreams(plan: &Plan) -> Result<()> {
         let network = u32::from(upstream.address) & !3;
         let subnet: Subnet = format!("{}/30", std::net::Ipv4Addr::from(network)).parse().map_err(anyhow::Error::msg)?;
         let (link, on_link, server) = (Link::default(), upstream.at == At::OnLink, plan.server.address);
-        let site =
-            build_site(&Layout { number, subnet, link, seed: 0, on_link, silent: false, server, initcwnd: None })?;
+        let manner = Manner { source: Some(server), ..Manner::default() };
+        let site = build_site(&Layout { number, subnet, link, seed: 0, on_link, silent: false, server, manner })?;
         upstream::start(&site, upstream)?;
     }
     Ok(())

@@ -1,6 +1,6 @@
 //! A visitor's connection: the kernel's own TCP, and HTTP as a browser would speak it.
 
-use super::{Fare, Visitor, flights::Flights};
+use super::{Fare, Visitor, flights::Flights, sequence};
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -30,6 +30,9 @@ impl Client {
             Ok(socket)
         });
         let socket = socket.map_err(|e| Fare::of_any(&e))?;
+        if visitor.population.visit.older_sequence {
+            sequence::choose_older(&socket, visitor.number)?;
+        }
         let population = &visitor.population;
         let patience = Duration::from_micros(population.visit.patience_us);
         let half_trip = population.visit.flights.then(|| Duration::from_micros(population.link.delay_us));

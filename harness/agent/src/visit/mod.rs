@@ -2,11 +2,13 @@
 
 mod client;
 mod datagram;
+mod datagram6;
 mod fare;
 mod flights;
 mod late;
 mod other_end;
 mod ping;
+mod sequence;
 mod syn;
 
 pub use fare::{Fare, Visited};
@@ -53,6 +55,7 @@ impl Visitor {
         match visit.speech {
             Speech::Http => {}
             Speech::Syn => return syn::send(self),
+            Speech::Udp6 => return datagram6::send(self),
             Speech::Udp => datagram::ask(self).await?,
             Speech::Icmp => ping::ask(self).await?,
         }

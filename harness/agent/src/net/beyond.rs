@@ -1,0 +1,48 @@
+//! IPv6 behind a router, as far as the server's own tables need it: a link, the router as a neighbour, and nobody there. What
+//! is sent has left, and is lost.
+
+use super::{Namespace, Rtnl};
+use anyhow::{Context, Result};
+use std::cell::RefCell;
+use std::net::Ipv6Addr;
+
+const NIC: &str = "beyond";
+/// Of this link, so that a route through it needs no other.
+const ROUTER: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 2);
+/// The server's own, on `lo`: there nobody asks whether another has it too.
+const OWN: Ipv6Addr = Ipv6Addr::new(0xfd00, 0, 0, 1, 0, 0, 0, 1);
+const PREFIX: u8 = 64;
+
+pub struct Beyond {
+    rtnl: RefCell<Rtnl>,
+    /// The other end of the link is there as long as this is.
+    _router: Namespace,
+}
+
+impl Beyond {
+    pub fn build() -> Result<Self> {
+        let router = Namespace::create()?;
+        let mut rtnl = Rtnl::open()?;
+        let [our_mac, their_mac] = [1, 2].map(|end| [2, 0, 0, 6, 0, end]);
+        rtnl.add_veth((NIC, our_mac), ("eth0", their_mac), router.file())?;
+        // Nothing but what is asked for is to leave: no solicitation, no question who else has the address.
+        for setting in ["accept_ra", "accept_dad"] {
+            let path = format!("/proc/sys/net/ipv6/conf/{NIC}/{setting}");
+            std::fs::write(&path, "0").with_context(|| format!("failed to write {path} (CONFIG_IPV6)"))?;
+        }
+        rtnl.up(NIC)?;
+        router.enter(|| Rtnl::open()?.up("eth0"))?;
+        rtnl.add_address("lo", OWN, 128)?;
+        rtnl.add_neighbour(NIC, ROUTER, their_mac)?;
+        Ok(Beyond { rtnl: RefCell::new(rtnl), _router: router })
+    }
+
+    /// An address in a network that nobody went to before, with a route to it: since Linux 4.2 a route, and not each address
+    /// behind it, has an entry that counts against net.ipv6.route.max_size.
+    pub fn one_more(&self, number: u32) -> Result<Ipv6Addr> {
+        let [high, low] = [number >> 16, number & 0xffff].map(|part| part as u16);
+        let network = Ipv6Addr::new(0xfd00, 1, high, low, 0, 0, 0, 0);
+        self.rtnl.borrow_mut().add_network6(network, PREFIX, ROUTER, NIC)?;
+        Ok(Ipv6Addr::from_bits(network.to_bits() | 1))
+    }
+}

@@ -1,0 +1,38 @@
+//! How long the CPUs were busy and idle, in milliseconds, from /proc/stat. It counts in ticks of 10 ms; idle time is summed up
+//! exactly before that, busy time is what the kernel's own ticks came upon.
+
+use super::Values;
+use anyhow::{Context, Result};
+
+/// A tick of what the kernel tells (USER_HZ, 100 everywhere).
+const TICK_MS: u64 = 10;
+
+/// Columns: user, nice, system, idle, iowait, irq, softirq, steal; what follows (guests') is counted in these already.
+const COLUMNS: usize = 8;
+const IDLE: [usize; 2] = [3, 4];
+
+pub fn read() -> Result<Values> {
+    parse(&std::fs::read_to_string("/proc/stat").context("no /proc/stat")?)
+        .context("/proc/stat has no line for all CPUs")
+}
+
+fn parse(text: &str) -> Option<Values> {
+    let columns = text.lines().find_map(|line| line.strip_prefix("cpu "))?.split_whitespace().take(COLUMNS);
+    let (mut idle, mut busy) = (0, 0);
+    for (column, ticks) in columns.enumerate() {
+        *if IDLE.contains(&column) { &mut idle } else { &mut busy } += ticks.parse::<u64>().ok()? * TICK_MS;
+    }
+    Some([("cpu.idle_ms", idle), ("cpu.busy_ms", busy)].map(|(name, ms)| (name.to_string(), ms)).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse;
+
+    #[test]
+    fn busy_and_idle() {
+        let values = parse("cpu  1 2 3 100 10 4 5 6 1 0\ncpu0 1 2 3 100 10 4 5 6 1 0\n").unwrap();
+        assert_eq!((values["cpu.idle_ms"], values["cpu.busy_ms"]), (1100, 210));
+        assert!(parse("intr 7\n").is_none());
+    }
+}
