@@ -91,6 +91,9 @@ pub struct Backend {
     pub body_bytes: u64,
     /// Requests whose path starts so are never answered (long poll).
     pub hold_path: Option<String>,
+    /// A program for node.js that does all this instead of our own. Its argument is this description, in JSON.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -243,6 +246,13 @@ pub struct Traffic {
 pub struct Probe {
     pub kind: ProbeKind,
     pub every_us: u64,
+    /// From the start to the first look.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub after_us: u64,
+}
+
+fn is_zero(us: &u64) -> bool {
+    *us == 0
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

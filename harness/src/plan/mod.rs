@@ -5,7 +5,7 @@ use crate::{
     story::RunName,
 };
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
-use tunelab_protocol::{Phase, Plan, Traffic, VERSION, guest};
+use tunelab_protocol::{Backend, Phase, Plan, Traffic, VERSION, guest};
 
 /// Everything one run is made of, decided before any machine starts.
 #[derive(Debug, Clone)]
@@ -84,7 +84,11 @@ fn server(scenario: &Scenario, server: &Server) -> tunelab_protocol::Server {
         initcwnd: server.initcwnd,
         rto_min_us: server.rto_min_us,
         nginx: server.nginx.as_ref().map(deployed),
-        backends: server.backends.clone(),
+        backends: server
+            .backends
+            .iter()
+            .map(|backend| Backend { node: backend.node.as_ref().map(deployed), ..backend.clone() })
+            .collect(),
     }
 }
 

@@ -165,6 +165,13 @@ pub fn iptables_save(file: &Problems) {
     }
 }
 
+/// A program, which its interpreter reads in the guest.
+pub fn program(file: &Problems) {
+    if file.text().trim().is_empty() {
+        file.report(0..0, "there is no program in this file", "empty");
+    }
+}
+
 /// nginx itself reads its configuration in the guest; here only that the braces are balanced.
 pub fn nginx_conf(file: &Problems) {
     let mut open = Vec::new();

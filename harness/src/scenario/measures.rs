@@ -143,7 +143,9 @@ pub(super) fn check_probe(name: &Spanned<String>, section: &Section<'_>, known: 
         "rt_cache" | "arp_cache" | "rt6_stats" => (ProbeKind::Lnstat, "lnstat"),
         "slab" => (ProbeKind::Slab, "slab"),
         "files" => (ProbeKind::OpenFiles, "open-files"),
-        "time_wait" => (ProbeKind::TimeWait, "time-wait"),
+        // Told by the backends themselves, at the end.
+        "backend" => return,
+        "time_wait" | "ports" => (ProbeKind::TimeWait, "time-wait"),
         "sockets" | "tcp" | "udp" | "udplite" | "raw" | "frag" => (ProbeKind::Sockets, "sockets"),
         _ => (ProbeKind::Netstat, "netstat"),
     };

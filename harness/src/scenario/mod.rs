@@ -135,7 +135,7 @@ fn common(root: &Section<'_>, files: &Files<'_>) -> Variant {
         server::apply(&section, &mut server, files);
         section.finish();
     }
-    server::backends(root, &mut server.backends);
+    server::backends(root, &mut server.backends, files);
     let machine = server::machine(root, &Machine::default());
     Variant { name: String::new(), summary: String::new(), machine, server, during: BTreeMap::new() }
 }
@@ -150,7 +150,7 @@ fn variants(root: &Section<'_>, base: &Variant, files: &Files<'_>, phases: &[Pha
     let read = |(name, section): (toml::Spanned<String>, Section<'_>)| {
         let mut server = base.server.clone();
         server::apply(&section, &mut server, files);
-        server::backends(&section, &mut server.backends);
+        server::backends(&section, &mut server.backends, files);
         let machine = server::machine(&section, &base.machine);
         let summary = section.get_or("summary", String::new());
         if name.get_ref() == YOURS {

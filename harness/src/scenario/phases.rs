@@ -99,6 +99,19 @@ fn arrivals(name: &Spanned<String>, value: &Value<'_>, spacing: Micros, section:
     Some(traffic)
 }
 
+/// `"1 h"`, or `{ every = "1 h", after = "3 s" }`: the first look is so long after the start.
+fn sampled(kind: ProbeKind, value: &Value<'_>, key: &str, section: &Section<'_>) -> Option<Probe> {
+    if !matches!(value.get_ref(), DeValue::Table(_)) {
+        let every = Micros::read(value, section.problems)?;
+        return Some(Probe { kind, every_us: every.0, after_us: 0 });
+    }
+    let table = Section::of(value, format!("probe.{key}"), section.problems)?;
+    let every = table.need::<Micros>("every", r#""1 h""#);
+    let after = table.get_or("after", Micros::default());
+    table.finish();
+    Some(Probe { kind, every_us: every?.0, after_us: after.0 })
+}
+
 const FOLLOWED: &[(&str, ProbeKind)] = &[
     ("conntrack-entries", ProbeKind::ConntrackEntries),
     ("kernel-log", ProbeKind::KernelLog),
@@ -130,16 +143,17 @@ pub fn probes(root: &Section<'_>) -> Asked {
     let Some(section) = root.section("probe") else { return Default::default() };
     let mut found = Vec::new();
     for (key, kind) in SAMPLED {
-        let every = section.get::<Micros>(key);
-        if every == Some(Micros(0)) {
+        let Some(value) = section.value(key) else { continue };
+        let probe = sampled(*kind, value, key, &section);
+        if probe.as_ref().is_some_and(|probe| probe.every_us == 0) {
             section.problems.report(section.span(), format!("`{key}` needs an interval above zero"), "in this table");
         }
-        found.extend(every.map(|every| Probe { kind: *kind, every_us: every.0 }));
+        found.extend(probe);
     }
     for (key, kind) in FOLLOWED {
         let Some(value) = section.value(key) else { continue };
         match text(value, section.problems, "`followed`") {
-            Some("followed") => found.push(Probe { kind: *kind, every_us: 0 }),
+            Some("followed") => found.push(Probe { kind: *kind, every_us: 0, after_us: 0 }),
             Some(other) => {
                 let message = format!("`{key}` is followed as it happens, not sampled");
                 section.problems.unknown(value.span(), message, other, &["followed"]);

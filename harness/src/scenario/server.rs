@@ -93,7 +93,7 @@ fn modules(section: &Section<'_>) -> Vec<ModuleLoad> {
 }
 
 /// `[backend.x]`: a new one, or what a variant changes of one.
-pub fn backends(section: &Section<'_>, backends: &mut Vec<Backend>) {
+pub fn backends(section: &Section<'_>, backends: &mut Vec<Backend>, files: &Files<'_>) {
     for (name, section) in section.named("backend") {
         let known = backends.iter().position(|b| &b.name == name.get_ref());
         let base = match known {
@@ -101,7 +101,7 @@ pub fn backends(section: &Section<'_>, backends: &mut Vec<Backend>) {
             None => section.need::<Listen>("listen", r#""unix:/run/tunelab/backend.sock""#).map(|l| fresh(&name, l)),
         };
         let Some(base) = base else { continue };
-        backends.insert(known.unwrap_or(backends.len()), backend(&section, base));
+        backends.insert(known.unwrap_or(backends.len()), backend(&section, base, files));
     }
 }
 
@@ -115,10 +115,13 @@ fn fresh(name: &Spanned<String>, listen: Listen) -> Backend {
         accept_every_us: 0,
         body_bytes: 512,
         hold_path: None,
+        node: None,
     }
 }
 
-fn backend(section: &Section<'_>, base: Backend) -> Backend {
+fn backend(section: &Section<'_>, base: Backend, files: &Files<'_>) -> Backend {
+    let node = section.get::<Spanned<String>>("node");
+    node.iter().for_each(|name| files.deploy(name, files::program));
     let protocol = if base.keep_alive { Http::V1_1 } else { Http::V1_0 };
     let backend = Backend {
         listen: section.get_or("listen", base.listen),
@@ -128,6 +131,7 @@ fn backend(section: &Section<'_>, base: Backend) -> Backend {
         accept_every_us: section.get_or("accept-every", Micros(base.accept_every_us)).0,
         body_bytes: section.get_or("body", Bytes(base.body_bytes)).0,
         hold_path: section.get("hold").or(base.hold_path),
+        node: node.map(Spanned::into_inner).or(base.node),
         name: base.name,
     };
     section.finish();

@@ -58,3 +58,14 @@ fn variants_share_what_is_deployed() {
     assert!(specs[0].files.values().all(|f| f.is_file()));
     assert_eq!(specs[0].virtual_time().as_secs(), 6 * 86_400);
 }
+
+#[test]
+fn a_probe_looks_later_and_node_gets_its_program() {
+    let scenario = Catalogue::of(&made::repository()).unwrap().load("beacon-stack").unwrap();
+    let plan = |variant| plan::plan(&scenario, scenario.variant(variant).unwrap(), 1);
+    let sockets = plan("node").probes.into_iter().find(|p| p.kind == tunelab_protocol::ProbeKind::Sockets).unwrap();
+    assert_eq!((sockets.every_us, sockets.after_us), (3 * made::HOUR_US, made::HOUR_US / 5));
+    let program = |variant| plan(variant).server.backends[0].node.clone();
+    assert_eq!(program("node").as_deref(), Some("/run/tunelab/files/server.js"));
+    assert_eq!(program("article"), None);
+}

@@ -3,12 +3,14 @@
 //! Under the virtual clock, time leaps while the guest waits for a disk whose pace is the host's: up to 21 virtual
 //! seconds a wait were seen. So nothing cold may be left: `--repeat 2` shows two fingerprints if something is.
 
+use crate::serve::backend;
 use crate::tool::{self, first_of};
 use crate::tune::nginx_directive;
 use anyhow::Result;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use tunelab_protocol::{Backend, Listen, guest};
 
 /// Programs that a plan starts.
 const PROGRAMS: [&[&str]; 3] = [&["nginx"], &["iptables-legacy-restore", "iptables-restore"], &["modprobe"]];
@@ -110,7 +112,11 @@ fn rehearse() {
     {
         let _ = tool::run(program, args);
     }
-    for config in inside(Path::new(tunelab_protocol::guest::FILES)) {
+    for config in inside(Path::new(guest::FILES)) {
+        if config.extension().is_some_and(|of| of == "js") {
+            start_node(&config);
+            continue;
+        }
         let text = std::fs::read_to_string(&config).unwrap_or_default();
         if text.contains(" nofile ") {
             log_in();
@@ -123,6 +129,27 @@ fn rehearse() {
             }
         }
     }
+}
+
+/// A backend's program: node.js with its libraries, and all that it looks at when it starts. Nobody speaks to it: its
+/// input ends at once, and with that the program.
+fn start_node(program: &Path) {
+    let Some(node) = backend::node() else { return };
+    with_libraries(&node.to_string_lossy()).iter().for_each(|file| drop(std::fs::read(file)));
+    let socket = format!("{}/rehearsal.sock", guest::HOME);
+    let description = Backend {
+        name: "rehearsal".into(),
+        listen: Listen::Unix(socket.clone()),
+        keep_alive: false,
+        backlog: 1,
+        answer_after_us: 0,
+        accept_every_us: 0,
+        body_bytes: 0,
+        hold_path: None,
+        node: Some(program.to_string_lossy().into_owned()),
+    };
+    let _ = backend::command(&description).and_then(|mut command| tool::run_command(&mut command));
+    let _ = std::fs::remove_file(socket);
 }
 
 /// A limits.d file: whether it reaches a login will be asked of PAM, whose modules are many.

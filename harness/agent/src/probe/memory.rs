@@ -1,11 +1,15 @@
-//! What is left and what the kernel's slabs take, in bytes, from /proc/meminfo.
+//! What there is, what is left and what the kernel's slabs take, in bytes, from /proc/meminfo.
 
 use super::Values;
 use anyhow::{Context, Result};
 
 /// MemAvailable came with Linux 3.14; before it there is MemFree.
-const ROWS: [(&str, &str); 3] =
-    [("MemAvailable", "memory.available_bytes"), ("MemFree", "memory.free_bytes"), ("Slab", "memory.slab_bytes")];
+const ROWS: [(&str, &str); 4] = [
+    ("MemTotal", "memory.total_bytes"),
+    ("MemAvailable", "memory.available_bytes"),
+    ("MemFree", "memory.free_bytes"),
+    ("Slab", "memory.slab_bytes"),
+];
 
 pub fn read() -> Result<Values> {
     let text = std::fs::read_to_string("/proc/meminfo").context("no /proc/meminfo")?;

@@ -1,11 +1,15 @@
-//! /proc/net/sockstat: TCP sockets in use, orphans, TIME_WAIT, and memory in pages.
+//! /proc/net/sockstat: TCP sockets in use, orphans, TIME_WAIT, and memory in pages. And how many may be in TIME_WAIT.
 
 use super::Values;
+use crate::tune;
 use anyhow::{Context, Result};
 
 pub fn read() -> Result<Values> {
     let text = std::fs::read_to_string("/proc/net/sockstat").context("no /proc/net/sockstat")?;
-    Ok(parse(&text))
+    let mut values = parse(&text);
+    let limit = tune::read("net.ipv4.tcp_max_tw_buckets").and_then(|text| text.trim().parse().ok());
+    values.extend(limit.map(|limit| ("tcp.time_wait_limit".to_string(), limit)));
+    Ok(values)
 }
 
 /// `TCP: inuse 4 orphan 0 tw 2 alloc 6 mem 1`

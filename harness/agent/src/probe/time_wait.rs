@@ -1,9 +1,10 @@
 //! /proc/net/tcp: sockets in TIME_WAIT. Those that the server connected hold a port of the kernel's choice; the others are
-//! its visitors', and hold none.
+//! its visitors', and hold none. And how many of these ports are taken, by sockets in any state, and how many there are.
 
 use super::Values;
 use crate::tune;
 use anyhow::{Context, Result};
+use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
 /// A tick of what the kernel tells (USER_HZ, 100 everywhere), in milliseconds.
@@ -26,17 +27,25 @@ fn ports(text: &str) -> Option<RangeInclusive<u16>> {
 
 fn parse(table: &str, chosen: &RangeInclusive<u16>) -> Values {
     let (mut inbound, mut outbound, mut left_ms) = (0, 0, 0);
+    let mut taken = BTreeSet::new();
     for row in table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>()) {
         // Number, own address, peer, state, queues, timer and when it fires.
-        let [_, own, _, STATE, _, timer, ..] = row[..] else { continue };
-        match port(own) {
-            Some(port) if chosen.contains(&port) => outbound += 1,
-            _ => inbound += 1,
+        let [_, own, _, state, _, timer, ..] = row[..] else { continue };
+        let chosen = port(own).filter(|port| chosen.contains(port));
+        taken.extend(chosen);
+        if state == STATE {
+            *(if chosen.is_some() { &mut outbound } else { &mut inbound }) += 1;
+            left_ms = left_ms.max(ticks(timer).unwrap_or(0) * TICK_MS);
         }
-        left_ms = left_ms.max(ticks(timer).unwrap_or(0) * TICK_MS);
     }
-    let named = [("inbound", inbound), ("outbound", outbound), ("left_ms", left_ms)];
-    named.into_iter().map(|(name, value)| (format!("time_wait.{name}"), value)).collect()
+    let named = [
+        ("time_wait.inbound", inbound),
+        ("time_wait.outbound", outbound),
+        ("time_wait.left_ms", left_ms),
+        ("ports.taken", taken.len() as u64),
+        ("ports.limit", chosen.len() as u64),
+    ];
+    named.into_iter().map(|(name, value)| (name.to_string(), value)).collect()
 }
 
 /// `0100000A:0050`
@@ -70,6 +79,7 @@ mod tests {
         let values = parse(TABLE, &range);
         let of = |name: &str| values[&format!("time_wait.{name}")];
         assert_eq!((of("inbound"), of("outbound"), of("left_ms")), (1, 1, 60_000));
+        assert_eq!((values["ports.taken"], values["ports.limit"]), (2, 28_232));
         assert_eq!(ports("32768"), None);
     }
 }

@@ -67,7 +67,7 @@ async fn go(plan: Plan, events: &Events) -> Result<()> {
         packets.drain();
     }
     nginx_log.map_or(Ok(()), |mut log| log.tell(events))?;
-    services.check_alive()?;
+    services.finish(events)?;
     events.emit(Event::Done);
     Ok(())
 }

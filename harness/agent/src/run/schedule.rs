@@ -29,8 +29,8 @@ impl<'a> Schedule<'a> {
             start_us += u64::from(phase.rounds) * phase.every_us;
         }
         heap.push(Reverse((start_us, Due::End)));
-        for (number, _) in plan.probes.iter().enumerate().filter(|(_, p)| p.every_us > 0) {
-            heap.push(Reverse((0, Due::Probe(number))));
+        for (number, probe) in plan.probes.iter().enumerate().filter(|(_, p)| p.every_us > 0) {
+            heap.push(Reverse((probe.after_us, Due::Probe(number))));
         }
         Schedule { plan, end_us: start_us, heap }
     }

@@ -2,18 +2,25 @@
 
 use crate::events::Events;
 use crate::net::Rtnl;
-use crate::serve::backend::READY;
-use crate::serve::nginx;
+use crate::serve::backend::{Heard, READY};
+use crate::serve::{self, nginx};
 use crate::tool::{self, PATH};
 use crate::tune::{self, Nofile};
 use anyhow::{Context, Result, bail};
 use std::cell::RefCell;
 use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use tunelab_protocol::{Backend, Event, LimitOf, Server, StartedBy};
 
 /// What runs until the end.
-pub struct Services(RefCell<Vec<(String, Child)>>);
+pub struct Services(RefCell<Vec<Running>>);
+
+/// A backend that listens.
+struct Running {
+    name: String,
+    child: Child,
+    said: BufReader<ChildStdout>,
+}
 
 impl Services {
     pub fn start(server: &Server, events: &Events) -> Result<Self> {
@@ -33,7 +40,7 @@ impl Services {
         let limits = limits(server)?;
         let mut children = Vec::new();
         for backend in &server.backends {
-            children.push((format!("backend {}", backend.name), start_backend(backend, limits)?));
+            children.push(start_backend(backend, limits)?);
         }
         if let Some(config) = &server.nginx {
             start_nginx(config, &server.started_by, limits)?;
@@ -45,31 +52,49 @@ impl Services {
         Ok(Services(RefCell::new(children)))
     }
 
-    /// A backend that died on the way makes every number after its death a lie.
-    pub fn check_alive(&self) -> Result<()> {
-        for (name, child) in self.0.borrow_mut().iter_mut() {
-            if let Some(status) = child.try_wait()? {
-                bail!("{name} ended with {status} during the run");
-            }
+    /// What the backends heard. One that died on the way makes every number after its death a lie.
+    pub fn finish(self, events: &Events) -> Result<()> {
+        self.0.into_inner().into_iter().try_for_each(|backend| backend.finish(events))
+    }
+}
+
+impl Running {
+    /// Readings `backend.NAME.requests` and, by version, `backend.NAME.requests_1_0`.
+    fn finish(mut self, events: &Events) -> Result<()> {
+        let name = &self.name;
+        if let Some(status) = self.child.try_wait()? {
+            bail!("backend {name} ended with {status} during the run");
         }
+        drop(self.child.stdin.take());
+        let mut said = String::new();
+        self.said.read_line(&mut said)?;
+        let heard: Heard = serde_json::from_str(&said)
+            .with_context(|| format!("backend {name} does not say what it heard: `{said}`"))?;
+        let by_version = heard.iter().map(|(version, requests)| {
+            let version = version.trim_start_matches("HTTP/").replace('.', "_");
+            (format!("backend.{name}.requests_{version}"), *requests)
+        });
+        let all = (format!("backend.{name}.requests"), heard.values().sum());
+        events.emit(Event::Sample { values: by_version.chain([all]).collect() });
         Ok(())
     }
 }
 
 /// Returns when it listens.
-fn start_backend(backend: &Backend, limits: Option<Nofile>) -> Result<Child> {
-    let mut command = Command::new("/proc/self/exe");
-    command.arg("backend").arg(serde_json::to_string(backend)?).stdin(Stdio::null()).stdout(Stdio::piped());
+fn start_backend(backend: &Backend, limits: Option<Nofile>) -> Result<Running> {
+    let mut command = serve::backend::command(backend)?;
+    command.stdin(Stdio::piped()).stdout(Stdio::piped());
     if let Some(limits) = limits {
         limits.apply(&mut command);
     }
     let mut child = command.spawn().with_context(|| format!("failed to start backend {}", backend.name))?;
+    let mut output = BufReader::new(child.stdout.take().expect("piped above"));
     let mut said = String::new();
-    BufReader::new(child.stdout.take().expect("piped above")).read_line(&mut said)?;
+    output.read_line(&mut said)?;
     if said.trim_end() != READY {
         bail!("backend {} ended with {} before it listened", backend.name, child.wait()?);
     }
-    Ok(child)
+    Ok(Running { name: backend.name.clone(), child, said: output })
 }
 
 /// What the processes start with.

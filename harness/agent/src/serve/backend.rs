@@ -1,9 +1,15 @@
 //! The application behind nginx: a process of its own, as in production, with its own open files.
 
 use super::{echo, http};
+use crate::tool;
 use anyhow::{Context, Result};
 use socket2::{Domain, SockAddr, Socket, Type};
+use std::collections::BTreeMap;
+use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::Mutex;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
@@ -12,10 +18,39 @@ use tunelab_protocol::{Backend, Listen};
 /// What it says on its standard output once it listens.
 pub const READY: &str = "ready";
 
+/// Requests by their version, `HTTP/1.0`: what it says, as JSON in a line, when its standard input ends. Then it ends too.
+pub type Heard = BTreeMap<String, u64>;
+
+static HEARD: Mutex<Heard> = Mutex::new(Heard::new());
+
+/// How it is started: our own, or the scenario's under node.js. Both speak as is said here.
+pub fn command(backend: &Backend) -> Result<Command> {
+    let description = serde_json::to_string(backend)?;
+    let mut command = match &backend.node {
+        None => Command::new("/proc/self/exe"),
+        Some(_) => Command::new(node().context("this image has no node.js: its recipe does not install `nodejs`")?),
+    };
+    command.arg(backend.node.as_deref().unwrap_or("backend")).arg(description);
+    Ok(command)
+}
+
+/// Debian called it `nodejs` for some years.
+pub fn node() -> Option<PathBuf> {
+    ["node", "nodejs"].into_iter().find_map(tool::find)
+}
+
 pub fn main(config: &str) -> Result<()> {
     let backend: Backend = serde_json::from_str(config).context("the backend's configuration is no JSON of ours")?;
+    std::thread::spawn(tell_at_the_end);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     tokio::task::LocalSet::new().block_on(&runtime, serve(backend))
+}
+
+fn tell_at_the_end() {
+    let _ = std::io::stdin().read_to_end(&mut Vec::new());
+    let heard = HEARD.lock().expect("nobody panics with it");
+    println!("{}", serde_json::to_string(&*heard).expect("plain data"));
+    std::process::exit(0);
 }
 
 async fn serve(backend: Backend) -> Result<()> {
@@ -72,10 +107,11 @@ async fn pause(backend: &Backend) {
 }
 
 async fn converse(mut stream: impl AsyncRead + AsyncWrite + Unpin, backend: &Backend) {
-    while let Ok(Some(path)) = http::read_path(&mut stream).await {
-        if backend.hold_path.as_ref().is_some_and(|held| path.starts_with(held.as_str())) {
+    while let Ok(Some(request)) = http::read_request(&mut stream).await {
+        *HEARD.lock().expect("nobody panics with it").entry(request.version).or_default() += 1;
+        if backend.hold_path.as_ref().is_some_and(|held| request.path.starts_with(held.as_str())) {
             // A long poll: only the other side can end it.
-            let _ = http::read_path(&mut stream).await;
+            let _ = http::read_request(&mut stream).await;
             return;
         }
         if backend.answer_after_us > 0 {

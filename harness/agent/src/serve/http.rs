@@ -5,8 +5,14 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 /// Longest head that is waited for.
 const HEAD_LIMIT: usize = 16 * 1024;
 
-/// Reads one request head; its path, or `None` when the peer is done.
-pub async fn read_path(stream: &mut (impl AsyncRead + Unpin)) -> std::io::Result<Option<String>> {
+/// The first line of a head: `GET /path HTTP/1.0`.
+pub struct Request {
+    pub path: String,
+    pub version: String,
+}
+
+/// Reads one request head; `None` when the peer is done.
+pub async fn read_request(stream: &mut (impl AsyncRead + Unpin)) -> std::io::Result<Option<Request>> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         let before = head.len();
@@ -16,7 +22,8 @@ pub async fn read_path(stream: &mut (impl AsyncRead + Unpin)) -> std::io::Result
         }
     }
     let head = String::from_utf8_lossy(&head);
-    Ok(head.split(' ').nth(1).map(str::to_string))
+    let mut words = head.split_whitespace().skip(1).map(str::to_string);
+    Ok(words.next().zip(words.next()).map(|(path, version)| Request { path, version }))
 }
 
 /// A whole answer of `body` bytes.

@@ -30,7 +30,7 @@ pub fn start(site: &Site, upstream: &Upstream) -> Result<()> {
 }
 
 async fn converse(mut stream: TcpStream, body: u64) {
-    while let Ok(Some(_)) = http::read_path(&mut stream).await {
+    while let Ok(Some(_)) = http::read_request(&mut stream).await {
         if http::answer(&mut stream, true, body).await.is_err() {
             return;
         }
