@@ -75,7 +75,6 @@ pub fn blueprint(spec: &MachineSpec) -> Vec<OsString> {
         initrd: nowhere.into(),
         root: spec.root.anywhere(),
         modules: spec.modules.as_ref().map(|_| nowhere.into()),
-        seed: 0,
         ..spec.clone()
     };
     let wiring =

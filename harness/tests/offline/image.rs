@@ -1,7 +1,7 @@
 //! The store, and building.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
@@ -11,8 +11,11 @@ use std::{
 use tunelab::{
     cache::Cache,
     error::{Error, Exit},
-    image::{self, FileFact, Found, Manifest, Recipe},
+    image::{self, FileFact, Found, Image, Manifest, Recipe},
+    lab::{Stack, WarmRecipe},
+    scenario::Machine,
     story::{Story, Teller},
+    vm::Accel,
 };
 
 fn images() -> PathBuf {
@@ -122,6 +125,55 @@ fn what_did_not_change_since_it_was_read_is_read_again_only_to_verify_it() {
     let Found::Damaged(why) = image::verify(&recipe, &cache) else { panic!("it reads every byte") };
     assert_eq!(why, "the checksum of `root.img` differs");
     assert_eq!(damage(&recipe, &cache), why, "and what it found is not forgotten");
+}
+
+/// Memory, CPUs, kernel words (parameters of modules are such), the kernel, the files, the seed, the clock, the image.
+#[tokio::test]
+async fn what_acts_before_a_machine_is_warm_makes_one_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = Cache::at(folder.path().join("cache")).unwrap();
+    let [own, other] = [GOOD.to_owned(), GOOD.replace("bookworm", "trixie")].map(|text| {
+        let recipe = parse(&text).unwrap();
+        stored(&cache, &recipe);
+        match image::open(&recipe, &cache) {
+            Found::Whole(image) => *image,
+            found => panic!("{found:?}"),
+        }
+    });
+    let bzimage = folder.path().join("bzImage");
+    fs::write(&bzimage, crate::kernel::modern("3.5.0")).unwrap();
+    let given = image::GivenKernel::open(&bzimage, None).unwrap();
+    let kernel = image::kernel::ensure(&given, &cache, &Teller::silent()).await.unwrap();
+
+    let nginx = |text: &str| {
+        let path = folder.path().join(text);
+        fs::write(&path, text).unwrap();
+        BTreeMap::from([("nginx.conf".to_owned(), path)])
+    };
+    let (files, edited) = (nginx("one"), nginx("two"));
+    let renamed = BTreeMap::from([("base.conf".to_owned(), files["nginx.conf"].clone())]);
+    let shape = Machine { memory_bytes: 1 << 30, cpus: 1, cmdline: vec![] };
+    let words = |word: &str| Machine { cmdline: vec![word.to_owned()], ..shape.clone() };
+    let shapes = [
+        Machine { memory_bytes: 2 << 30, ..shape.clone() },
+        Machine { cpus: 2, ..shape.clone() },
+        words("rhash_entries=16"),
+        words("nf_conntrack.hashsize=4096"),
+    ];
+    let key = |image: &Image, accel, stack| WarmRecipe { image, accel, stack }.key().unwrap();
+    let (clock, stack) = (Accel::VirtualClock { shift: 1 }, Stack { machine: &shape, files: Some(&files), seed: 1 });
+    let mut keys = BTreeSet::from([key(&own, clock, stack)]);
+    assert!(!keys.insert(key(&own, clock, stack)), "the same again is the same");
+    for machine in &shapes {
+        assert!(keys.insert(key(&own, clock, Stack { machine, ..stack })), "{machine:?}");
+    }
+    for files in [&edited, &renamed] {
+        assert!(keys.insert(key(&own, clock, Stack { files: Some(files), ..stack })), "{files:?}");
+    }
+    assert!(keys.insert(key(&own, clock, Stack { seed: 2, ..stack })));
+    assert!(keys.insert(key(&own, Accel::WallTcg, stack)));
+    assert!(keys.insert(key(&other, clock, stack)));
+    assert!(keys.insert(key(&own.with_kernel(kernel.into()), clock, stack)));
 }
 
 #[tokio::test]

@@ -29,7 +29,7 @@ fn bzimage(release: &str, protocol: u16, flags: u16) -> Vec<u8> {
     image
 }
 
-fn modern(release: &str) -> Vec<u8> {
+pub fn modern(release: &str) -> Vec<u8> {
     bzimage(release, 0x020f, 1)
 }
 

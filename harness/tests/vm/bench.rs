@@ -115,30 +115,45 @@ impl Bench {
 
     /// Listens, from now on, for a panic on the console of a machine of this bench.
     pub fn panics(&self) -> Panic {
+        Panic(self.hears("Kernel panic"))
+    }
+
+    /// Listens, from now on, for these words on the console of a machine of this bench.
+    pub fn hears(&self, words: &'static str) -> Heard {
         let (tell, told) = mpsc::channel();
         let runs = self.cache.runs();
         // Ends when the bench is taken down.
         std::thread::spawn(move || {
             while let Ok(runs) = fs::read_dir(&runs) {
                 let consoles = runs.filter_map(|run| fs::read(run.ok()?.path().join("console.log")).ok());
-                if consoles.into_iter().any(|console| String::from_utf8_lossy(&console).contains("Kernel panic")) {
+                if consoles.into_iter().any(|console| String::from_utf8_lossy(&console).contains(words)) {
                     let _ = tell.send(Instant::now());
                     return;
                 }
                 std::thread::sleep(Duration::from_millis(10));
             }
         });
-        Panic(told)
+        Heard(told)
+    }
+}
+
+/// Words that are listened for.
+pub struct Heard(mpsc::Receiver<Instant>);
+
+impl Heard {
+    /// They have been said by now.
+    pub fn when(self) -> Instant {
+        self.0.recv_timeout(Duration::from_secs(1)).expect("the console says so")
     }
 }
 
 /// A panic that is listened for.
-pub struct Panic(mpsc::Receiver<Instant>);
+pub struct Panic(Heard);
 
 impl Panic {
     /// The user knows of it by now. What is promised is 10 s.
     pub fn was_told(self) {
-        let panicked = self.0.recv_timeout(Duration::from_secs(1)).expect("the console says so");
+        let panicked = self.0.when();
         let took = panicked.elapsed();
         assert!(took < Duration::from_secs(10), "it was told {took:?} after the panic");
     }

@@ -32,6 +32,26 @@ impl Own {
         Own { kernel, modules: folder.join("modules").join(image.release()) }
     }
 
+    /// As distributions make theirs: modules packed, and no word of which needs which, for depmod says that when it is installed.
+    fn package(&self, release: &str) -> PathBuf {
+        let tree = self.kernel.with_file_name("tree");
+        let modules = tree.join("lib/modules").join(release);
+        for folder in [tree.join("DEBIAN"), tree.join("boot"), tree.join("lib/modules")] {
+            fs::create_dir_all(folder).unwrap();
+        }
+        fs::rename(&self.kernel, tree.join("boot").join(format!("vmlinuz-{release}"))).unwrap();
+        fs::rename(&self.modules, &modules).unwrap();
+        let pack = "rm modules.dep* modules.alias* modules.symbols* && find . -name '*.ko' -exec gzip -1 {} +";
+        Command::new("sh").args(["-ec", pack]).current_dir(&modules).assert().success();
+        let control =
+            "Package: linux-image-own\nVersion: 1\nArchitecture: amd64\nMaintainer: nobody\nDescription: a kernel\n";
+        fs::write(tree.join("DEBIAN/control"), control).unwrap();
+        let package = tree.with_extension("deb");
+        let build = ["-Zgzip", "-z1", "--root-owner-group", "--build"];
+        Command::new("dpkg-deb").args(build).args([&tree, &package]).assert().success();
+        package
+    }
+
     fn words(&self) -> [&str; 4] {
         ["--kernel", self.kernel.to_str().unwrap(), "--modules", self.modules.to_str().unwrap()]
     }
@@ -87,6 +107,18 @@ fn a_scenario_says_whose_kernel_it_was_and_compares_nothing() {
         assert_eq!(document["modules_sha256"].as_str().unwrap().len(), 64);
         assert_eq!(document["snapshot"], "not-compared");
         assert_eq!(document["outcome"]["visitors"]["refused"], 0);
+    });
+}
+
+#[test]
+fn a_package_is_booted_as_it_is_with_its_packed_modules() {
+    with(Use::Shared, Use::None, async |bench| {
+        let release = bench.shared.image.release();
+        let package = Own::of(bench).package(release);
+        let asks = "uname -r; modprobe nf_conntrack && ls -d /sys/module/nf_conntrack; find /lib/modules/ -name nf_conntrack.ko";
+        let ended = tunelab(bench, &["shell", IMAGE, "--kernel", package.to_str().unwrap(), "--", asks]);
+        let module = format!("/lib/modules/{release}/kernel/net/netfilter/nf_conntrack.ko");
+        assert_eq!(ended.stdout, format!("{release}\n/sys/module/nf_conntrack\n{module}\n"), "{}", ended.stderr);
     });
 }
 

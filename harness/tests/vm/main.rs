@@ -4,6 +4,7 @@
 //! that nothing survived. A host that cannot run machines fails these tests with the reason; none is skipped.
 
 mod bench;
+mod boots;
 mod catalogue;
 mod command;
 mod damage;
