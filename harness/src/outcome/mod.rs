@@ -21,6 +21,7 @@ mod ways;
 pub use log::Log;
 pub use measures::Measured;
 pub use nginx_log::NginxLog;
+use num::Tolerance;
 pub use num::{Num, plain};
 pub use open_files::OpenFiles;
 pub use record::Record;
@@ -33,6 +34,10 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use tunelab_protocol::{Entries, Event, Plan, ProbeKind, Stamped, Visits};
 use ways::Timers;
+
+/// The default that no two builds share: a share of the memory that is free at boot (`files_maxfiles_init`).
+const COUNTED_AT_BOOT: (&str, Tolerance) =
+    ("fs.file-max", Tolerance { percent: 1, least: 0, why: "of the memory that is free at boot" });
 
 /// What one variant did.
 #[derive(Debug, Clone, Serialize)]
@@ -126,7 +131,7 @@ impl Visitors {
 
 impl Outcome {
     pub fn of(record: &Record, plan: &Plan, scenario: &Scenario) -> Self {
-        let sysctls = sysctls(&record.events);
+        let sysctls = sysctls(&record.events, plan);
         let give_or_take = &scenario.give_or_take;
         let chance = Chance::of(give_or_take, plan, &table::full_rounds(record, plan));
         let visitors = visitors(&record.events, plan, &chance);
@@ -209,13 +214,20 @@ fn links(events: &[Stamped]) -> BTreeMap<String, &'static str> {
     events.iter().filter_map(link).collect()
 }
 
-fn sysctls(events: &[Stamped]) -> BTreeMap<String, String> {
+fn sysctls(events: &[Stamped], plan: &Plan) -> BTreeMap<String, String> {
     let value = |e: &Stamped| match &e.event {
         Event::Sysctl { name, value } => Some((name.clone(), value.clone().unwrap_or_else(|| "absent".into()))),
         _ => None,
     };
-    // The kernel separates the numbers of a value by tabs; people by a space.
-    events.iter().filter_map(value).map(|(n, v)| (n, v.split_whitespace().collect::<Vec<_>>().join(" "))).collect()
+    let own = |name: &str| plan.server.sysctls.iter().any(|sysctl| sysctl.name == name);
+    let said = |(name, value): (String, String)| {
+        // The kernel separates the numbers of a value by tabs; people by a space.
+        let value = value.split_whitespace().collect::<Vec<_>>().join(" ");
+        let text = value.parse().ok().filter(|_| name == COUNTED_AT_BOOT.0 && !own(&name));
+        let text = text.map_or(value, |number| Num::near(number, COUNTED_AT_BOOT.1).to_string());
+        (name, text)
+    };
+    events.iter().filter_map(value).map(said).collect()
 }
 
 fn renamed(events: &[Stamped]) -> BTreeMap<String, String> {

@@ -1,6 +1,7 @@
 //! A number of an outcome: exact, or near with a tolerance that says why.
 
 use serde::{Serialize, Serializer};
+use std::fmt;
 
 /// One saved machine repeats exactly, but two builds of it have different hash seeds and phases of the kernel's
 /// workers. A number that depends on them is near.
@@ -81,7 +82,16 @@ impl Serialize for Num {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.within {
             0 => serializer.serialize_u64(self.value),
-            within => serializer.serialize_str(&format!("{} ± {within}", self.value)),
+            _ => serializer.collect_str(self),
+        }
+    }
+}
+
+impl fmt::Display for Num {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.within {
+            0 => write!(f, "{}", self.value),
+            within => write!(f, "{} ± {within}", self.value),
         }
     }
 }

@@ -217,6 +217,18 @@ fn of_measures_by_variant() {
     "#);
 }
 
+/// fs.file-max is a share of the memory that is free at boot, and no two builds have the same free; what a variant sets is set.
+#[test]
+fn of_a_default_that_is_counted_at_boot() {
+    let scenario = loaded(&CROWD.replace("[variant.tuned]", "[variant.tuned]\nsysctls = { \"fs.file-max\" = 700 }"));
+    let has = |variant, value: &str| {
+        let (name, value) = ("fs.file-max".to_owned(), Some(value.to_owned()));
+        let event = Stamped { at_us: 0, event: Event::Sysctl { name, value } };
+        outcome(&scenario, variant, vec![event])["sysctls"]["fs.file-max"].as_str().unwrap().to_owned()
+    };
+    assert_eq!((has("default", "97979").as_str(), has("tuned", "700").as_str()), ("97979 ± 979", "700"));
+}
+
 #[test]
 fn of_what_is_not_there() {
     let text = CROWD.replace("few = 10", "fwe = 10").replace("{ default = 7 }", "{ defualt = 7 }");
