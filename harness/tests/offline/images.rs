@@ -67,8 +67,16 @@ fn precise_is_made_of_its_frozen_archive() {
         assert_eq!(packages.mirrors[0], "http://old-releases.ubuntu.com/ubuntu");
         assert_eq!(packages.keyring.unwrap().name, "ubuntu-archive-old.gpg");
         assert!(packages.weak_signature, "its Release file has no other signature than of 2004's key");
-        let tools =
-            ["nginx-light", "iptables", "iproute", "conntrack", "procps", "module-init-tools", "openssh-server"];
+        let tools = [
+            "nginx-light",
+            "nodejs",
+            "iptables",
+            "iproute",
+            "conntrack",
+            "procps",
+            "module-init-tools",
+            "openssh-server",
+        ];
         assert_eq!(packages.install, [&[kernel][..], &tools].concat());
     }
 }
