@@ -1,4 +1,4 @@
-//! The cache's limit, `$TUNELAB_CACHE_LIMIT`: kept after whatever may have made the cache larger.
+//! The cache's limit, 20 GiB or `$TUNELAB_CACHE_LIMIT`: kept after whatever may have made the cache larger.
 
 use crate::{
     cache::Cache,
@@ -11,7 +11,10 @@ use crate::{
 };
 use std::{path::PathBuf, time::SystemTime};
 
-pub const VARIABLE: &str = "TUNELAB_CACHE_LIMIT";
+const VARIABLE: &str = "TUNELAB_CACHE_LIMIT";
+
+/// The images and saved machines of all scenarios on four images are 15 GiB.
+const DEFAULT: u64 = 20 << 30;
 
 /// What a command keeps to when it is done; taken before it begins.
 pub struct Limit {
@@ -21,12 +24,14 @@ pub struct Limit {
 }
 
 impl Limit {
-    /// None if the user set none; wrong words are refused before anything is done. `images` is the folder of recipes.
+    /// None if the user wants none; wrong words are refused before anything is done. `images` is the folder of recipes.
     pub fn of_environment(images: PathBuf) -> Result<Option<Self>> {
-        let Some(text) = std::env::var_os(VARIABLE).filter(|text| !text.is_empty()) else { return Ok(None) };
-        let Bytes(bytes) = text.to_string_lossy().parse().map_err(|wrong: String| {
-            Error::input(format!("{VARIABLE}: {wrong}")).hint(format!("for example `{VARIABLE}='20 GiB'`"))
-        })?;
+        let text = std::env::var_os(VARIABLE).unwrap_or_default();
+        let bytes = match &*text.to_string_lossy() {
+            "" => DEFAULT,
+            "none" => return Ok(None),
+            text => bytes(text)?,
+        };
         Ok(Some(Limit { bytes, since: SystemTime::now(), images }))
     }
 
@@ -59,4 +64,11 @@ impl Limit {
         });
         Some(format!("removed to keep the cache below {limit}: {}{rest}", gone.collect::<Vec<_>>().join(", ")))
     }
+}
+
+fn bytes(text: &str) -> Result<u64> {
+    let Bytes(bytes) = text.parse().map_err(|wrong: String| {
+        Error::input(format!("{VARIABLE}: {wrong}")).hint(format!("for example `{VARIABLE}='40 GiB'`, or `none`"))
+    })?;
+    Ok(bytes)
 }

@@ -1,7 +1,6 @@
 //! `tunelab image list`: what each image is, how it is obtained, what is built, and what cannot be done there.
 
 use crate::{
-    cli::limit::VARIABLE,
     host::resources::size,
     image::{Packages, Recipe, Source, Stored},
 };
@@ -66,9 +65,7 @@ fn limits<'a>(rows: &[Row<'a>]) -> Vec<&'a String> {
 fn footer(rows: &[Row<'_>], room: &Room) -> String {
     let built: Vec<_> = rows.iter().filter_map(|row| row.stored).collect();
     let (count, bytes) = (built.len(), size(built.iter().map(|stored| stored.size_bytes).sum()));
-    let limit = room
-        .limit_bytes
-        .map_or(format!("no limit is set ({VARIABLE})"), |limit| format!("its limit is {}", size(limit)));
+    let limit = room.limit_bytes.map_or("without a limit".to_owned(), |limit| format!("its limit is {}", size(limit)));
     format!("\n{count} of {} built, {bytes}; the cache holds {} in all, {limit}\n", rows.len(), size(room.held_bytes))
 }
 

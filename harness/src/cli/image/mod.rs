@@ -29,7 +29,7 @@ Examples:
                                   and what was used least recently, until no more than that is left
 
 An image is built from `images/NAME.toml` by mmdebstrap, as an ordinary user where the host allows it.
-With TUNELAB_CACHE_LIMIT='20 GiB' in the environment, each run and each build ends by keeping to that limit.";
+Each run and each build ends by keeping the cache below 20 GiB, or what TUNELAB_CACHE_LIMIT says ('40 GiB', 'none').";
 
 /// Images: kernels and root disks, built from recipes and kept in the cache
 #[derive(Debug, clap::Args)]
@@ -64,7 +64,7 @@ enum Command {
     },
     /// Remove images, saved machines, records and downloads: what nobody asks for any more, and what exceeds a limit
     Prune {
-        /// What is left may be so large; what was used least recently goes first [default: $TUNELAB_CACHE_LIMIT]
+        /// What is left may be so large; what was used least recently goes first [default: $TUNELAB_CACHE_LIMIT, or 20 GiB]
         #[arg(long, value_name = "SIZE")]
         limit: Option<Bytes>,
         /// Remove all that nobody is using just now
