@@ -6,8 +6,13 @@ use crate::error::{Context, Result};
 use std::{
     fs::{self, File},
     path::{Path, PathBuf},
-    time::SystemTime,
+    thread::sleep,
+    time::{Duration, SystemTime},
 };
+
+/// How often, and how long apart, an entry is looked at before it is in use.
+const TRIES: u32 = 5;
+const MOMENT: Duration = Duration::from_millis(10);
 
 /// While it lives, nobody prunes the entry. The kernel lets go of it when this process dies.
 #[derive(Debug)]
@@ -27,8 +32,9 @@ impl Claim {
     /// For whoever would remove `entry`; none if somebody uses it.
     pub fn sole(entry: &Path) -> Option<Self> {
         let file = open(entry).ok()?;
-        file.try_lock().ok()?;
-        Some(Claim { _locked: file })
+        // A child of ours holds what we have just let go, from its fork to its exec.
+        let free = (0..TRIES).any(|_| file.try_lock().inspect_err(|_| sleep(MOMENT)).is_ok());
+        free.then_some(Claim { _locked: file })
     }
 }
 

@@ -2,11 +2,12 @@
 //!
 //! The scenario says who that reaches, and how far (`[give-or-take]`); nobody else's number is near. Where the table was
 //! full, an expired entry makes room only once early_drop or the gc worker comes by: hash seed and phase decide whose SYN it
-//! is. That is so in phases in which the table refused somebody, and in no other.
+//! is. That is so in phases in which the table refused somebody, and in no other; or in those that the scenario names, where
+//! the first who is refused may be of one phase or of the next.
 
 use super::num::Num;
 use crate::scenario::GiveOrTake;
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use tunelab_protocol::Plan;
 
 #[derive(Debug)]
@@ -32,15 +33,17 @@ pub struct Band {
 }
 
 impl Chance {
-    /// `full`: rounds in which the table refused somebody, by phase. Of those who came in them, the most that is left to chance
-    /// is three in four: the gc worker's phase decides for all the rounds of a boot at once, and yet a band that reaches from none
-    /// to all asserts nothing.
-    pub fn of(give_or_take: &GiveOrTake, plan: &Plan, full: &BTreeMap<String, u64>) -> Self {
-        let phases = plan.phases.iter().filter_map(|phase| Some((phase, *full.get(&phase.name)?)));
-        let crowded = phases.flat_map(|(phase, rounds)| {
+    /// `full`: the phases in which the table refused somebody. Of those who come in one, the most that is left to chance is three
+    /// in four: the gc worker's phase decides for all the rounds of a boot at once, and yet a band that reaches from none to all
+    /// asserts nothing.
+    pub fn of(give_or_take: &GiveOrTake, plan: &Plan, full: &BTreeSet<String>) -> Self {
+        let named = &give_or_take.crowded_in;
+        let crowded_in = if full.is_empty() || named.is_empty() { full } else { named };
+        let phases = plan.phases.iter().filter(|phase| crowded_in.contains(&phase.name));
+        let crowded = phases.flat_map(|phase| {
             phase.traffic.iter().filter_map(move |traffic| {
                 let within = *give_or_take.crowded.get(&traffic.population)?;
-                let came = u64::from(traffic.visitors) * rounds;
+                let came = u64::from(traffic.visitors) * u64::from(phase.rounds);
                 let (phase, population) = (phase.name.clone(), traffic.population.clone());
                 Some(Crowded { phase, population, within: within.min(came * 3 / 4) })
             })

@@ -133,7 +133,7 @@ impl Outcome {
     pub fn of(record: &Record, plan: &Plan, scenario: &Scenario) -> Self {
         let sysctls = sysctls(&record.events, plan);
         let give_or_take = &scenario.give_or_take;
-        let chance = Chance::of(give_or_take, plan, &table::full_rounds(record, plan));
+        let chance = Chance::of(give_or_take, plan, &table::full_phases(record, plan));
         let visitors = visitors(&record.events, plan, &chance);
         let table = Table::of(record, plan, give_or_take.entries.of(&plan.variant), visitors.connect_timeout);
         let drops = table.as_ref().map_or(0, |table| table.drops.within);

@@ -53,8 +53,7 @@ impl Num {
     }
 
     /// Whether both are near by one rule: by so many, or by such a share of the number, rounded down. A zero that is written
-    /// as exact is near all the same where something near it is stored. What is bounded by the rounds in which a table was full
-    /// (see `chance`) is a little wider or narrower with them: by a twentieth at most.
+    /// as exact is near all the same where something near it is stored.
     pub fn is_as_near_as(&self, other: &Num) -> bool {
         let share = |a: &Num, b: &Num| u128::from(a.within) * u128::from(b.value);
         let near = |number: &Num| number.value > 0 && number.within > 0;
@@ -62,8 +61,7 @@ impl Num {
             && near(other)
             && share(self, other).abs_diff(share(other, self)) < u128::from(self.value.max(other.value));
         let none = near(self) && other.value == 0 && other.within == 0;
-        let bounded = self.within.abs_diff(other.within) * 20 <= self.within.min(other.within);
-        none || one_share || bounded
+        none || one_share || self.within == other.within
     }
 }
 

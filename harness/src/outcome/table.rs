@@ -44,9 +44,9 @@ const EARLY: Tolerance = Tolerance {
     least: 0,
     why: "early_drop looks only near the newcomer's hash bucket, and takes all of it",
 };
-/// Where it is chance who finds room, the first or the last to be refused may be of the next round. Measured: none on ten
-/// boots of four kernels.
-const FULL_ROUNDS: u64 = 1;
+/// Where it is chance who finds room, the first or the last to be refused may be of another round. Measured on ten boots of
+/// 6.1: a round or two.
+const FULL_ROUNDS: u64 = 2;
 
 impl Table {
     /// `None` if the run did not look at conntrack. `within`: how far the scenario lets two builds be apart in entries.
@@ -59,15 +59,16 @@ impl Table {
         let counts = read("conntrack.count");
         let full = refusals(record, plan);
         let rounds: BTreeSet<(usize, u64)> = rounds(plan, start, &full).collect();
-        let near = |value| Num { value, within: FULL_ROUNDS.min(refused.within) };
-        let hours = |at: &(u64, u64)| near(at.0.saturating_sub(start) / HOUR_US);
+        let chance = refused.within > 0;
+        let near = |value, within| Num { value, within: if chance { within } else { 0 } };
+        let hours = |at: &(u64, u64)| near(at.0.saturating_sub(start) / HOUR_US, FULL_ROUNDS * look_h(plan));
         let drops = full.iter().map(|(_, drops)| drops).sum::<u64>();
         let early_drops = read("conntrack.early_drop").last().copied();
         Some(Table {
             limit: Num::exact(*read("conntrack.max").last()?),
             count_per_day: per_day(&samples, start, record.lasted().as_micros() as u64, count),
             count_most: Num::near(*counts.iter().max()?, count),
-            full_rounds: if rounds.is_empty() { Num::exact(0) } else { near(rounds.len() as u64) },
+            full_rounds: if rounds.is_empty() { Num::exact(0) } else { near(rounds.len() as u64, FULL_ROUNDS) },
             first_full_h: full.first().map(hours),
             last_full_h: full.last().map(hours),
             drops: Num { value: drops, within: times(drops, refused.value) * refused.within },
@@ -81,15 +82,16 @@ fn times(drops: u64, refused: u64) -> u64 {
     (drops + refused / 2) / refused.max(1)
 }
 
-/// Rounds in which the table refused somebody, by phase.
-pub fn full_rounds(record: &Record, plan: &Plan) -> BTreeMap<String, u64> {
+/// Hours from look to look, at least one.
+fn look_h(plan: &Plan) -> u64 {
+    let looks = plan.probes.iter().filter(|probe| probe.kind == ProbeKind::Conntrack);
+    looks.map(|probe| probe.every_us / HOUR_US).min().unwrap_or_default().max(1)
+}
+
+/// Phases in which the table refused somebody.
+pub fn full_phases(record: &Record, plan: &Plan) -> BTreeSet<String> {
     let full = refusals(record, plan);
-    let each: BTreeSet<(usize, u64)> = rounds(plan, record.start_us(), &full).collect();
-    let mut by_phase = BTreeMap::new();
-    for (phase, _) in each {
-        *by_phase.entry(plan.phases[phase].name.clone()).or_default() += 1;
-    }
-    by_phase
+    rounds(plan, record.start_us(), &full).map(|(phase, _)| plan.phases[phase].name.clone()).collect()
 }
 
 /// Phase and round of each refusal.

@@ -12,7 +12,7 @@ pub fn claims(root: &Section<'_>, variants: &[&str]) -> Vec<Claim> {
     let read = |(name, section): (Spanned<String>, Section<'_>)| {
         let says = section.need("says", r#""the table never drains""#);
         let article = section.get("article");
-        let list = |key| known_variants(section.get::<Vec<Spanned<String>>>(key), variants, &section);
+        let list = |key| section.names(key, "variant", variants);
         let within = list("in").unwrap_or_else(|| variants.iter().map(|v| (*v).to_owned()).collect());
         let control = list("control").unwrap_or_default();
         let (no_control, because) = (section.get("no-control"), section.get("because"));
@@ -50,15 +50,6 @@ fn can_fail(section: &Section<'_>, within: &[String], control: &[String]) {
 fn settles(section: &Section<'_>) -> Vec<Settles> {
     let names = section.get::<OneOrMany<Spanned<String>>>("settles").map(|names| names.0).unwrap_or_default();
     names.into_iter().map(|name| Settles { span: name.span(), claim: name.into_inner() }).collect()
-}
-
-fn known_variants(names: Option<Vec<Spanned<String>>>, known: &[&str], section: &Section<'_>) -> Option<Vec<String>> {
-    let names = names?;
-    for name in names.iter().filter(|n| !known.contains(&n.get_ref().as_str())) {
-        let message = format!("there is no variant `{}`", name.get_ref());
-        section.problems.unknown(name.span(), message, name.get_ref(), known);
-    }
-    Some(names.into_iter().map(Spanned::into_inner).collect())
 }
 
 const COMPARES: &[(&str, Compare)] = &[

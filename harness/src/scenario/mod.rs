@@ -35,7 +35,10 @@ use crate::error::{Context, Error, Result};
 use files::Files;
 use problems::Problems;
 use section::Section;
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 use toml::de::DeTable;
 use tunelab_protocol::{Phase, Population, todays_name};
 
@@ -83,7 +86,7 @@ fn read(name: &str, folder: &Path, root: &Section<'_>) -> Option<Scenario> {
     let known = measures::Known { phases: &phases, populations: &populations, probes: &probes, variants: &variants };
     let measures = measures::measures(root, &known);
     let series = series::series(root, &known);
-    let give_or_take = give_or_take(root, &populations, &variants);
+    let give_or_take = give_or_take(root, &populations, &phases, &variants);
     let claims = claims::claims(root, &variants.iter().map(|v| v.name.as_str()).collect::<Vec<_>>());
     root.finish();
     let (files, mut reported_sysctls) = files.into_parts();
@@ -112,15 +115,18 @@ fn read(name: &str, folder: &Path, root: &Section<'_>) -> Option<Scenario> {
     })
 }
 
-/// `[give-or-take]`: `visitors = { tuned = 4 }`, `crowded = { browsers = 8 }`, `entries = 12`.
-fn give_or_take(root: &Section<'_>, populations: &[Population], variants: &[Variant]) -> GiveOrTake {
+/// `[give-or-take]`: `visitors = { tuned = 4 }`, `crowded = { browsers = 8 }`, `crowded-in = ["morning"]`, `entries = 12`.
+fn give_or_take(root: &Section<'_>, populations: &[Population], phases: &[Phase], variants: &[Variant]) -> GiveOrTake {
     let Some(section) = root.section("give-or-take") else {
-        return GiveOrTake { visitors: ByVariant::All(0), crowded: BTreeMap::new(), entries: ByVariant::All(0) };
+        let none = || ByVariant::All(0);
+        return GiveOrTake { visitors: none(), crowded: BTreeMap::new(), crowded_in: BTreeSet::new(), entries: none() };
     };
     let clients: Vec<&str> = populations.iter().map(|p| p.name.as_str()).collect();
+    let phases: Vec<&str> = phases.iter().map(|phase| phase.name.as_str()).collect();
     let read = GiveOrTake {
         visitors: measures::by_variant(&section, "visitors", variants, |visitors| visitors),
         crowded: section.by_name("crowded", "clients", &clients),
+        crowded_in: section.names("crowded-in", "phase", &phases).unwrap_or_default().into_iter().collect(),
         entries: measures::by_variant(&section, "entries", variants, |entries| entries),
     };
     section.finish();

@@ -48,6 +48,8 @@ pub struct GiveOrTake {
     pub visitors: ByVariant<u64>,
     /// The same by population, in each phase in which the conntrack table was full.
     pub crowded: BTreeMap<String, u64>,
+    /// In these phases instead, where the table was full in any; none named: as it was.
+    pub crowded_in: BTreeSet<String>,
     /// Entries in the conntrack table, at most and at the end of a day.
     pub entries: ByVariant<u64>,
 }

@@ -111,6 +111,16 @@ impl<'a> Section<'a> {
         table.entries().into_iter().filter_map(read).collect()
     }
 
+    /// `key = ["a", "b"]`: names of a kind, all of which are known.
+    pub fn names(&self, key: &'static str, kind: &str, known: &[&str]) -> Option<Vec<String>> {
+        let names = self.get::<Vec<Spanned<String>>>(key)?;
+        for name in names.iter().filter(|name| !known.contains(&name.get_ref().as_str())) {
+            let message = format!("there is no {kind} `{}`", name.get_ref());
+            self.problems.unknown(name.span(), message, name.get_ref(), known);
+        }
+        Some(names.into_iter().map(Spanned::into_inner).collect())
+    }
+
     /// All keys of a table whose keys are the user's own.
     pub fn entries(&self) -> Vec<(Spanned<String>, &'a Value<'a>)> {
         let own = |key: &Spanned<toml::de::DeString<'a>>| Spanned::new(key.span(), key.get_ref().to_string());

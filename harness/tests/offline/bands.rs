@@ -181,9 +181,9 @@ fn of_the_table_and_the_log() {
     limit = 50
     count_per_day = []
     count_most = "50 ± 3"
-    full_rounds = "1 ± 1"
-    first_full_h = "1 ± 1"
-    last_full_h = "1 ± 1"
+    full_rounds = "1 ± 2"
+    first_full_h = "1 ± 2"
+    last_full_h = "1 ± 2"
     drops = "153 ± 33"
     early_drops = 0
     lines = 2
@@ -203,6 +203,17 @@ fn a_table_that_nobody_is_named_for_is_exact() {
         assert!(!shown(&outcome[part]).contains('±'), "{part}");
     }
     assert_eq!(outcome["table"]["drops"].as_integer(), Some(153));
+}
+
+/// Where the table may fill a phase sooner or later, the scenario names the phases, and these are near where it was full in any.
+#[test]
+fn of_phases_that_the_scenario_names() {
+    let named = CROWD.replace("[give-or-take]\n", "[give-or-take]\ncrowded-in = [\"room\", \"full\"]\n");
+    let phases = |text: &str, events| shown(&outcome(&loaded(text), "default", events)["phases"]["room"]);
+    assert!(!phases(CROWD, crowd(0)).contains('±') && phases(&named, crowd(0)).contains("served = \"40 ± 10\""));
+    let never_full = crowd(0).into_iter().filter(|stamped| !matches!(stamped.event, Event::TableFull { .. }));
+    let never_full = never_full.filter(|stamped| !matches!(stamped.event, Event::Log { .. })).collect();
+    assert!(!phases(&named, never_full).contains('±'));
 }
 
 #[test]
@@ -266,15 +277,9 @@ fn a_stored_band_does_not_outlive_its_rule() {
 #[test]
 fn of_one_rule() {
     let num = |value, within| tunelab::outcome::Num { value, within };
-    for (a, b) in [
-        (num(50, 5), num(47, 5)),
-        (num(534, 106), num(465, 93)),
-        (num(4, 4), num(0, 0)),
-        (num(9, 0), num(8, 0)),
-        // 59 full rounds, and 58.
-        (num(144, 44), num(144, 43)),
-        (num(697, 231), num(655, 225)),
-    ] {
+    for (a, b) in
+        [(num(50, 5), num(47, 5)), (num(534, 106), num(465, 93)), (num(4, 4), num(0, 0)), (num(9, 0), num(8, 0))]
+    {
         assert!(a.is_as_near_as(&b), "{a:?} {b:?}");
     }
     for (a, b) in
