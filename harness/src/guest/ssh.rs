@@ -3,6 +3,7 @@
 use super::Keys;
 use crate::error::{Context, Error, Result};
 use ssh2::{MethodType, Session};
+use std::collections::VecDeque;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex};
@@ -19,10 +20,11 @@ const ALGORITHMS: [(MethodType, &str); 5] = [
 ];
 /// For one handshake or one answer of sshd. An emulated guest takes a second; a busy one with old algorithms, many.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// For sshd's first line, once the connection is made; until sshd listens, nothing comes, or the connection closes.
-/// Twice as long after each time that nothing came: on a busy host sshd needs longer than that to say it.
-const BANNER: Duration = Duration::from_secs(2);
-/// Between two attempts.
+/// From one attempt to connect to the next, or an eighth of the time since the first: a distribution takes minutes.
+const ATTEMPT: Duration = Duration::from_secs(1);
+/// That are waited for at once.
+const ATTEMPTS: usize = 4;
+/// From one look at them to the next.
 const PAUSE: Duration = Duration::from_millis(50);
 /// Of a failed command's stderr, this much is told.
 const STDERR_END: usize = 600;
@@ -100,39 +102,79 @@ impl Ssh {
 }
 
 /// Connects until something answers like an SSH server. On failure: what happened last.
+///
+/// QEMU accepts a connection whether or not the guest does: only the guest's first byte proves that it is there. One that was
+/// opened before the guest had a network may hang for ever where one that is opened now is answered, and a busy host's sshd
+/// may need long for its first byte: so several are waited for at once.
 fn wait_for_banner(port: u16, deadline: Instant) -> Result<TcpStream, String> {
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    let mut patience = BANNER;
-    loop {
-        let left = deadline.saturating_duration_since(Instant::now());
-        let last = match banner(address, patience.min(left.max(BANNER))) {
-            Ok(stream) => return Ok(stream),
-            Err(e) => e,
-        };
-        if Instant::now() > deadline {
-            return Err(last.to_string());
+    let (start, mut next) = (Instant::now(), Instant::now());
+    let mut attempts = Attempts {
+        address: SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
+        open: VecDeque::new(),
+        last: "nothing answers on the guest's port 22".into(),
+    };
+    while Instant::now() <= deadline {
+        if Instant::now() >= next {
+            attempts.begin();
+            next = Instant::now() + ATTEMPT.max(start.elapsed() / 8);
         }
-        if last.kind() == std::io::ErrorKind::TimedOut {
-            patience *= 2;
+        let open = attempts.open.len();
+        if let Some(stream) = attempts.answered() {
+            stream.set_nonblocking(false).map_err(|e| e.to_string())?;
+            return Ok(stream);
+        }
+        if attempts.open.len() < open {
+            next = Instant::now();
         }
         std::thread::sleep(PAUSE);
     }
+    Err(attempts.last)
 }
 
-/// QEMU accepts the connection whether or not the guest does: only the guest's first byte proves that it is there.
-fn banner(address: SocketAddr, patience: Duration) -> std::io::Result<TcpStream> {
-    let stream = TcpStream::connect_timeout(&address, patience)?;
-    stream.set_read_timeout(Some(patience))?;
-    match stream.peek(&mut [0]) {
-        Ok(0) => Err(std::io::Error::new(std::io::ErrorKind::ConnectionReset, "the connection was closed")),
-        Ok(_) => Ok(stream),
-        Err(_) => Err(std::io::Error::new(std::io::ErrorKind::TimedOut, "nothing answers on the guest's port 22")),
+/// Connections that nobody has answered yet, the newest last.
+struct Attempts {
+    address: SocketAddr,
+    open: VecDeque<TcpStream>,
+    /// What went wrong last.
+    last: String,
+}
+
+impl Attempts {
+    /// One more, for which the oldest makes room.
+    fn begin(&mut self) {
+        let connect = |address| {
+            let stream = TcpStream::connect_timeout(address, ATTEMPT)?;
+            stream.set_nonblocking(true).map(|()| stream)
+        };
+        match connect(&self.address) {
+            Ok(stream) => self.open.push_back(stream),
+            Err(e) => self.last = e.to_string(),
+        }
+        if self.open.len() > ATTEMPTS {
+            self.open.pop_front();
+        }
+    }
+
+    /// The first that is answered; those that were closed are no more.
+    fn answered(&mut self) -> Option<TcpStream> {
+        let mut n = 0;
+        while let Some(stream) = self.open.get(n) {
+            match stream.peek(&mut [0]) {
+                Ok(1..) => return self.open.remove(n),
+                Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => n += 1,
+                _ => {
+                    self.last = "the connection was closed".into();
+                    self.open.remove(n);
+                }
+            }
+        }
+        None
     }
 }
 
 fn log_in(stream: TcpStream, user_key: &str, host: &Host) -> Result<Ssh> {
     let failed = |what: &'static str| move || format!("SSH to the guest failed: {what}");
-    stream.set_read_timeout(None).and_then(|()| stream.set_nodelay(true)).host(failed("socket"))?;
+    stream.set_nodelay(true).host(failed("socket"))?;
     let mut session = Session::new().host(failed("no session"))?;
     session.set_timeout(millis(PATIENCE));
     for (method, names) in ALGORITHMS.into_iter().chain([(MethodType::HostKey, host.algorithms)]) {

@@ -75,6 +75,11 @@ impl Bench {
         Bench { cache: Cache::at(root).unwrap(), home, shared, _place: place() }
     }
 
+    /// Waits until no other test has a machine; none begins one as long as this is kept.
+    pub fn alone(&self) -> Vec<File> {
+        (1..MACHINES).map(|_| place()).collect()
+    }
+
     /// A folder like this repository, with the short scenarios.
     pub fn repository(&self) -> PathBuf {
         self.home.path().join(REPOSITORY)
