@@ -54,15 +54,22 @@ impl Ssh {
     pub async fn connect(port: u16, keys: &Keys, limit: Duration) -> Result<Self> {
         let (user, host) = (keys.user_key()?, Host { blob: keys.host_blob()?, algorithms: keys.host_algorithms() });
         blocking(move || {
-            let deadline = Instant::now() + limit;
+            let (deadline, mut refused) = (Instant::now() + limit, None);
             loop {
-                let stream = wait_for_banner(port, deadline)
-                    .map_err(|last| Error::guest(format!("no SSH in the guest within {limit:?}: {last}")))?;
+                let stream = match wait_for_banner(port, deadline) {
+                    Ok(stream) => stream,
+                    // Why the last answer was none says more than that the attempt after it had no time left.
+                    Err(last) => {
+                        let silent = || Error::guest(format!("no SSH in the guest within {limit:?}: {last}"));
+                        return Err(refused.unwrap_or_else(silent));
+                    }
+                };
                 match log_in(stream, &user, &host) {
                     // A distribution's sshd may answer before its keys are in place.
-                    Err(_) if Instant::now() < deadline => std::thread::sleep(PAUSE),
+                    Err(why) if Instant::now() < deadline => refused = Some(why),
                     done => return done,
                 }
+                std::thread::sleep(PAUSE);
             }
         })
         .await

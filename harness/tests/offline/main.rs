@@ -20,6 +20,7 @@ mod report;
 mod scenario;
 mod search;
 mod server;
+mod ssh;
 mod store;
 mod visiting;
 mod vm;

@@ -1,0 +1,51 @@
+//! Servers that are no good ones, before the guest's own answers.
+
+use std::{
+    io::{BufRead, BufReader, Write},
+    net::{TcpListener, TcpStream},
+    sync::mpsc,
+    time::Duration,
+};
+use tunelab::{
+    error::Exit,
+    guest::{Keys, Ssh},
+};
+
+/// Its first connection hangs, as one does that QEMU took before the guest had a network; the second is answered, by
+/// nobody who speaks SSH for long; those after it hang again.
+#[tokio::test]
+async fn a_connection_that_hangs_keeps_no_other_waiting_and_the_last_answer_is_what_is_told() {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let (tell, heard) = mpsc::channel();
+    std::thread::spawn(move || {
+        let mut hanging = Vec::new();
+        for (n, client) in listener.incoming().map(Result::unwrap).enumerate() {
+            match n {
+                1 => tell.send(greeted(client)).unwrap(),
+                _ => hanging.push(client),
+            }
+        }
+    });
+    let error = Ssh::connect(port, &Keys::generate(), Duration::from_secs(4)).await.err().expect("nobody is there");
+    let banner = heard.try_recv().expect("the second connection is tried while the first hangs");
+    assert!(banner.starts_with("SSH-2.0-"), "{banner}");
+    assert_eq!(error.message(), "SSH to the guest failed: handshake");
+    assert_eq!(error.exit(), Exit::Guest);
+}
+
+#[tokio::test]
+async fn where_nobody_ever_answers_that_is_what_is_told() {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let error = Ssh::connect(port, &Keys::generate(), Duration::from_secs(1)).await.err().expect("nobody answers");
+    assert_eq!(error.message(), "no SSH in the guest within 1s: nothing answers on the guest's port 22");
+}
+
+/// What the client says to a banner, before the connection ends.
+fn greeted(mut client: TcpStream) -> String {
+    client.write_all(b"SSH-2.0-nobody\r\n").unwrap();
+    let mut said = String::new();
+    BufReader::new(client).read_line(&mut said).unwrap();
+    said
+}
