@@ -52,7 +52,7 @@ fn boots_under_the_virtual_clock() {
     -m 1024M
     -kernel image/kernel
     -initrd run/initrd
-    -append console=ttyS0 quiet panic=-1 oops=panic mitigations=off nowatchdog net.ifnames=0 tsc=reliable no_timer_check psi=0 transparent_hugepage=never tsc_early_khz=1000010 tunelab.spin nolapic_timer
+    -append console=ttyS0 quiet panic=-1 oops=panic mitigations=off nowatchdog cryptomgr.notests net.ifnames=0 tsc=reliable no_timer_check psi=0 transparent_hugepage=never tsc_early_khz=1000010 tunelab.spin nolapic_timer
     -blockdev {"driver":"raw","file":{"driver":"file","filename":"image/root.img","read-only":true},"node-name":"root","read-only":true}
     -device virtio-blk-pci,drive=root,ioeventfd=off
     -netdev user,id=net,restrict=on,ipv6=off,hostfwd=tcp:127.0.0.1:0-:22
@@ -121,7 +121,7 @@ fn wall_clock_machines_differ_in_the_clock_only() {
     -m 1024M
     -kernel image/kernel
     -initrd run/initrd
-    -append console=ttyS0 quiet panic=-1 oops=panic mitigations=off nowatchdog net.ifnames=0 nolapic_timer
+    -append console=ttyS0 quiet panic=-1 oops=panic mitigations=off nowatchdog cryptomgr.notests net.ifnames=0 nolapic_timer
     -fw_cfg name=opt/tunelab.plan,string=-
     -no-reboot
     -sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny
