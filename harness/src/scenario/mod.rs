@@ -35,10 +35,7 @@ use crate::error::{Context, Error, Result};
 use files::Files;
 use problems::Problems;
 use section::Section;
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    path::Path,
-};
+use std::{collections::BTreeMap, path::Path};
 use toml::de::DeTable;
 use tunelab_protocol::{Phase, Population, todays_name};
 
@@ -118,8 +115,7 @@ fn read(name: &str, folder: &Path, root: &Section<'_>) -> Option<Scenario> {
 /// `[give-or-take]`: `visitors = { tuned = 4 }`, `crowded = { browsers = 8 }`, `crowded-in = ["morning"]`, `entries = 12`.
 fn give_or_take(root: &Section<'_>, populations: &[Population], phases: &[Phase], variants: &[Variant]) -> GiveOrTake {
     let Some(section) = root.section("give-or-take") else {
-        let none = || ByVariant::All(0);
-        return GiveOrTake { visitors: none(), crowded: BTreeMap::new(), crowded_in: BTreeSet::new(), entries: none() };
+        return GiveOrTake::default();
     };
     let clients: Vec<&str> = populations.iter().map(|p| p.name.as_str()).collect();
     let phases: Vec<&str> = phases.iter().map(|phase| phase.name.as_str()).collect();

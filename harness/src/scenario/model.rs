@@ -42,7 +42,7 @@ pub struct Scenario {
 }
 
 /// How far two builds of a machine may be apart where the kernel's own timers and hash seeds decide; 0: not at all.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct GiveOrTake {
     /// How many visitors fared how, at any time.
     pub visitors: ByVariant<u64>,
@@ -138,6 +138,12 @@ pub struct Measure {
 pub enum ByVariant<T> {
     All(T),
     Of(BTreeMap<String, T>),
+}
+
+impl<T> Default for ByVariant<T> {
+    fn default() -> Self {
+        ByVariant::Of(BTreeMap::new())
+    }
 }
 
 impl<T: Copy + Default> ByVariant<T> {

@@ -127,53 +127,85 @@ fn what_did_not_change_since_it_was_read_is_read_again_only_to_verify_it() {
     assert_eq!(damage(&recipe, &cache), why, "and what it found is not forgotten");
 }
 
-/// Memory, CPUs, kernel words (parameters of modules are such), the kernel, the files, the seed, the clock, the image.
+/// Images, files and machines, of which a warm machine is made.
+struct Warmth {
+    folder: tempfile::TempDir,
+    cache: Cache,
+    image: Image,
+    files: BTreeMap<String, PathBuf>,
+    shape: Machine,
+}
+
+const CLOCK: Accel = Accel::VirtualClock { shift: 1 };
+
+impl Warmth {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::at(folder.path().join("cache")).unwrap();
+        let image = whole(&cache, GOOD);
+        let files = BTreeMap::from([("nginx.conf".to_owned(), file(folder.path(), "one"))]);
+        let shape = Machine { memory_bytes: 1 << 30, cpus: 1, cmdline: vec![] };
+        Warmth { folder, cache, image, files, shape }
+    }
+
+    fn stack(&self) -> Stack<'_> {
+        Stack { machine: &self.shape, files: Some(&self.files), seed: 1 }
+    }
+}
+
+fn whole(cache: &Cache, text: &str) -> Image {
+    let recipe = parse(text).unwrap();
+    stored(cache, &recipe);
+    match image::open(&recipe, cache) {
+        Found::Whole(image) => *image,
+        found => panic!("{found:?}"),
+    }
+}
+
+fn file(folder: &Path, text: &str) -> PathBuf {
+    fs::write(folder.join(text), text).unwrap();
+    folder.join(text)
+}
+
+fn key(image: &Image, accel: Accel, stack: Stack<'_>) -> String {
+    WarmRecipe { image, accel, stack }.key().unwrap()
+}
+
+/// Memory, CPUs, kernel words (parameters of modules are such), the files, the seed, the clock.
+#[test]
+fn what_acts_before_a_machine_is_warm_makes_one_of_its_own() {
+    let warmth = Warmth::new();
+    let (own, stack, shape) = (&warmth.image, warmth.stack(), &warmth.shape);
+    let mut keys = BTreeSet::from([key(own, CLOCK, stack)]);
+    assert!(!keys.insert(key(own, CLOCK, stack)), "the same again is the same");
+
+    let words = |word: &str| Machine { cmdline: vec![word.to_owned()], ..shape.clone() };
+    let larger = Machine { memory_bytes: 2 << 30, ..shape.clone() };
+    let wider = Machine { cpus: 2, ..shape.clone() };
+    for machine in [larger, wider, words("rhash_entries=16"), words("nf_conntrack.hashsize=4096")] {
+        assert!(keys.insert(key(own, CLOCK, Stack { machine: &machine, ..stack })), "{machine:?}");
+    }
+    let edited = BTreeMap::from([("nginx.conf".to_owned(), file(warmth.folder.path(), "two"))]);
+    let renamed = BTreeMap::from([("base.conf".to_owned(), warmth.files["nginx.conf"].clone())]);
+    for files in [edited, renamed] {
+        assert!(keys.insert(key(own, CLOCK, Stack { files: Some(&files), ..stack })), "{files:?}");
+    }
+    assert!(keys.insert(key(own, CLOCK, Stack { seed: 2, ..stack })));
+    assert!(keys.insert(key(own, Accel::WallTcg, stack)));
+}
+
 #[tokio::test]
-async fn what_acts_before_a_machine_is_warm_makes_one_of_its_own() {
-    let folder = tempfile::tempdir().unwrap();
-    let cache = Cache::at(folder.path().join("cache")).unwrap();
-    let [own, other] = [GOOD.to_owned(), GOOD.replace("bookworm", "trixie")].map(|text| {
-        let recipe = parse(&text).unwrap();
-        stored(&cache, &recipe);
-        match image::open(&recipe, &cache) {
-            Found::Whole(image) => *image,
-            found => panic!("{found:?}"),
-        }
-    });
-    let bzimage = folder.path().join("bzImage");
+async fn another_image_and_another_kernel_make_another_warm_machine() {
+    let warmth = Warmth::new();
+    let (own, stack) = (&warmth.image, warmth.stack());
+    let other = whole(&warmth.cache, &GOOD.replace("bookworm", "trixie"));
+    let bzimage = warmth.folder.path().join("bzImage");
     fs::write(&bzimage, crate::kernel::modern("3.5.0")).unwrap();
     let given = image::GivenKernel::open(&bzimage, None).unwrap();
-    let kernel = image::kernel::ensure(&given, &cache, &Teller::silent()).await.unwrap();
-
-    let nginx = |text: &str| {
-        let path = folder.path().join(text);
-        fs::write(&path, text).unwrap();
-        BTreeMap::from([("nginx.conf".to_owned(), path)])
-    };
-    let (files, edited) = (nginx("one"), nginx("two"));
-    let renamed = BTreeMap::from([("base.conf".to_owned(), files["nginx.conf"].clone())]);
-    let shape = Machine { memory_bytes: 1 << 30, cpus: 1, cmdline: vec![] };
-    let words = |word: &str| Machine { cmdline: vec![word.to_owned()], ..shape.clone() };
-    let shapes = [
-        Machine { memory_bytes: 2 << 30, ..shape.clone() },
-        Machine { cpus: 2, ..shape.clone() },
-        words("rhash_entries=16"),
-        words("nf_conntrack.hashsize=4096"),
-    ];
-    let key = |image: &Image, accel, stack| WarmRecipe { image, accel, stack }.key().unwrap();
-    let (clock, stack) = (Accel::VirtualClock { shift: 1 }, Stack { machine: &shape, files: Some(&files), seed: 1 });
-    let mut keys = BTreeSet::from([key(&own, clock, stack)]);
-    assert!(!keys.insert(key(&own, clock, stack)), "the same again is the same");
-    for machine in &shapes {
-        assert!(keys.insert(key(&own, clock, Stack { machine, ..stack })), "{machine:?}");
-    }
-    for files in [&edited, &renamed] {
-        assert!(keys.insert(key(&own, clock, Stack { files: Some(files), ..stack })), "{files:?}");
-    }
-    assert!(keys.insert(key(&own, clock, Stack { seed: 2, ..stack })));
-    assert!(keys.insert(key(&own, Accel::WallTcg, stack)));
-    assert!(keys.insert(key(&other, clock, stack)));
-    assert!(keys.insert(key(&own.with_kernel(kernel.into()), clock, stack)));
+    let kernel = image::kernel::ensure(&given, &warmth.cache, &Teller::silent()).await.unwrap();
+    let given = own.clone().with_kernel(kernel.into());
+    let keys = [own, &other, &given].map(|image| key(image, CLOCK, stack));
+    assert_eq!(BTreeSet::from(keys).len(), 3);
 }
 
 #[tokio::test]

@@ -1,10 +1,8 @@
 //! From power-on to the agent, and to a shell over SSH: measured for each image whose init is the agent, in one table.
 
 use crate::bench::{Bench, Use, with};
-use std::{
-    io::Write,
-    time::{Duration, Instant},
-};
+use crate::shared::tell;
+use std::time::{Duration, Instant};
 use tunelab::{
     host::InstallPolicy,
     image::{Init, Recipe},
@@ -86,9 +84,4 @@ fn median_and_least(times: impl Iterator<Item = Duration>) -> (Duration, Duratio
     let mut times: Vec<_> = times.collect();
     times.sort();
     (times[times.len() / 2], times[0])
-}
-
-/// Not by way of `print`, which the test runner keeps to itself: what is measured is to be seen.
-fn tell(line: String) {
-    let _ = writeln!(std::io::stderr(), "{line}");
 }

@@ -44,14 +44,17 @@ fn make() -> Result<Shared> {
     shared
 }
 
-/// Not by way of `print`, which the test runner keeps to itself: this takes a while, and may install packages.
+/// This takes a while, and may install packages.
 async fn show(mut story: UnboundedReceiver<Story>) {
     let mut lines = Lines::default();
     while let Some(piece) = story.recv().await {
-        for line in lines.hear(&piece) {
-            let _ = writeln!(std::io::stderr(), "{line}");
-        }
+        lines.hear(&piece).into_iter().for_each(tell);
     }
+}
+
+/// Not by way of `print`, which the test runner keeps to itself until a test fails.
+pub fn tell(line: String) {
+    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 /// As the command line does it before its first run.
