@@ -1,43 +1,54 @@
-//! Reads `info registers` and tells a vCPU that is stuck from one that works.
+//! Reads `info registers` and `info lapic`, and tells a vCPU that is stuck from one that works.
 
 /// What one look at one vCPU shows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cpu {
     /// Where it executes; 0 is never taken for a place.
     pub rip: u64,
     /// EFLAGS.IF: takes interrupts.
     pub interrupts: bool,
-    /// Waits for an interrupt.
-    pub halted: bool,
+    /// An interrupt waits for it.
+    pub asked: bool,
+    /// All that QEMU shows of it.
+    pub registers: String,
 }
 
 /// Bytes within which a loop that goes nowhere stays.
 const SAME_PLACE: u64 = 256;
 
-/// All vCPUs in the answer of `info registers -a`, in order.
+/// All vCPUs in the answer of `info registers -a`, in order; whether an interrupt waits is not said there.
 pub fn parse(text: &str) -> Vec<Cpu> {
-    let mut cpus = Vec::new();
-    for line in text.lines() {
-        // `RIP=ffffffff81a00000 RFL=00000246 [---Z-P-] CPL=0 II=0 A20=1 SMM=0 HLT=1`, EIP and EFL in other modes.
-        let Some(rip) = field(line, "RIP=").or_else(|| field(line, "EIP=")) else { continue };
-        let Some(flags) = field(line, "RFL=").or_else(|| field(line, "EFL=")) else { continue };
-        let halted = field(line, "HLT=") == Some(1);
-        cpus.push(Cpu { rip, interrupts: flags & (1 << 9) != 0, halted });
-    }
-    cpus
+    text.split("CPU#").filter_map(one).collect()
 }
 
-fn field(line: &str, name: &str) -> Option<u64> {
-    let value = line.split_whitespace().find_map(|word| word.strip_prefix(name))?;
+/// `RIP=ffffffff81a00000 RFL=00000246 [---Z-P-] CPL=0 II=0 A20=1 SMM=0 HLT=1` among others, EIP and EFL in other modes.
+fn one(registers: &str) -> Option<Cpu> {
+    let rip = field(registers, "RIP=").or_else(|| field(registers, "EIP="))?;
+    let flags = field(registers, "RFL=").or_else(|| field(registers, "EFL="))?;
+    Some(Cpu { rip, interrupts: flags & (1 << 9) != 0, asked: false, registers: registers.to_owned() })
+}
+
+/// Whether the answer of `info lapic` has interrupts that are requested and not taken: `IRR\t 236 `, or `IRR\t (none)`.
+pub fn interrupt_waits(text: &str) -> bool {
+    text.lines().filter_map(|line| line.strip_prefix("IRR")).any(|vectors| !matches!(vectors.trim(), "" | "(none)"))
+}
+
+fn field(text: &str, name: &str) -> Option<u64> {
+    let value = text.split_whitespace().find_map(|word| word.strip_prefix(name))?;
     u64::from_str_radix(value, 16).ok()
 }
 
-/// Where a vCPU hangs, if it was deaf to interrupts and in the same place in all of `looks` (oldest first). Halted
-/// or not: an idle kernel halts with interrupts on, or nothing would ever wake it.
+/// Where a vCPU hangs, if in all of `looks` (oldest first) it was deaf and in the same place, and either an interrupt
+/// waited for it or none of its registers changed. Halted or not: an idle kernel halts with interrupts on, or nothing
+/// would ever wake it.
+///
+/// Deaf and in the same place is not enough: where instructions are counted, QEMU answers between two slices of the
+/// vCPU's time, and one ends wherever the guest sets its timer, with interrupts off, each time.
 pub fn stuck(looks: &[Vec<Cpu>]) -> Option<u64> {
     let (last, earlier) = looks.split_last()?;
     last.iter().enumerate().find_map(|(n, now)| {
-        let deaf = |cpu: &Cpu| !cpu.interrupts && cpu.rip.abs_diff(now.rip) < SAME_PLACE;
-        (deaf(now) && earlier.iter().all(|look| look.get(n).is_some_and(deaf))).then_some(now.rip)
+        let all = |is: &dyn Fn(&Cpu) -> bool| is(now) && earlier.iter().all(|look| look.get(n).is_some_and(is));
+        let deaf = all(&|cpu| !cpu.interrupts && cpu.rip.abs_diff(now.rip) < SAME_PLACE);
+        (deaf && (all(&|cpu| cpu.asked) || all(&|cpu| cpu.registers == now.registers))).then_some(now.rip)
     })
 }

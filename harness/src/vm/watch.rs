@@ -4,6 +4,7 @@ use super::console::{Cry, Listener};
 use super::death::Death;
 use super::monitor::Monitor;
 use super::registers::{self, Cpu};
+use crate::error::Result;
 use qapi::qmp;
 use std::path::PathBuf;
 use std::process::ExitStatus;
@@ -182,9 +183,9 @@ async fn vital_signs(
         }
         // Before its first word a kernel may still be unpacking itself, with interrupts off, for seconds on a busy host.
         if written > 0
-            && let Ok(text) = monitor.human("info registers -a").await
+            && let Ok(cpus) = look_at_cpus(monitor).await
         {
-            looks.push(registers::parse(&text));
+            looks.push(cpus);
             looks.drain(..looks.len().saturating_sub(LOOKS_AT_CPU));
         }
         if looks.len() == LOOKS_AT_CPU
@@ -198,6 +199,14 @@ async fn vital_signs(
             return Death::Silent(limit);
         }
     }
+}
+
+async fn look_at_cpus(monitor: &Monitor) -> Result<Vec<Cpu>> {
+    let mut cpus = registers::parse(&monitor.human("info registers -a").await?);
+    for (n, cpu) in cpus.iter_mut().enumerate().filter(|(_, cpu)| !cpu.interrupts) {
+        cpu.asked = registers::interrupt_waits(&monitor.human(&format!("info lapic {n}")).await?);
+    }
+    Ok(cpus)
 }
 
 fn no_room(events: &std::path::Path) -> Option<Death> {

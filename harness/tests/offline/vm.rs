@@ -8,7 +8,7 @@ use tunelab::error::Exit;
 use tunelab::guest::{Events, Keys};
 use tunelab::vm::argv::{Start, Wiring, command_line, kernel_command_line};
 use tunelab::vm::console::{Cry, Listener, cry, tail};
-use tunelab::vm::registers::{Cpu, parse, stuck};
+use tunelab::vm::registers::{interrupt_waits, parse, stuck};
 use tunelab::vm::{Accel, Draft, MachineSpec, RestoreError, RootDisk, SavedState, Shape};
 use tunelab_protocol::Event;
 
@@ -187,17 +187,32 @@ fn a_cry_that_comes_in_pieces_is_heard_once_whole() {
 
 #[test]
 fn registers_tell_a_hang_from_work() {
-    let text = "CPU#0\nRAX=00 RBX=00\nRIP=ffffffff81a00010 RFL=00000046 [---Z-P-] CPL=0 II=0 A20=1 SMM=0 HLT=0\n";
-    let hung = Cpu { rip: 0xffff_ffff_81a0_0010, interrupts: false, halted: false };
-    assert_eq!(parse(text), [hung]);
-    let idle = parse(&text.replace("RFL=00000046", "RFL=00000246").replace("HLT=0", "HLT=1"));
-    assert_eq!(idle, [Cpu { interrupts: true, halted: true, ..hung }]);
-    let near = Cpu { rip: hung.rip + 9, ..hung };
-    assert_eq!(stuck(&[vec![hung], vec![near], vec![hung]]), Some(hung.rip));
-    for other in [Cpu { rip: hung.rip + 4096, ..hung }, Cpu { interrupts: true, ..hung }] {
-        assert_eq!(stuck(&[vec![hung], vec![other], vec![hung]]), None);
+    let text = "\nCPU#0\nRAX=00 RBX=00\nRIP=ffffffff81a00010 RFL=00000046 [---Z-P-] CPL=0 II=0 A20=1 SMM=0 HLT=0\n";
+    let look = |text: &str, asked| {
+        let mut cpus = parse(text);
+        cpus[0].asked = asked;
+        cpus
+    };
+    let moved = |from: &str, to: &str| look(&text.replace(from, to), true);
+    let rip = 0xffff_ffff_81a0_0010;
+    let place = Some(rip);
+    assert_eq!((parse(text)[0].rip, parse(text)[0].interrupts, parse(text).len()), (rip, false, 1));
+
+    let (hung, near) = (look(text, true), moved("81a00010", "81a00019"));
+    assert_eq!(stuck(&[hung.clone(), near, hung.clone()]), place, "deaf to an interrupt, in a loop");
+    for (from, to) in [("81a00010", "81a01010"), ("RFL=00000046", "RFL=00000246")] {
+        assert_eq!(stuck(&[hung.clone(), moved(from, to), hung.clone()]), None, "{to}");
     }
+    let silent = look(text, false);
+    assert_eq!(stuck(&[silent.clone(), silent.clone()]), place, "nobody asks, and nothing moves");
+    assert_eq!(stuck(&[look(&text.replace("RAX=00", "RAX=01"), false), silent]), None, "nobody asks: it may work");
     assert_eq!(stuck(&[]), None);
+}
+
+#[test]
+fn the_local_apic_tells_whether_an_interrupt_waits() {
+    assert!(interrupt_waits("TPR 0x00\nISR\t (none)\nIRR\t 35(level) 236 \n\nAPR 0x00"));
+    assert!(!interrupt_waits("ISR\t 236 \nIRR\t (none)\n\nAPR 0x00"));
 }
 
 /// Writes a state of some bytes into `dir`.
