@@ -1,13 +1,12 @@
 //! `tunelab claims`: what the article claims, settled from stored snapshots. No machine is started.
 
-use super::{Outcome, experiments, repo};
+use super::{Outcome, experiments, repo, say::say};
 use crate::{
-    error::{Context, Error, Result},
+    error::{Error, Result},
     outcome::claims::{self, Settled},
     report,
     scenario::{Article, suggestion},
 };
-use std::io::{Write, stdout};
 
 const AFTER: &str = "\
 Examples:
@@ -55,7 +54,7 @@ pub fn run(args: &Args) -> Result<Outcome> {
         Format::Json => format!("{}\n", report::claims::json(&shown)),
         Format::Markdown => report::claims::markdown(&all, &shown, &images),
     };
-    stdout().write_all(text.as_bytes()).host(|| "failed to write to standard output".into())?;
+    say(text)?;
     Ok(Outcome::AsExpected)
 }
 

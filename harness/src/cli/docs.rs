@@ -1,6 +1,6 @@
 //! `tunelab docs`: the pages in `docs/`, from scenario files and snapshots. No machine is started.
 
-use super::{Outcome, experiments, repo};
+use super::{Outcome, experiments, repo, say::say};
 use crate::{
     error::{Context, Error, Exit, Result},
     outcome::claims,
@@ -30,7 +30,7 @@ pub fn run(args: &Args) -> Result<Outcome> {
     let repository = repo::find()?;
     let stale: Vec<(PathBuf, Option<String>)> = stale(&repository)?;
     for (path, text) in &stale {
-        println!("{}{}", path.display(), if args.check { " is stale" } else { "" });
+        say(format!("{}{}\n", path.display(), if args.check { " is stale" } else { "" }))?;
         if !args.check {
             write(&repository.join(path), text.as_deref())?;
         }

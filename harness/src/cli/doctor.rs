@@ -1,5 +1,6 @@
 //! `tunelab doctor`: what this host has and lacks; `--fix` installs it.
 
+use super::say::say;
 use crate::{
     cache::Cache,
     error::Result,
@@ -34,8 +35,8 @@ pub async fn run(args: Args, cache: &Cache, teller: &Teller) -> Result<()> {
     let survey = host::survey(&needs).await;
     let kvm = kvm::proven(cache).await;
     match args.format {
-        Format::Human => println!("{}\n\n{}", tools(&survey), machine(cache, &kvm)?),
-        Format::Json => println!("{:#}", document(&survey, cache, &kvm)?),
+        Format::Human => say(format!("{}\n\n{}\n", tools(&survey), machine(cache, &kvm)?))?,
+        Format::Json => say(format!("{:#}\n", document(&survey, cache, &kvm)?))?,
     }
     // The reason why fixing failed says more than that something is still missing.
     fixed?;

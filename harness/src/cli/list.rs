@@ -1,6 +1,6 @@
 //! `tunelab list`: what there is.
 
-use super::{Outcome, experiments, repo};
+use super::{Outcome, experiments, repo, say::say};
 use crate::{
     error::Result,
     plan,
@@ -25,8 +25,8 @@ enum Format {
 pub fn run(args: &Args) -> Result<Outcome> {
     let scenarios = experiments::scenarios(&repo::find()?)?;
     match args.format {
-        Format::Json => println!("{}", scenarios.iter().map(document).collect::<Value>()),
-        Format::Human => scenarios.iter().for_each(|s| print!("{}", describe(s))),
+        Format::Json => say(format!("{}\n", scenarios.iter().map(document).collect::<Value>()))?,
+        Format::Human => say(scenarios.iter().map(describe).collect::<String>())?,
     }
     Ok(Outcome::AsExpected)
 }

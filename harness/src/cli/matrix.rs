@@ -1,6 +1,6 @@
 //! `tunelab matrix`: scenarios x images, for CI.
 
-use super::{Outcome, repo};
+use super::{Outcome, repo, say::say};
 use crate::{error::Result, scenario::Catalogue};
 use serde_json::{Value, json};
 
@@ -26,8 +26,8 @@ pub fn run(args: &Args) -> Result<Outcome> {
         include.extend(scenario.images.iter().map(|image| json!({ "scenario": name, "image": image })));
     }
     match args.format {
-        Format::Json => println!("{}", Value::Array(include)),
-        Format::Github => println!("matrix={}", json!({ "include": include })),
+        Format::Json => say(format!("{}\n", Value::Array(include)))?,
+        Format::Github => say(format!("matrix={}\n", json!({ "include": include })))?,
     }
     Ok(Outcome::AsExpected)
 }

@@ -12,6 +12,7 @@ mod list;
 mod machine;
 mod matrix;
 mod repo;
+mod say;
 mod scenario;
 mod shell;
 

@@ -56,6 +56,15 @@ fn list_is_an_array() {
 }
 
 #[test]
+fn who_reads_the_first_line_only_gets_no_panic() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_tunelab"));
+    let output = command.current_dir(made::repository()).arg("list").stdout(writer).output().unwrap();
+    assert_eq!((output.status.code(), String::from_utf8_lossy(&output.stderr)), (Some(0), "".into()));
+}
+
+#[test]
 fn matrix_is_a_line_for_github() {
     let output = tunelab(&["matrix", "--format", "github"]);
     let text = String::from_utf8(output.stdout).unwrap();

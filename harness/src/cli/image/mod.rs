@@ -2,7 +2,7 @@
 
 mod list;
 
-use super::{doctor::Format, limit::Limit};
+use super::{doctor::Format, limit::Limit, say::say};
 use crate::{
     cache::Cache,
     error::{Context, Error, Result},
@@ -111,9 +111,9 @@ fn list(recipes: &[Recipe], limit_bytes: Option<u64>, cache: &Cache, format: For
     match format {
         Format::Human => {
             let held_bytes = stock::list(cache, recipes)?.iter().map(|item| item.size_bytes).sum();
-            print!("{}", list::human(&rows, &list::Room { held_bytes, limit_bytes }));
+            say(list::human(&rows, &list::Room { held_bytes, limit_bytes }))?;
         }
-        Format::Json => println!("{:#}", list::json(&rows)),
+        Format::Json => say(format!("{:#}\n", list::json(&rows)))?,
     }
     Ok(())
 }
@@ -122,7 +122,9 @@ async fn build(recipes: &[Recipe], jobs: usize, cache: &Cache, policy: InstallPo
     let mut failed = Vec::new();
     for image in lab::ready_images(recipes, jobs, policy, cache, teller).await? {
         match image {
-            Ok(image) => println!("{}: Linux {} in {}", image.name, image.manifest.kernel_release, image.dir.display()),
+            Ok(image) => {
+                say(format!("{}: Linux {} in {}\n", image.name, image.manifest.kernel_release, image.dir.display()))?;
+            }
             Err(error) => failed.push(error),
         }
     }
@@ -139,17 +141,17 @@ async fn verify(recipes: Vec<Recipe>, others: bool, cache: &Cache) -> Result<()>
     let mut damaged = Vec::new();
     for (name, found) in tokio::task::spawn_blocking(check).await.host(|| "checking images panicked".into())? {
         match found {
-            Found::Whole(_) => println!("{name}: whole"),
-            Found::Absent => println!("{name}: not built"),
+            Found::Whole(_) => say(format!("{name}: whole\n"))?,
+            Found::Absent => say(format!("{name}: not built\n"))?,
             Found::Damaged(why) => {
-                println!("{name}: damaged: {why}");
+                say(format!("{name}: damaged: {why}\n"))?;
                 damaged.push(name);
             }
         }
     }
     let checked = if others { stock::check(cache).await? } else { Vec::new() };
     for item in &checked {
-        println!("{}: {}", item.path.display(), item.damage.as_deref().unwrap_or("whole"));
+        say(format!("{}: {}\n", item.path.display(), item.damage.as_deref().unwrap_or("whole")))?;
     }
     for kind in [Kind::Kernel, Kind::SavedMachine, Kind::Download] {
         match checked.iter().filter(|item| item.kind == kind && item.damage.is_some()).count() {
@@ -167,13 +169,13 @@ async fn verify(recipes: Vec<Recipe>, others: bool, cache: &Cache) -> Result<()>
 
 async fn prune(cache: &Cache, recipes: &[Recipe], limit_bytes: Option<u64>) -> Result<()> {
     for room in image::sweep(cache).await? {
-        println!("removed what an interrupted build left in {}", room.display());
+        say(format!("removed what an interrupted build left in {}\n", room.display()))?;
     }
     let policy = Policy { recipes, outdated: true, limit_bytes, used_before: None };
     let pruned = lab::prune::prune(cache, policy).await?;
     for item in &pruned.gone {
-        println!("removed {} {} ({})", item.kind.name(), item.path.display(), size(item.size_bytes));
+        say(format!("removed {} {} ({})\n", item.kind.name(), item.path.display(), size(item.size_bytes)))?;
     }
-    println!("freed {}, {} left in {}", size(pruned.freed_bytes()), size(pruned.left_bytes), cache.root().display());
+    say(format!("freed {}, {} left in {}\n", size(pruned.freed_bytes()), size(pruned.left_bytes), cache.root().display()))?;
     Ok(())
 }
