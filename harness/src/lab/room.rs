@@ -97,7 +97,8 @@ pub fn sweep(cache: &Cache, teller: &Teller) -> Result<()> {
             if left.len() == 1 { "" } else { "s" }
         ));
     }
-    records.sort_by_key(|path| fs::metadata(path).and_then(|m| m.modified()).unwrap_or(SystemTime::UNIX_EPOCH));
+    // Asked once of each: another process may take one away meanwhile, and the order has to be one.
+    records.sort_by_cached_key(|path| fs::metadata(path).and_then(|m| m.modified()).unwrap_or(SystemTime::UNIX_EPOCH));
     let old = records.len().saturating_sub(RECORDS);
     for path in left.iter().chain(&records[..old]) {
         let _ = fs::remove_dir_all(path);
