@@ -176,6 +176,11 @@ async fn prune(cache: &Cache, recipes: &[Recipe], limit_bytes: Option<u64>) -> R
     for item in &pruned.gone {
         say(format!("removed {} {} ({})\n", item.kind.name(), item.path.display(), size(item.size_bytes)))?;
     }
-    say(format!("freed {}, {} left in {}\n", size(pruned.freed_bytes()), size(pruned.left_bytes), cache.root().display()))?;
+    say(format!(
+        "freed {}, {} left in {}\n",
+        size(pruned.freed_bytes()),
+        size(pruned.left_bytes),
+        cache.root().display()
+    ))?;
     Ok(())
 }
