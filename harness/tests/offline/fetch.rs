@@ -288,8 +288,7 @@ impl Publisher {
         let publisher = Publisher { bench, folder };
         for name in ["vendor", "other"] {
             publisher.gpg(&["--quick-generate-key", &format!("{name}@example.org"), "ed25519", "sign", "never"]);
-            let keyring = keys.join(format!("{name}.gpg"));
-            publisher.gpg(&["--output", &keyring.display().to_string(), "--export", &format!("{name}@example.org")]);
+            publisher.export(name, name);
         }
         publisher.sign("vendor");
         publisher
@@ -309,10 +308,34 @@ impl Publisher {
         assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
     }
 
+    fn export(&self, name: &str, keyring: &str) {
+        let keyring = self.bench.folder.path().join(format!("keys/{keyring}.gpg")).display().to_string();
+        self.gpg(&["--output", &keyring, "--export", &format!("{name}@example.org")]);
+    }
+
     fn sign(&self, name: &str) {
+        self.sign_with(name, &[]);
+    }
+
+    fn sign_with(&self, name: &str, options: &[&str]) {
         let [sums, signature] = ["SHA256SUMS", "SHA256SUMS.gpg"].map(|f| self.folder.join(f).display().to_string());
         let user = format!("{name}@example.org");
-        self.gpg(&["--local-user", &user, "--output", &signature, "--detach-sign", &sums]);
+        let sign = ["--local-user", &user, "--output", &signature, "--detach-sign", &sums];
+        self.gpg(&[options, &sign].concat());
+    }
+
+    /// By the certificate that GnuPG makes with each key, of its only one of this name; a colon keeps it from being
+    /// used by mistake.
+    fn revoke(&self, name: &str) {
+        let home = self.bench.folder.path().join("gnupg");
+        let listed =
+            Command::new("gpg").arg("--homedir").arg(&home).args(["--batch", "--with-colons", "-k", name]).output();
+        let listed = String::from_utf8(listed.unwrap().stdout).unwrap();
+        let fingerprint = listed.lines().find(|line| line.starts_with("fpr:")).unwrap().split(':').nth(9).unwrap();
+        let certificate = fs::read_to_string(home.join(format!("openpgp-revocs.d/{fingerprint}.rev"))).unwrap();
+        let ready = home.join("revoke");
+        fs::write(&ready, certificate.replace(":-----BEGIN", "-----BEGIN")).unwrap();
+        self.gpg(&["--import", &ready.display().to_string()]);
     }
 
     async fn fetch(&self, urls: &[String]) -> Result<Fetched, Error> {
@@ -370,6 +393,25 @@ async fn a_list_that_is_not_signed_as_it_should_be_proves_nothing() {
     fs::remove_file(publisher.folder.join("SHA256SUMS.gpg")).unwrap();
     assert!(said().await.contains("SHA256SUMS.gpg` is not there"), "{}", said().await);
     assert!(!Path::new(&publisher.bench.cache.downloads()).join(sha256(&content())).exists());
+}
+
+/// gpgv exits with 0 for both.
+#[tokio::test]
+async fn a_key_that_expired_or_was_revoked_vouches_for_nothing() {
+    let publisher = Publisher::new();
+    let url = [publisher.url()];
+    publisher.fetch(&url).await.unwrap();
+    publisher.revoke("vendor@example.org");
+    publisher.export("vendor", "vendor");
+    let error = publisher.fetch(&url).await.unwrap_err();
+    assert!(error.message().ends_with("is revoked"), "{error:?}");
+
+    let then = "--faked-system-time=20200101T000000";
+    publisher.gpg(&[then, "--quick-generate-key", "short@example.org", "ed25519", "sign", "2d"]);
+    publisher.export("short", "vendor");
+    publisher.sign_with("short", &[then]);
+    let error = publisher.fetch(&url).await.unwrap_err();
+    assert!(error.message().ends_with("is expired"), "{error:?}");
 }
 
 #[tokio::test]
