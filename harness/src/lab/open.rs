@@ -71,8 +71,9 @@ pub async fn open(wanted: &Wanted<'_>, install: InstallPolicy, cache: &Cache, te
 async fn boot(recipe: &Recipe<'_>, run: Option<&RunSpec>, room: &Room, teller: &Teller) -> Result<(Machine, Ssh)> {
     let (machine, ssh) = boot_and_deploy(recipe, room, teller).await?;
     if let Some(run) = run {
-        let _step = teller.step("starting rules, services and visitors");
+        let step = teller.step("starting rules, services and visitors");
         machine.while_alive(live(&ssh, &run.plan)).await?;
+        step.done();
     }
     Ok((machine, ssh))
 }
