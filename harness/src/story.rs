@@ -118,9 +118,27 @@ impl StepGuard {
         self.teller.tell(Story::StepProgress { what: self.what.clone(), fraction, detail: detail.into() });
     }
 
+    /// What is a share of the step by itself, from one fraction to another.
+    pub fn part(&self, from: f64, to: f64) -> StepPart<'_> {
+        StepPart { step: self, from, to }
+    }
+
     /// It came to what it was for.
     pub fn done(mut self) {
         self.done = true;
+    }
+}
+
+/// Counts from 0 to 1 what is only a part of a step, which so never goes back.
+pub struct StepPart<'s> {
+    step: &'s StepGuard,
+    from: f64,
+    to: f64,
+}
+
+impl StepPart<'_> {
+    pub fn progress(&self, fraction: f64, detail: impl Into<String>) {
+        self.step.progress(Some(self.from + (self.to - self.from) * fraction), detail);
     }
 }
 
@@ -128,5 +146,27 @@ impl Drop for StepGuard {
     fn drop(&mut self) {
         let (what, took) = (self.what.clone(), self.since.elapsed());
         self.teller.tell(if self.done { Story::StepDone { what, took } } else { Story::StepGivenUp { what, took } });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_of_a_step_begins_where_it_is() {
+        let (teller, mut story) = Teller::new();
+        let step = teller.step("a");
+        step.progress(Some(0.7), "b");
+        let part = step.part(0.7, 0.99);
+        [0.0, 0.5, 1.0].into_iter().for_each(|fraction| part.progress(fraction, "c"));
+        step.done();
+        let mut fractions = Vec::new();
+        while let Ok(piece) = story.try_recv() {
+            if let Story::StepProgress { fraction, .. } = piece {
+                fractions.push((fraction.unwrap() * 1000.0).round());
+            }
+        }
+        assert_eq!(fractions, [700.0, 700.0, 845.0, 990.0]);
     }
 }

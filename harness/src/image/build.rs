@@ -53,7 +53,7 @@ pub async fn build(recipe: &Recipe, key: &str, room: &Path, log: &Path, cache: &
             return Ok(());
         }
     };
-    install(recipe, packages, &Job::Root, &place, teller, &step).await?;
+    install(recipe, packages, &Job::Root, &place, teller, &step.part(0.0, 0.99)).await?;
     step.progress(Some(0.99), "checksums");
     let (recipe, key, room) = (recipe.clone(), key.to_owned(), room.to_owned());
     let finish = tokio::task::spawn_blocking(move || finish(&recipe, &key, &room));
