@@ -78,7 +78,7 @@ async fn boot(recipe: &Recipe<'_>, run: Option<&RunSpec>, room: &Room, teller: &
     Ok((machine, ssh))
 }
 
-/// The machine that the image gives where no scenario says otherwise; the recipe adds the image's own kernel words by itself.
+/// The machine that the image gives where there is no scenario; the recipe adds the image's own kernel words by itself.
 pub fn own_shape(recipe: &image::Recipe) -> scenario::Machine {
     let machine = &recipe.machine;
     scenario::Machine { memory_bytes: u64::from(machine.memory_mib) << 20, cpus: machine.cpus, cmdline: Vec::new() }
