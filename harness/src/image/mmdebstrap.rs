@@ -35,10 +35,6 @@ done > "$1/etc/dpkg/dpkg.cfg.d/tunelab""#;
 const START: &str = r#"if [ -n "$TUNELAB_TMPFS" ]; then mount -t tmpfs -o mode=755 tunelab "$TMPDIR"; fi
 exec mmdebstrap "$@" 2>&1"#;
 
-/// Of each file, because a build that breaks off begins again. apt doubles the wait: half a minute for a mirror that is
-/// not there, where its own 3 would be 9 s. Like all such options it is gone from the finished image (`pack.sh`).
-const RETRIES: &str = "--aptopt=Acquire::Retries \"5\"";
-
 /// What was made with SHA-1 and DSA counts as signed. apt before 3.0 is asked by its own names for it; later ones ask
 /// sqv unless a gpgv is named, and sqv can be asked by a file only.
 const WEAK: [&str; 3] = [
@@ -73,14 +69,13 @@ pub fn argv(packages: &Packages, mirror: Option<&str>, room: &Path) -> Vec<Strin
 
 /// The same archive and trust, but nothing is installed: apt downloads what another system lacks.
 pub fn download_argv(packages: &Packages, mirror: Option<&str>, room: &Path) -> Vec<String> {
-    const DOWNLOAD: [&str; 8] = [
+    const DOWNLOAD: [&str; 7] = [
         "--mode=root",
         "--variant=custom",
         "--format=null",
         "--verbose",
         "--skip=update,check/qemu,cleanup,chroot/mount",
         "--aptopt=Acquire::Languages \"none\"",
-        RETRIES,
         "--setup-hook=eval \"$TUNELAB_DOWNLOAD\"",
     ];
     let mut argv: Vec<String> = ["sh", "-ec", START, "sh"].map(Into::into).into();
@@ -115,7 +110,7 @@ fn sources(packages: &Packages, mirror: &str, keyring: &Path) -> Vec<String> {
 
 /// `root` because the namespace already makes it so; `null` because the last hook takes the result; no `/sys`
 /// because only the owner of the network may mount it and no package here looks at it.
-fn options() -> [&'static str; 8] {
+fn options() -> [&'static str; 7] {
     [
         "--mode=root",
         "--variant=essential",
@@ -124,7 +119,6 @@ fn options() -> [&'static str; 8] {
         "--skip=check/qemu,cleanup,chroot/mount/sys",
         "--dpkgopt=force-unsafe-io",
         "--aptopt=Acquire::Languages \"none\"",
-        RETRIES,
     ]
 }
 
