@@ -44,7 +44,8 @@ impl Cache {
         self.root.join("images")
     }
 
-    /// `<checksum>`: disk images as their publishers have them; `<checksum>.part`, what there is of one so far.
+    /// `<checksum>`: disk images as their publishers have them; `<checksum>.part` and
+    /// `<checksum>.aside`, what there is of one so far.
     pub fn downloads(&self) -> PathBuf {
         self.root.join("downloads")
     }

@@ -1,6 +1,10 @@
 //! What happens, as it happens: one enum, told by the engine, read by whoever prints or draws.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use tokio::sync::mpsc;
 use tunelab_protocol::Stamped;
 
@@ -34,7 +38,7 @@ impl fmt::Display for RunName {
 pub enum Story {
     /// One line worth knowing: what was installed, why KVM is not used, what was swept, what was rebuilt.
     Notice(String),
-    /// A step of over a second begins. `what` identifies it until its `StepDone`.
+    /// A step of over a second begins. `what` identifies it until its `StepDone` or `StepGivenUp`.
     Step {
         what: String,
     },
@@ -45,6 +49,11 @@ pub enum Story {
         detail: String,
     },
     StepDone {
+        what: String,
+        took: Duration,
+    },
+    /// It failed, or was interrupted; an error, or the next step, says more.
+    StepGivenUp {
         what: String,
         took: Duration,
     },
@@ -88,29 +97,76 @@ impl Teller {
         self.tell(Story::Notice(line.into()));
     }
 
-    /// Begins a step; it ends when the guard is dropped.
+    /// Begins a step; it ends well with [`StepGuard::done`], and is given up when the guard is dropped before.
     #[must_use]
     pub fn step(&self, what: impl Into<String>) -> StepGuard {
         let what = what.into();
         self.tell(Story::Step { what: what.clone() });
-        StepGuard { teller: self.clone(), what, since: std::time::Instant::now() }
+        StepGuard { teller: self.clone(), what, since: Instant::now(), done: false }
     }
 }
 
 pub struct StepGuard {
     teller: Teller,
     what: String,
-    since: std::time::Instant,
+    since: Instant,
+    done: bool,
 }
 
 impl StepGuard {
     pub fn progress(&self, fraction: Option<f64>, detail: impl Into<String>) {
         self.teller.tell(Story::StepProgress { what: self.what.clone(), fraction, detail: detail.into() });
     }
+
+    /// What is a share of the step by itself, from one fraction to another.
+    pub fn part(&self, from: f64, to: f64) -> StepPart<'_> {
+        StepPart { step: self, from, to }
+    }
+
+    /// It came to what it was for.
+    pub fn done(mut self) {
+        self.done = true;
+    }
+}
+
+/// Counts from 0 to 1 what is only a part of a step, which so never goes back.
+pub struct StepPart<'s> {
+    step: &'s StepGuard,
+    from: f64,
+    to: f64,
+}
+
+impl StepPart<'_> {
+    pub fn progress(&self, fraction: f64, detail: impl Into<String>) {
+        self.step.progress(Some(self.from + (self.to - self.from) * fraction), detail);
+    }
 }
 
 impl Drop for StepGuard {
     fn drop(&mut self) {
-        self.teller.tell(Story::StepDone { what: self.what.clone(), took: self.since.elapsed() });
+        let (what, took) = (self.what.clone(), self.since.elapsed());
+        self.teller.tell(if self.done { Story::StepDone { what, took } } else { Story::StepGivenUp { what, took } });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_of_a_step_begins_where_it_is() {
+        let (teller, mut story) = Teller::new();
+        let step = teller.step("a");
+        step.progress(Some(0.7), "b");
+        let part = step.part(0.7, 0.99);
+        [0.0, 0.5, 1.0].into_iter().for_each(|fraction| part.progress(fraction, "c"));
+        step.done();
+        let mut fractions = Vec::new();
+        while let Ok(piece) = story.try_recv() {
+            if let Story::StepProgress { fraction, .. } = piece {
+                fractions.push((fraction.unwrap() * 1000.0).round());
+            }
+        }
+        assert_eq!(fractions, [700.0, 700.0, 845.0, 990.0]);
     }
 }

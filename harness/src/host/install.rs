@@ -82,9 +82,12 @@ pub async fn carry_out(
                 run(&apt(&["update"]), &step).await?;
             }
             run(argv, &step).await?;
+            step.done();
         } else {
             teller.notice(format!("running `{}`", argv.join(" ")));
-            run(argv, &teller.step(argv[0].clone())).await?;
+            let step = teller.step(argv[0].clone());
+            run(argv, &step).await?;
+            step.done();
         }
     }
     Ok(())

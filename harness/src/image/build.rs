@@ -48,13 +48,18 @@ pub async fn build(recipe: &Recipe, key: &str, room: &Path, log: &Path, cache: &
             step.progress(Some(0.99), "checksums");
             let (recipe, key, room) = (recipe.clone(), key.to_owned(), room.to_owned());
             let seal = tokio::task::spawn_blocking(move || seal(&recipe, &key, &room, facts));
-            return seal.await.host(|| "the builder panicked".into())?;
+            seal.await.host(|| "the builder panicked".into())??;
+            step.done();
+            return Ok(());
         }
     };
-    install(recipe, packages, &Job::Root, &place, teller, &step).await?;
+    install(recipe, packages, &Job::Root, &place, teller, &step.part(0.0, 0.99)).await?;
     step.progress(Some(0.99), "checksums");
     let (recipe, key, room) = (recipe.clone(), key.to_owned(), room.to_owned());
-    tokio::task::spawn_blocking(move || finish(&recipe, &key, &room)).await.host(|| "the builder panicked".into())?
+    let finish = tokio::task::spawn_blocking(move || finish(&recipe, &key, &room));
+    finish.await.host(|| "the builder panicked".into())??;
+    step.done();
+    Ok(())
 }
 
 /// Turns what the last hook left into the image's files and writes the manifest, last of all.

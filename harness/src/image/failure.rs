@@ -28,8 +28,10 @@ const UNTRUSTED: &[&str] = &[
     "signatures were invalid",
     "signatures couldn't be verified",
     "Hash Sum mismatch",
-    "not live until",
 ];
+
+/// What apt, and sqv for it, say of what will be made only later, as this host sees it.
+const EARLY: &[&str] = &["is not valid yet", "not live until", "Not live until"];
 
 const EXPIRED: &[&str] = &["is expired"];
 const WEAK: &[&str] = &["untrusted public key algorithm", "not considered secure"];
@@ -44,7 +46,8 @@ pub struct Failure {
 impl Failure {
     /// Another mirror may do. One that cannot be trusted is not passed over in silence.
     pub fn is_unreachable(&self) -> bool {
-        self.says(UNREACHABLE) && !self.says(UNTRUSTED) && !self.says(EXPIRED) && !self.is_weak()
+        let there = self.says(UNTRUSTED) || self.says(EARLY) || self.says(EXPIRED) || self.is_weak();
+        self.says(UNREACHABLE) && !there
     }
 
     /// The first line of apt's that says why.
@@ -67,6 +70,8 @@ impl Failure {
         let recipe = format!("`images/{name}.toml`");
         if self.says(&["No space left on device"]) {
             "the disk under the cache is full; make room, or put the cache elsewhere with `TUNELAB_CACHE`".into()
+        } else if self.says(EARLY) {
+            "this host's clock may be wrong: what `date` says is before the mirror's last change".into()
         } else if self.says(EXPIRED) {
             format!("if this archive is known to be no longer kept up, say `expired = true` in {recipe}")
         } else if self.is_weak() {
@@ -128,6 +133,8 @@ mod tests {
         assert!(hint("E: Unable to locate package ngnix").contains("images/small.toml"));
         assert!(hint("W: Temporary failure resolving 'mirror'").contains("network"));
         assert!(hint("E: Release file for http://m is expired (invalid since 3d)").contains("`expired = true`"));
+        let early = "E: Release file for http://m/InRelease is not valid yet (invalid for another 3h 5min 10s).";
+        assert!(hint(early).contains("clock"));
         assert!(hint("E: The repository 'http://m' is not signed.").contains("vouch"));
         let key = "E7E8".repeat(10);
         assert!(hint(&format!("The following signatures were invalid: {key}\nE: is not signed.")).contains("weak"));
@@ -144,6 +151,9 @@ mod tests {
         assert!(!failure(lie).is_unreachable());
         assert!(!failure("E: Failed to fetch http://m/x.deb  Hash Sum mismatch").is_unreachable());
         assert!(!failure("E: Unable to locate package x").is_unreachable());
+        assert!(
+            !failure("E: Release file for http://m is not valid yet\nE: Failed to fetch http://m").is_unreachable()
+        );
         assert_eq!(failure("I: x\nE: Failed to fetch http://m  404").reason(), "Failed to fetch http://m  404");
     }
 }

@@ -4,7 +4,7 @@ use super::{Packages, Recipe, failure::Failure, mmdebstrap, progress::Progress};
 use crate::{
     error::{Context, Result},
     host::namespace,
-    story::{StepGuard, Teller},
+    story::{StepPart, Teller},
 };
 use std::path::Path;
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -34,7 +34,7 @@ pub async fn install(
     job: &Job,
     place: &Place<'_>,
     teller: &Teller,
-    step: &StepGuard,
+    step: &StepPart<'_>,
 ) -> Result<()> {
     if let Some(keyring) = &packages.keyring {
         std::fs::copy(&keyring.path, place.room.join(mmdebstrap::KEYRING))
@@ -61,7 +61,7 @@ async fn run(
     job: &Job,
     mirror: Option<&str>,
     place: &Place<'_>,
-    step: &StepGuard,
+    step: &StepPart<'_>,
 ) -> Result<Result<(), Failure>> {
     let environment = mmdebstrap::environment(place.room, place.uuid, place.tmpfs);
     let argv = match job {
@@ -78,7 +78,7 @@ async fn run(
         output.extend_from_slice(&line);
         output.push(b'\n');
         if let Some((fraction, detail)) = progress.read(&String::from_utf8_lossy(&line)) {
-            step.progress(Some(fraction), detail);
+            step.progress(fraction, detail);
         }
     }
     let status = child.wait().await.host(|| "failed to wait for mmdebstrap".into())?;

@@ -120,13 +120,18 @@ pub async fn prepare(ssh: &Ssh, image: &Image) -> Result<()> {
     Ok(())
 }
 
+/// Ends here if there are none: the disk had all that the image adds.
+const UNPACK: &str = "set -e; mkdir packages; tar -C packages -xf packages.tar; rm packages.tar
+    set -- packages/*.deb; if [ ! -e \"$1\" ]; then rmdir packages; exit 0; fi";
+
 /// In the order that dpkg finds; services are not started (exit 101 of policy-rc.d): the plan does that.
 async fn install(ssh: &Ssh, packages: &Path) -> Result<()> {
     let tar = tokio::fs::read(packages).await.host(|| format!("failed to read `{}`", packages.display()))?;
     let path = format!("{}/packages.tar", guest::HOME);
     ssh.upload(&path, 0o644, tar, INSTALL).await?;
     let install = format!(
-        "set -e; cd {home}; mkdir packages; tar -C packages -xf packages.tar; rm packages.tar
+        "cd {home} || exit 1
+         {UNPACK}
          printf '#!/bin/sh\\nexit 101\\n' > /usr/sbin/policy-rc.d; chmod 755 /usr/sbin/policy-rc.d
          export DEBIAN_FRONTEND=noninteractive LC_ALL=C
          dpkg --force-unsafe-io --force-confold --install packages/*.deb < /dev/null > dpkg.log 2>&1 || {{ tail -n 5 dpkg.log >&2; exit 1; }}
@@ -140,11 +145,33 @@ async fn install(ssh: &Ssh, packages: &Path) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::{fs, process::Command};
 
     #[test]
     fn a_command_line_that_every_kernel_takes_whole() {
         // 2048 with the end, of which the lab's own words and a scenario's take less than half.
         assert!(cmdline("/dev/vda1").join(" ").len() < 1024);
+    }
+
+    /// What it leaves for dpkg, told by what would come next.
+    fn unpacked(names: &[&str]) -> (String, bool) {
+        let home = tempfile::tempdir().unwrap();
+        names.iter().for_each(|name| fs::write(home.path().join(name), name).unwrap());
+        fs::write(home.path().join("names"), names.join("\n")).unwrap();
+        let run = |script: &str| {
+            let out = Command::new("sh").args(["-c", script]).current_dir(home.path()).output().unwrap();
+            assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+            String::from_utf8(out.stdout).unwrap()
+        };
+        // As download.sh makes it.
+        run("tar --create --file=packages.tar --files-from=names --format=ustar");
+        (run(&format!("{UNPACK}\necho packages/*.deb")), home.path().join("packages").exists())
+    }
+
+    #[test]
+    fn a_disk_that_lacks_no_package_is_left_alone() {
+        assert_eq!(unpacked(&[]), (String::new(), false));
+        assert_eq!(unpacked(&["a.deb", "b.deb"]), ("packages/a.deb packages/b.deb\n".into(), true));
     }
 
     #[test]

@@ -71,13 +71,14 @@ pub async fn open(wanted: &Wanted<'_>, install: InstallPolicy, cache: &Cache, te
 async fn boot(recipe: &Recipe<'_>, run: Option<&RunSpec>, room: &Room, teller: &Teller) -> Result<(Machine, Ssh)> {
     let (machine, ssh) = boot_and_deploy(recipe, room, teller).await?;
     if let Some(run) = run {
-        let _step = teller.step("starting rules, services and visitors");
+        let step = teller.step("starting rules, services and visitors");
         machine.while_alive(live(&ssh, &run.plan)).await?;
+        step.done();
     }
     Ok((machine, ssh))
 }
 
-/// The machine that the image gives where no scenario says otherwise; the recipe adds the image's own kernel words by itself.
+/// The machine that the image gives where there is no scenario; the recipe adds the image's own kernel words by itself.
 pub fn own_shape(recipe: &image::Recipe) -> scenario::Machine {
     let machine = &recipe.machine;
     scenario::Machine { memory_bytes: u64::from(machine.memory_mib) << 20, cpus: machine.cpus, cmdline: Vec::new() }

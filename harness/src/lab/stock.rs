@@ -121,7 +121,7 @@ fn is_whole(kind: Kind, path: &Path) -> bool {
 /// What its users hold a claim of: of a download that is not whole yet, what it is to become.
 fn claimed(kind: Kind, path: &Path) -> PathBuf {
     match path.extension() {
-        Some(part) if kind == Kind::Download && part == "part" => path.with_extension(""),
+        Some(part) if kind == Kind::Download && (part == "part" || part == "aside") => path.with_extension(""),
         _ => path.to_owned(),
     }
 }

@@ -204,12 +204,13 @@ async fn make_in(room: &Room, recipe: &Recipe<'_>, dir: &Path, claim: Arc<Claim>
     let (machine, ssh) = boot_and_deploy(recipe, room, teller).await?;
     let parking = teller.step("parking the machine");
     let kernel = machine.while_alive(park(&machine, &ssh)).await?;
-    drop(parking);
-    let _saving = teller.step("saving the warm machine");
+    parking.done();
+    let saving = teller.step("saving the warm machine");
     let state = machine.save(dir).await?;
     let facts = Facts { kernel: kernel.clone(), image: recipe.image.recipe.key(), agent: AGENT_SHA256.clone() };
     let facts = serde_json::to_vec(&facts).expect("plain data");
     fs::write(dir.join(FACTS), facts).host(|| format!("failed to write to `{}`", dir.display()))?;
+    saving.done();
     Ok(Warm { spec: recipe.spec(PathBuf::new()), state, kernel, _claim: claim })
 }
 
@@ -222,13 +223,13 @@ pub async fn boot_and_deploy(recipe: &Recipe<'_>, room: &Room, teller: &Teller) 
     let booting = teller.step(booting(recipe.image));
     let machine = Machine::boot(&recipe.spec(initrd_path), room.path()).await?;
     let ssh = machine.while_alive(log_in(&machine, recipe.image.recipe.init, &keys)).await?;
-    drop(booting);
+    booting.done();
     let deploying = teller.step("deploying over SSH");
     if recipe.image.disk().is_some() {
         machine.while_alive(distribution::prepare(&ssh, recipe.image)).await?;
     }
     machine.while_alive(deploy(&ssh, recipe.stack.files)).await?;
-    drop(deploying);
+    deploying.done();
     Ok((machine, ssh))
 }
 

@@ -25,12 +25,14 @@ impl Bars {
             }
             Story::StepProgress { what, fraction, detail } => self.advance(&what, fraction, detail),
             Story::StepDone { what, took } => {
-                if let Some(bar) = self.steps.remove(&what) {
-                    bar.finish_and_clear();
-                }
+                self.clear(&what);
                 if took >= Duration::from_secs(1) {
                     self.say(format!("✓ {what}  {}", seconds(took)));
                 }
+            }
+            Story::StepGivenUp { what, took } => {
+                self.clear(&what);
+                self.say(format!("✗ {what}  gave up after {}", seconds(took)));
             }
             Story::RunStarted { run, total_virtual } => {
                 let bar = self.add(ProgressBar::new(WHOLE), "{spinner} {prefix} {bar:24.cyan} {msg}", &run.to_string());
@@ -56,6 +58,12 @@ impl Bars {
             bar.set_position((fraction.clamp(0.0, 1.0) * WHOLE as f64) as u64);
         }
         bar.set_message(detail);
+    }
+
+    fn clear(&mut self, step: &str) {
+        if let Some(bar) = self.steps.remove(step) {
+            bar.finish_and_clear();
+        }
     }
 
     fn end(&mut self, run: &Arc<RunName>, wall: Duration, error: Option<String>) {

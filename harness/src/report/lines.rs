@@ -25,6 +25,10 @@ impl Lines {
                 self.steps.remove(what);
                 Some(format!("{what}: done in {}", seconds(*took)))
             }
+            Story::StepGivenUp { what, took } => {
+                self.steps.remove(what);
+                Some(format!("{what}: gave up after {}", seconds(*took)))
+            }
             Story::RunStarted { run, total_virtual } => {
                 self.runs.insert(run.clone(), (Progress::of(*total_virtual), 0));
                 let total = crate::scenario::units::show(*total_virtual);

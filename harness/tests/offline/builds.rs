@@ -56,7 +56,7 @@ impl Building {
     }
 }
 
-fn owned_by_this_user(path: &Path) {
+pub fn owned_by_this_user(path: &Path) {
     let facts = fs::symlink_metadata(path).unwrap();
     assert_eq!(facts.uid(), nix::unistd::Uid::effective().as_raw(), "{}", path.display());
     if facts.is_dir() {

@@ -20,6 +20,7 @@ use tunelab::{
         self,
         prune::{Policy, Pruned},
     },
+    report::Lines,
     story::{Story, Teller},
 };
 
@@ -45,6 +46,20 @@ impl Bench {
         let folder = tempfile::tempdir().unwrap();
         let cache = Cache::at(folder.path().join("cache")).unwrap();
         Bench { folder, cache }
+    }
+
+    /// What is told of it.
+    async fn story(&self, urls: &[&str]) -> Vec<Story> {
+        let urls = urls.iter().map(|&url| url.to_owned()).collect();
+        let disk = Disk { urls, proof: Proof::Sha256(sha256(&content())) };
+        let (teller, mut told) = Teller::new();
+        let _ = image::fetch(&disk, &self.cache, HURRIED, &teller).await;
+        drop(teller);
+        let mut story = Vec::new();
+        while let Some(piece) = told.recv().await {
+            story.push(piece);
+        }
+        story
     }
 
     /// The content's checksum pinned, at these URLs.
@@ -173,22 +188,23 @@ async fn a_server_that_falls_silent_is_left() {
     assert!(since.elapsed() < Duration::from_secs(10));
 }
 
+fn notice(piece: &Story) -> Option<&str> {
+    match piece {
+        Story::Notice(line) => Some(line),
+        _ => None,
+    }
+}
+
 #[tokio::test]
 async fn mirrors_are_tried_in_order_and_each_failure_is_told() {
     let bench = Bench::new();
     let (gone, wrong) = (serve(|_, _| Reply::status(404)), serve(|_, _| Reply::of(b"something else")));
     let good = serve(|_, request| Reply::ranged(&content(), request));
     let urls: Vec<_> = [&Server::dead(), &gone.url, &wrong.url, &good.url].map(|u| format!("{u}/disk.img")).into();
-    let disk = Disk { urls: urls.clone(), proof: Proof::Sha256(sha256(&content())) };
-    let (teller, mut story) = Teller::new();
-    image::fetch(&disk, &bench.cache, HURRIED, &teller).await.unwrap();
-    drop(teller);
-    let mut notices = Vec::new();
-    while let Some(piece) = story.recv().await {
-        if let Story::Notice(line) = piece {
-            notices.push(line);
-        }
-    }
+    let story = bench.story(&urls.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    assert_eq!(bench.left(), [sha256(&content())]);
+    let mut notices: Vec<_> = story.iter().filter_map(notice).collect();
+    notices.retain(|line| !line.contains("trying again"));
     assert_eq!(notices.len(), 3, "{notices:?}");
     assert!(notices[1].ends_with("the server says 404; trying the next"), "{}", notices[1]);
     assert!(notices[2].contains("its checksum is not"), "{}", notices[2]);
@@ -208,6 +224,92 @@ async fn a_wrong_checksum_removes_what_was_downloaded_and_nothing_else() {
     let error = bench.fetch(&[&format!("{}/disk.img", server.url)]).await.unwrap_err();
     assert!(error.message().contains("its checksum is not"), "{error:?}");
     assert_eq!(bench.left(), ["good"]);
+}
+
+/// As long as the content, and another.
+fn lie() -> Vec<u8> {
+    content().iter().map(|byte| byte ^ 1).collect()
+}
+
+/// The content up to there, and nothing at all when it is asked again.
+fn breaks_off(at: usize) -> Server {
+    serve(move |n, request| match n {
+        0 => Reply::ranged(&content(), request).cut(at),
+        _ => Reply::status(404),
+    })
+}
+
+#[tokio::test]
+async fn a_mirror_that_lies_costs_nothing_of_what_another_one_sent() {
+    let liars = [serve(|_, request| Reply::ranged(&lie(), request)), serve(|_, _| Reply::of(&lie()))];
+    for liar in &liars {
+        let (bench, broken) = (Bench::new(), breaks_off(270_000));
+        let good = serve(|_, request| Reply::ranged(&content(), request));
+        let urls = [&broken, liar, &good].map(|server| format!("{}/disk.img", server.url));
+        bench.fetch(&[&urls[0], &urls[1], &urls[2]]).await.unwrap();
+        assert_eq!(froms(&good), [Some(270_000)]);
+        assert_eq!(bench.left(), [sha256(&content())]);
+
+        let (bench, broken) = (Bench::new(), breaks_off(270_000));
+        let error = bench.fetch(&[&format!("{}/disk.img", broken.url), &urls[1]]).await.unwrap_err();
+        assert!(error.message().contains("its checksum is not"), "{error:?}");
+        assert!(fs::read(bench.part()).unwrap() == content()[..270_000], "with it begun anew, too");
+        assert_eq!(bench.left().len(), 1, "{:?}", bench.left());
+    }
+    assert_eq!(froms(&liars[0]), [Some(270_000), Some(270_000), None]);
+}
+
+#[tokio::test]
+async fn a_wrong_beginning_keeps_nobody_from_a_good_mirror() {
+    let (bench, good) = (Bench::new(), serve(|_, request| Reply::ranged(&content(), request)));
+    let liar = serve(|n, request| match n {
+        0 => Reply::ranged(&lie(), request).cut(200_000),
+        _ => Reply::status(404),
+    });
+    let urls = [&Server::dead(), &liar.url, &good.url].map(|url| format!("{url}/disk.img"));
+    bench.fetch(&[&urls[0], &urls[1], &urls[2]]).await.unwrap();
+    assert_eq!(froms(&good), [Some(200_000), None]);
+    assert_eq!(bench.left(), [sha256(&content())]);
+}
+
+#[tokio::test]
+async fn of_what_was_begun_twice_and_interrupted_the_longer_is_used() {
+    for (part, aside) in [(100_000, 200_000), (200_000, 100_000)] {
+        let (bench, server) = (Bench::new(), serve(|_, request| Reply::ranged(&content(), request)));
+        fs::write(bench.part(), &content()[..part]).unwrap();
+        fs::write(bench.part().with_extension("aside"), &content()[..aside]).unwrap();
+        bench.fetch(&[&format!("{}/disk.img", server.url)]).await.unwrap();
+        assert_eq!(froms(&server), [Some(200_000)]);
+        assert_eq!(bench.left(), [sha256(&content())]);
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_sends_from_another_place_is_told() {
+    let bench = Bench::new();
+    let deaf = serve(|_, request| Reply::ranged(&content(), &Request { from: Some(5), ..request.clone() }));
+    fs::write(bench.part(), &content()[..10]).unwrap();
+    let error = bench.fetch(&[&format!("{}/disk.img", deaf.url)]).await.unwrap_err();
+    assert!(error.message().ends_with("it sends from another place than was asked for"), "{error:?}");
+    assert_eq!(fs::read(bench.part()).unwrap(), content()[..10]);
+}
+
+#[tokio::test]
+async fn a_log_tells_that_it_is_tried_again_and_how_it_ended() {
+    let said = |story: Vec<Story>| -> Vec<String> {
+        let mut lines = Lines::default();
+        story.iter().flat_map(|piece| lines.hear(piece)).collect()
+    };
+    let (bench, busy) = (Bench::new(), serve(|_, _| Reply::status(503)));
+    let lines = said(bench.story(&[&format!("{}/disk.img", busy.url)]).await);
+    assert_eq!(lines.len(), 4, "{lines:?}");
+    assert!(lines[1].ends_with("the server says 503; trying again in 0.001 s"), "{lines:?}");
+    assert!(lines[2].ends_with("the server says 503; trying again in 0.002 s"), "{lines:?}");
+    assert!(lines[3].contains("/disk.img`: gave up after "), "{lines:?}");
+
+    let good = serve(|_, request| Reply::ranged(&content(), request));
+    let lines = said(bench.story(&[&format!("{}/disk.img", good.url)]).await);
+    assert!(lines.last().unwrap().contains("/disk.img`: done in "), "{lines:?}");
 }
 
 #[tokio::test]
@@ -265,9 +367,11 @@ async fn a_prune_leaves_what_is_being_downloaded_or_used_and_takes_it_afterwards
 
     let path = fetched.path.clone();
     drop(fetched);
-    fs::write(bench.part(), "left").unwrap();
-    assert_eq!(prune(&bench.cache).await.gone.len(), 2);
-    assert!(!path.exists() && !bench.part().exists());
+    for left in [bench.part(), bench.part().with_extension("aside")] {
+        fs::write(left, "left").unwrap();
+    }
+    assert_eq!(prune(&bench.cache).await.gone.len(), 3);
+    assert!(!path.exists() && bench.left().is_empty());
 }
 
 /// A publisher's folder: the image, its SHA256SUMS and a signature, and the keyring in `keys/` beside the recipe.
@@ -288,8 +392,7 @@ impl Publisher {
         let publisher = Publisher { bench, folder };
         for name in ["vendor", "other"] {
             publisher.gpg(&["--quick-generate-key", &format!("{name}@example.org"), "ed25519", "sign", "never"]);
-            let keyring = keys.join(format!("{name}.gpg"));
-            publisher.gpg(&["--output", &keyring.display().to_string(), "--export", &format!("{name}@example.org")]);
+            publisher.export(name, name);
         }
         publisher.sign("vendor");
         publisher
@@ -309,10 +412,34 @@ impl Publisher {
         assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
     }
 
+    fn export(&self, name: &str, keyring: &str) {
+        let keyring = self.bench.folder.path().join(format!("keys/{keyring}.gpg")).display().to_string();
+        self.gpg(&["--output", &keyring, "--export", &format!("{name}@example.org")]);
+    }
+
     fn sign(&self, name: &str) {
+        self.sign_with(name, &[]);
+    }
+
+    fn sign_with(&self, name: &str, options: &[&str]) {
         let [sums, signature] = ["SHA256SUMS", "SHA256SUMS.gpg"].map(|f| self.folder.join(f).display().to_string());
         let user = format!("{name}@example.org");
-        self.gpg(&["--local-user", &user, "--output", &signature, "--detach-sign", &sums]);
+        let sign = ["--local-user", &user, "--output", &signature, "--detach-sign", &sums];
+        self.gpg(&[options, &sign].concat());
+    }
+
+    /// By the certificate that GnuPG makes with each key, of its only one of this name; a colon keeps it from being
+    /// used by mistake.
+    fn revoke(&self, name: &str) {
+        let home = self.bench.folder.path().join("gnupg");
+        let listed =
+            Command::new("gpg").arg("--homedir").arg(&home).args(["--batch", "--with-colons", "-k", name]).output();
+        let listed = String::from_utf8(listed.unwrap().stdout).unwrap();
+        let fingerprint = listed.lines().find(|line| line.starts_with("fpr:")).unwrap().split(':').nth(9).unwrap();
+        let certificate = fs::read_to_string(home.join(format!("openpgp-revocs.d/{fingerprint}.rev"))).unwrap();
+        let ready = home.join("revoke");
+        fs::write(&ready, certificate.replace(":-----BEGIN", "-----BEGIN")).unwrap();
+        self.gpg(&["--import", &ready.display().to_string()]);
     }
 
     async fn fetch(&self, urls: &[String]) -> Result<Fetched, Error> {
@@ -370,6 +497,25 @@ async fn a_list_that_is_not_signed_as_it_should_be_proves_nothing() {
     fs::remove_file(publisher.folder.join("SHA256SUMS.gpg")).unwrap();
     assert!(said().await.contains("SHA256SUMS.gpg` is not there"), "{}", said().await);
     assert!(!Path::new(&publisher.bench.cache.downloads()).join(sha256(&content())).exists());
+}
+
+/// gpgv exits with 0 for both.
+#[tokio::test]
+async fn a_key_that_expired_or_was_revoked_vouches_for_nothing() {
+    let publisher = Publisher::new();
+    let url = [publisher.url()];
+    publisher.fetch(&url).await.unwrap();
+    publisher.revoke("vendor@example.org");
+    publisher.export("vendor", "vendor");
+    let error = publisher.fetch(&url).await.unwrap_err();
+    assert!(error.message().ends_with("is revoked"), "{error:?}");
+
+    let then = "--faked-system-time=20200101T000000";
+    publisher.gpg(&[then, "--quick-generate-key", "short@example.org", "ed25519", "sign", "2d"]);
+    publisher.export("short", "vendor");
+    publisher.sign_with("short", &[then]);
+    let error = publisher.fetch(&url).await.unwrap_err();
+    assert!(error.message().ends_with("is expired"), "{error:?}");
 }
 
 #[tokio::test]

@@ -281,6 +281,26 @@ cpus = 0
 }
 
 #[test]
+fn a_package_is_named_plainly_and_a_machine_has_room() {
+    let text = r#"summary = "x"
+[packages]
+suite = "bookworm"
+install = ["kmod-", "procps+", "g++", "kmod=30+", "libstdc++6"]
+[machine]
+memory = "127 MiB"
+"#;
+    insta::assert_snapshot!(format!("{:?}", parse(text).unwrap_err()), @"
+    `images/test.toml` has problems
+    images/test.toml:4:12: apt takes `kmod-` for removing `kmod`
+    hint: `install` is all that is installed: write `kmod`, or leave it out
+    images/test.toml:4:21: apt takes `procps+` for installing `procps`
+    hint: `install` is all that is installed: write `procps`, or leave it out
+    images/test.toml:6:10: a machine needs at least `128 MiB` of memory
+    ");
+    assert_eq!(parse(&format!("{GOOD}[machine]\nmemory = '128 MiB'")).unwrap().machine.memory_mib, 128);
+}
+
+#[test]
 fn a_file_that_is_no_toml_is_told_with_its_place() {
     let error = parse("summary = \n[packages]\nsuite = 'a'\ninstall = []").unwrap_err();
     assert_eq!(error.exit(), Exit::Input);

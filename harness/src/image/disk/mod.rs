@@ -52,7 +52,7 @@ pub async fn build(
         step.progress(Some(0.7), "packages to add");
         let path = place.room.join(STATUS);
         std::fs::write(&path, status).host(|| format!("failed to write `{}`", path.display()))?;
-        install(recipe, add, &Job::Download, place, teller, step).await?;
+        install(recipe, add, &Job::Download, place, teller, &step.part(0.7, 0.99)).await?;
         let packages = place.room.join(PACKAGES);
         if !packages.exists() {
             return Err(Error::host(format!("the build left no `{PACKAGES}`")));
@@ -89,7 +89,11 @@ async fn unpack(disk: &Path, raw: &Path) -> Result<()> {
         return Ok(());
     }
     let said = String::from_utf8_lossy(&output.stderr);
-    Err(Error::host(format!("failed to unpack the disk image: {}", said.trim())))
+    let hint = match said.contains("No space left on device") {
+        true => "the disk under the cache is full; make room, or put the cache elsewhere with `TUNELAB_CACHE`",
+        false => "its checksum is right, so this is what its publisher has; do the recipe's `urls` name a disk image?",
+    };
+    Err(Error::host(format!("failed to unpack the disk image: {}", said.trim())).hint(hint))
 }
 
 /// qcow2 by its first bytes (QEMU's docs/interop/qcow2.txt), else raw.
@@ -140,6 +144,29 @@ mod tests {
         ];
         system::tests::make_disk(&room.path().join(ROOT), &files);
         look_into(room.path()).map_or_else(|e| e.to_string(), |(facts, _)| facts.release)
+    }
+
+    /// A header of qcow2 version 2 and nothing after it; where it says that the name of a backing file is.
+    fn qcow2(backing_file: u64) -> Vec<u8> {
+        let mut header = b"QFI\xfb\0\0\0\x02".to_vec();
+        header.extend(backing_file.to_be_bytes());
+        header
+    }
+
+    #[tokio::test]
+    async fn a_disk_that_does_not_stand_alone_or_is_none_is_told() {
+        let room = tempfile::tempdir().unwrap();
+        let (disk, raw) = (room.path().join("disk"), room.path().join("raw"));
+        std::fs::write(&disk, qcow2(72)).unwrap();
+        let error = unpack(&disk, &raw).await.unwrap_err();
+        assert!(error.message().contains("only what differs from another one"), "{error:?}");
+        assert_eq!(error.hint_text(), Some("take an image that stands alone"));
+        assert!(!raw.exists(), "qemu-img would have opened the other one");
+
+        std::fs::write(&disk, qcow2(0)).unwrap();
+        let error = unpack(&disk, &raw).await.unwrap_err();
+        assert!(error.message().starts_with("failed to unpack the disk image: "), "{error:?}");
+        assert!(error.hint_text().unwrap().contains("`urls`"), "{error:?}");
     }
 
     #[test]

@@ -47,20 +47,22 @@ impl Get {
         let from = match response.status().as_u16() {
             200 => 0,
             206 if starts_at(&response) == Some(have) => have,
+            206 => return Ok(Ended::Refused("it sends from another place than was asked for".into())),
             // It has no more than that: all is here, or what is here is of something else. The checksum tells.
-            416 => return Ok(Ended::Whole),
+            416 if have > 0 => return Ok(Ended::Whole),
             status @ (408 | 425 | 429 | 500..) => return Ok(Ended::Broken(format!("the server says {status}"))),
             status => return Ok(Ended::Refused(format!("the server says {status}"))),
         };
         let total = length(&response).map(|rest| from + rest);
         self.seen.total_bytes.store(total.unwrap_or(0), Ordering::Relaxed);
-        self.append(from, total, &mut response.body_mut().as_reader())
+        self.append(have, from, total, &mut response.body_mut().as_reader())
     }
 
-    fn append(&self, from: u64, total: Option<u64>, body: &mut impl Read) -> Result<Ended> {
+    /// A body that begins `from` there. Of a server that knows no ranges, what the part has already is passed over: if
+    /// this is the wrong file, or the connection ends early, nothing is lost.
+    fn append(&self, have: u64, from: u64, total: Option<u64>, body: &mut impl Read) -> Result<Ended> {
         let failed = || format!("failed to write `{}`", self.part.display());
         let mut file = File::options().create(true).append(true).open(&self.part).host(failed)?;
-        file.set_len(from).host(failed)?;
         let (mut bytes, mut chunk) = (from, vec![0; 64 << 10]);
         loop {
             if self.seen.stop.load(Ordering::Relaxed) {
@@ -72,9 +74,10 @@ impl Get {
                 }
                 Ok(0) => return file.sync_all().host(failed).map(|()| Ended::Whole),
                 Ok(n) => {
-                    file.write_all(&chunk[..n]).host(failed)?;
+                    let known = have.saturating_sub(bytes).min(n as u64) as usize;
+                    file.write_all(&chunk[known..n]).host(failed)?;
                     bytes += n as u64;
-                    self.seen.bytes.store(bytes, Ordering::Relaxed);
+                    self.seen.bytes.store(bytes.max(have), Ordering::Relaxed);
                 }
                 Err(e) if e.kind() == ErrorKind::Interrupted => {}
                 Err(e) => return Ok(Ended::Broken(e.to_string())),

@@ -3,6 +3,9 @@
 //!
 //! ```text
 //! <checksum>.part ──whole and proven──► <checksum>        .<checksum>.lock: held by whoever fetches it
+//!        │ ▲
+//!        ▼ │ while it is begun anew, because nobody could go on from it
+//! <checksum>.aside
 //! ```
 
 mod digest;
@@ -21,6 +24,7 @@ use crate::{
 use digest::Digest;
 use http::{Ended, Get};
 use std::{
+    fs::File,
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -71,23 +75,16 @@ pub async fn fetch(disk: &Disk, cache: &Cache, patience: Patience, teller: &Tell
     if is_whole(&fetched.path, &digest).await? {
         return Ok(fetched);
     }
-    let mut download = Download { part: downloads.join(format!("{}.part", digest.hex())), digest, patience, teller };
-    let mut failures = Vec::new();
-    for url in &disk.urls {
-        match download.from(url).await? {
-            Ok(()) => {
-                std::fs::rename(&download.part, &fetched.path)
-                    .host(|| format!("failed to create `{}`", fetched.path.display()))?;
-                return Ok(fetched);
-            }
-            Err(why) => {
-                if failures.len() + 1 < disk.urls.len() {
-                    teller.notice(format!("`{url}`: {why}; trying the next"));
-                }
-                failures.push(format!("`{url}`: {why}"));
-            }
+    let download = Download { downloads: &downloads, digest, patience, teller };
+    let left = match download.bring(&disk.urls).await? {
+        Ok(()) => {
+            std::fs::rename(download.part(), &fetched.path)
+                .host(|| format!("failed to create `{}`", fetched.path.display()))?;
+            return Ok(fetched);
         }
-    }
+        Err(left) => left,
+    };
+    let failures: Vec<_> = left.iter().map(|left| format!("`{}`: {}", left.url, left.why)).collect();
     Err(Error::host(format!("failed to download {}", failures.join("; "))).hint(HINT))
 }
 
@@ -119,7 +116,7 @@ async fn is_whole(path: &Path, digest: &Digest) -> Result<bool> {
     }
     let whole = proven(path, digest).await?;
     if !whole {
-        std::fs::remove_file(path).host(|| format!("failed to remove `{}`", path.display()))?;
+        remove(path)?;
     }
     Ok(whole)
 }
@@ -131,30 +128,92 @@ async fn proven(path: &Path, digest: &Digest) -> Result<bool> {
 }
 
 struct Download<'a> {
-    part: PathBuf,
+    downloads: &'a Path,
     digest: Digest,
     patience: Patience,
     teller: &'a Teller,
 }
 
+/// Why a URL was left; another one may do.
+struct Left<'u> {
+    url: &'u str,
+    why: String,
+    /// It went on from what was there, and that came to something else: one of both is wrong.
+    doubts: bool,
+}
+
 impl Download<'_> {
-    /// The inner error is about this URL: another one may do.
-    async fn from(&mut self, url: &str) -> Result<Result<(), String>> {
-        // What an earlier time left may be of another file: then the whole of it is asked for once.
-        let mut resumed = size(&self.part) > 0;
-        loop {
-            if let Err(why) = self.all_of(url).await? {
-                return Ok(Err(why));
-            }
-            if proven(&self.part, &self.digest).await? {
-                return Ok(Ok(()));
-            }
-            std::fs::remove_file(&self.part).host(|| format!("failed to remove `{}`", self.part.display()))?;
-            if !std::mem::take(&mut resumed) {
-                return Ok(Err(format!("its checksum is not {}", self.digest.hex())));
-            }
-            self.teller.notice(format!("what was left of an earlier download is no part of `{url}`: beginning anew"));
+    fn part(&self) -> PathBuf {
+        self.downloads.join(format!("{}.part", self.digest.hex()))
+    }
+
+    fn aside(&self) -> PathBuf {
+        self.downloads.join(format!("{}.aside", self.digest.hex()))
+    }
+
+    /// Makes the part whole. Whether what is there or who went on from it is wrong shows when those begin anew; until
+    /// one of them ends well, what was there is kept.
+    async fn bring<'u>(&self, urls: &'u [String]) -> Result<Result<(), Vec<Left<'u>>>> {
+        // Of a time that was interrupted.
+        self.keep_the_longer()?;
+        let mut left = match self.try_each(urls.iter().map(String::as_str).collect()).await? {
+            Ok(()) => return Ok(Ok(())),
+            Err(left) => left,
+        };
+        let doubting: Vec<_> = left.iter().filter(|left| left.doubts).map(|left| left.url).collect();
+        if doubting.is_empty() {
+            return Ok(Err(left));
         }
+        let urls = doubting.iter().map(|url| format!("`{url}`")).collect::<Vec<_>>().join(", ");
+        self.teller.notice(format!("what was left of an earlier download is no part of {urls}: beginning anew"));
+        rename(&self.part(), &self.aside())?;
+        match self.try_each(doubting).await? {
+            Ok(()) => remove(&self.aside()).map(Ok),
+            Err(again) => {
+                self.keep_the_longer()?;
+                left.retain(|left| !left.doubts);
+                left.extend(again);
+                Ok(Err(left))
+            }
+        }
+    }
+
+    /// Of the part and what was put aside for it.
+    fn keep_the_longer(&self) -> Result<()> {
+        let (part, aside) = (self.part(), self.aside());
+        match size(&aside) {
+            0 => Ok(()),
+            length if length > size(&part) => rename(&aside, &part),
+            _ => remove(&aside),
+        }
+    }
+
+    /// One after the other, each going on from what is there.
+    async fn try_each<'u>(&self, urls: Vec<&'u str>) -> Result<Result<(), Vec<Left<'u>>>> {
+        let (mut left, last) = (Vec::new(), urls.len() - 1);
+        for (n, url) in urls.into_iter().enumerate() {
+            let Err(why) = self.from(url).await? else { return Ok(Ok(())) };
+            if n < last {
+                self.teller.notice(format!("`{url}`: {}; trying the next", why.why));
+            }
+            left.push(why);
+        }
+        Ok(Err(left))
+    }
+
+    /// The inner error is about this URL.
+    async fn from<'u>(&self, url: &'u str) -> Result<Result<(), Left<'u>>> {
+        let part = self.part();
+        let before = size(&part);
+        if let Err(why) = self.all_of(url).await? {
+            return Ok(Err(Left { url, why, doubts: false }));
+        }
+        if proven(&part, &self.digest).await? {
+            return Ok(Ok(()));
+        }
+        // What others left was there before; it may be right.
+        cut(&part, before)?;
+        Ok(Err(Left { url, why: format!("its checksum is not {}", self.digest.hex()), doubts: before > 0 }))
     }
 
     /// As often as patience has it: until the file ends where the server says that it does.
@@ -162,20 +221,24 @@ impl Download<'_> {
         let step = self.teller.step(format!("downloading `{url}`"));
         let (mut tries, mut wait) = (0, self.patience.first_wait);
         loop {
-            let before = size(&self.part);
+            let before = size(&self.part());
             let why = match self.once(url, &step).await? {
-                Ended::Whole => return Ok(Ok(())),
+                Ended::Whole => {
+                    step.done();
+                    return Ok(Ok(()));
+                }
                 Ended::Refused(why) => return Ok(Err(why)),
                 Ended::Broken(why) => why,
             };
-            if size(&self.part) > before {
+            if size(&self.part()) > before {
                 (tries, wait) = (0, self.patience.first_wait);
             }
             tries += 1;
             if tries >= self.patience.tries {
                 return Ok(Err(why));
             }
-            step.progress(None, format!("{why}; trying again in {} s", wait.as_secs_f32()));
+            // Not the step's own progress: that is seen on a terminal only.
+            self.teller.notice(again(url, &why, wait));
             tokio::time::sleep(wait).await;
             wait *= 2;
         }
@@ -185,7 +248,7 @@ impl Download<'_> {
     async fn once(&self, url: &str, step: &StepGuard) -> Result<Ended> {
         let seen = Arc::new(Seen::default());
         let _stop = StopOnDrop(seen.clone());
-        let get = Get { url: url.to_owned(), part: self.part.clone(), stall: self.patience.stall, seen: seen.clone() };
+        let get = Get { url: url.to_owned(), part: self.part(), stall: self.patience.stall, seen: seen.clone() };
         let mut running = tokio::task::spawn_blocking(move || get.run());
         loop {
             tokio::select! {
@@ -221,6 +284,27 @@ impl Drop for StopOnDrop {
     fn drop(&mut self) {
         self.0.stop.store(true, Ordering::Relaxed);
     }
+}
+
+fn again(url: &str, why: &str, wait: Duration) -> String {
+    format!("`{url}`: {why}; trying again in {} s", wait.as_secs_f32())
+}
+
+fn rename(from: &Path, to: &Path) -> Result<()> {
+    std::fs::rename(from, to).host(|| format!("failed to rename `{}`", from.display()))
+}
+
+fn remove(path: &Path) -> Result<()> {
+    std::fs::remove_file(path).host(|| format!("failed to remove `{}`", path.display()))
+}
+
+/// To so many bytes; to none: away.
+fn cut(path: &Path, length: u64) -> Result<()> {
+    if length == 0 {
+        return remove(path);
+    }
+    let file = File::options().write(true).open(path);
+    file.and_then(|file| file.set_len(length)).host(|| format!("failed to cut `{}`", path.display()))
 }
 
 /// In bytes; 0 if it is not there.

@@ -1,6 +1,6 @@
 //! A publisher's list of checksums: fetched from beside the image, its signature checked, one line of it read.
 
-use super::{Digest, Patience, http, http::Ended, signature};
+use super::{Digest, Patience, again, http, http::Ended, signature};
 use crate::{
     error::{Context, Error, Result},
     image::Sums,
@@ -14,9 +14,9 @@ pub async fn digest(sums: &Sums, urls: &[String], patience: Patience, teller: &T
     for url in urls {
         let (folder, image) = url.rsplit_once('/').expect("a checked URL names a file");
         let step = teller.step(format!("downloading `{folder}/{}`", sums.file));
-        match files(folder, [&sums.file, &sums.signature], patience).await? {
+        match files(folder, [&sums.file, &sums.signature], patience, teller).await? {
             Ok([text, signed]) => {
-                drop(step);
+                step.done();
                 signature::check(&format!("{folder}/{}", sums.file), &text, &signed, &sums.keyring).await?;
                 return find(&String::from_utf8_lossy(&text), image).ok_or_else(|| {
                     Error::host(format!("`{folder}/{}` does not name `{image}`", sums.file))
@@ -31,11 +31,16 @@ pub async fn digest(sums: &Sums, urls: &[String], patience: Patience, teller: &T
 }
 
 /// The inner error is about this folder: another mirror may do.
-async fn files(folder: &str, names: [&String; 2], patience: Patience) -> Result<Result<[Vec<u8>; 2], String>> {
+async fn files(
+    folder: &str,
+    names: [&String; 2],
+    patience: Patience,
+    teller: &Teller,
+) -> Result<Result<[Vec<u8>; 2], String>> {
     let mut found = Vec::new();
     for name in names {
         let url = format!("{folder}/{name}");
-        match file(url.clone(), patience).await? {
+        match file(&url, patience, teller).await? {
             Ok(Some(bytes)) => found.push(bytes),
             Ok(None) => return Ok(Err(format!("`{url}` is not there"))),
             Err(why) => return Ok(Err(format!("`{url}`: {why}"))),
@@ -44,14 +49,17 @@ async fn files(folder: &str, names: [&String; 2], patience: Patience) -> Result<
     Ok(Ok(found.try_into().expect("two were asked for")))
 }
 
-async fn file(url: String, patience: Patience) -> Result<Result<Option<Vec<u8>>, String>> {
+async fn file(url: &str, patience: Patience, teller: &Teller) -> Result<Result<Option<Vec<u8>>, String>> {
     let mut wait = patience.first_wait;
     for left in (0..patience.tries).rev() {
-        let (asked, stall) = (url.clone(), patience.stall);
+        let (asked, stall) = (url.to_owned(), patience.stall);
         let answer = tokio::task::spawn_blocking(move || http::small(&asked, stall)).await;
         match answer.host(|| "the download panicked".into())? {
             Ok(bytes) => return Ok(Ok(bytes)),
-            Err(Ended::Broken(_)) if left > 0 => tokio::time::sleep(wait).await,
+            Err(Ended::Broken(why)) if left > 0 => {
+                teller.notice(again(url, &why, wait));
+                tokio::time::sleep(wait).await;
+            }
             Err(Ended::Broken(why) | Ended::Refused(why)) => return Ok(Err(why)),
             Err(Ended::Whole) => unreachable!("a small file is given back"),
         }

@@ -58,7 +58,7 @@ fn ensure_now(given: &Given, cache: &Cache, teller: &Teller) -> Result<Kernel> {
     if let Some(kernel) = find(&dir, &claim) {
         return Ok(kernel);
     }
-    let _step = teller.step(format!("preparing kernel {}", given.release));
+    let step = teller.step(format!("preparing kernel {}", given.release));
     let room = cache.kernels().join(format!(".making-{name}"));
     for old in [&room, &dir] {
         if old.exists() {
@@ -72,6 +72,7 @@ fn ensure_now(given: &Given, cache: &Cache, teller: &Teller) -> Result<Kernel> {
         return Err(e);
     }
     fs::rename(&room, &dir).host(|| format!("failed to put a kernel at `{}`", dir.display()))?;
+    step.done();
     find(&dir, &claim).ok_or_else(|| Error::host(format!("`{}` is damaged as it was written", dir.display())))
 }
 

@@ -41,7 +41,8 @@ pub enum Init {
     Distribution,
 }
 
-/// The machine this image gets where a scenario says nothing else.
+/// The machine that this image gets in a shell of its own. A scenario says memory and CPUs itself, or takes what all
+/// scenarios take, so that its figures on two images are of the same machine; only `cmdline` is added there too.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Machine {
     pub memory_mib: u32,

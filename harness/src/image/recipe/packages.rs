@@ -15,6 +15,7 @@ pub fn read(table: Table<'_, '_>, keys: &Path, problems: &Problems<'_>) -> Optio
     let install = table.strings("install", "package names");
     for (name, span) in install.iter().flatten() {
         check_word(name, span, "a package", problems);
+        check_plain(name, span, problems);
     }
     for (key, example) in [("suite", "\"bookworm\""), ("install", "[\"linux-image-cloud-amd64\"]")] {
         if table.get(key).is_none() {
@@ -71,6 +72,18 @@ fn check_word(name: &str, span: &Range<usize>, of: &str, problems: &Problems<'_>
     if !is_word(name) {
         problems.add(span.clone(), format!("`{name}` is no name of {of}"), None);
     }
+}
+
+/// apt reads `kmod-` as "remove kmod", and `kmod+` as "install it" where no package is called so; `g++` is.
+fn check_plain(name: &str, span: &Range<usize>, problems: &Problems<'_>) {
+    let does = match name.chars().last() {
+        Some('-') => "removing",
+        Some('+') if !name.ends_with("++") && !name.contains('=') => "installing",
+        _ => return,
+    };
+    let plain = &name[..name.len() - 1];
+    let hint = format!("`install` is all that is installed: write `{plain}`, or leave it out");
+    problems.add(span.clone(), format!("apt takes `{name}` for {does} `{plain}`"), Some(hint));
 }
 
 /// What mmdebstrap and apt take as one word: nothing that could be an option or a second argument.

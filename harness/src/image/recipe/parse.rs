@@ -83,10 +83,16 @@ fn init_of(from_disk: bool) -> Init {
     if from_disk { Init::Distribution } else { Init::Agent }
 }
 
+/// As scenarios and flags have it.
+const LEAST_MIB: u32 = 128;
+
 fn read_machine(table: Table<'_, '_>, problems: &Problems<'_>) -> Machine {
     let mut machine = Machine::default();
     if let Some((text, span)) = table.string("memory") {
         match parse_mib(&text) {
+            Some(mib) if mib < LEAST_MIB => {
+                problems.add(span, format!("a machine needs at least `{LEAST_MIB} MiB` of memory"), None);
+            }
             Some(mib) => machine.memory_mib = mib,
             None => problems.add(
                 span,
@@ -106,14 +112,13 @@ fn read_machine(table: Table<'_, '_>, problems: &Problems<'_>) -> Machine {
     machine
 }
 
-/// `512 MiB`, `1 GiB`; at least 64 MiB.
+/// `512 MiB`, `1 GiB`.
 fn parse_mib(text: &str) -> Option<u32> {
     let (number, unit) = text.trim().split_once(' ')?;
     let number: u32 = number.parse().ok()?;
-    let mib = match unit.trim() {
-        "MiB" => number,
-        "GiB" => number.checked_mul(1024)?,
-        _ => return None,
-    };
-    (mib >= 64).then_some(mib)
+    match unit.trim() {
+        "MiB" => Some(number),
+        "GiB" => number.checked_mul(1024),
+        _ => None,
+    }
 }
