@@ -160,6 +160,9 @@ pub struct Visit {
     /// its kernel's clock makes each later than the last.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub older_sequence: bool,
+    /// Asks to be told what became of its datagrams (`IP_RECVERR`, ip(7)): else UDP keeps an ENOBUFS to itself.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub recverr: bool,
     pub leave: Leave,
 }
 

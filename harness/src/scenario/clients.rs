@@ -118,6 +118,7 @@ fn visit(section: &Section<'_>, at: At, link: Link) -> Option<Visit> {
     if speech != Speech::Http {
         // Nothing that could be left: `leave` is a word too many, and reported as one.
         let (flights, source_port, older_sequence, leave) = (false, None, false, Leave::ClientCloses);
+        let recverr = speech == Speech::Udp && section.get_or("recverr", false);
         return Some(Visit {
             speech,
             http,
@@ -128,6 +129,7 @@ fn visit(section: &Section<'_>, at: At, link: Link) -> Option<Visit> {
             flights,
             source_port,
             older_sequence,
+            recverr,
             leave,
         });
     }
@@ -151,7 +153,19 @@ fn visit(section: &Section<'_>, at: At, link: Link) -> Option<Visit> {
         );
     }
     visiting::check_leave(section, leave_value, leave, at);
-    Some(Visit { speech, http, keep_alive, paths, pauses_us, patience_us, flights, source_port, older_sequence, leave })
+    Some(Visit {
+        speech,
+        http,
+        keep_alive,
+        paths,
+        pauses_us,
+        patience_us,
+        flights,
+        source_port,
+        older_sequence,
+        recverr: false,
+        leave,
+    })
 }
 
 const WAYS: &[&str] = &["client-closes", "server-closes", "reset", "vanish", "stay", "late-duplicate"];

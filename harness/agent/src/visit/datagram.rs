@@ -1,6 +1,7 @@
 //! A visitor that speaks UDP: a datagram for each path, and one back for each.
 
 use super::{Fare, Visitor};
+use nix::sys::socket::{setsockopt, sockopt::Ipv4RecvErr};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::UdpSocket;
 use tokio::time::timeout;
@@ -10,6 +11,9 @@ pub async fn ask(visitor: &Visitor) -> Result<(), Fare> {
         let socket = Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP))?;
         if let Some(source) = visitor.own_address() {
             socket.bind(&source.into())?;
+        }
+        if visitor.population.visit.recverr {
+            setsockopt(&socket, Ipv4RecvErr, &true)?;
         }
         // So that an ICMP error finds its way back here.
         socket.connect(&visitor.target.into())?;
