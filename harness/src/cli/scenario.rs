@@ -1,9 +1,9 @@
 //! `tunelab scenario`: what was typed -> runs -> the lab -> verdicts -> what is printed.
 
-use super::{Outcome, interrupt::Interrupt, judge, known, limit::Limit, machine::MachineArgs, repo, showing};
+use super::{Outcome, interrupt::Interrupt, judge, known, limit::Limit, machine::MachineArgs, repo, say::say, showing};
 use crate::{
     cache::Cache,
-    error::{Context, Error, Exit, Result},
+    error::{Error, Exit, Result},
     host::InstallPolicy,
     image::GivenKernel,
     lab::{self, Clock, Request, RunResult},
@@ -14,7 +14,7 @@ use crate::{
     story::RunName,
 };
 use std::{
-    io::{IsTerminal, Write, stdout},
+    io::{IsTerminal, stdout},
     path::{Path, PathBuf},
     str::FromStr,
 };
@@ -178,7 +178,10 @@ fn load(args: &Args, repository: &Path) -> Result<Vec<Scenario>> {
     scenarios.iter().try_for_each(claims::check)?;
     let own = args.own.files();
     own.check()?;
-    scenarios.iter_mut().try_for_each(|scenario| own.add_to(scenario))?;
+    for scenario in &mut scenarios {
+        warn_of_scale(&own, scenario)?;
+        own.add_to(scenario)?;
+    }
     Ok(scenarios)
 }
 
@@ -279,6 +282,15 @@ fn request(
     }
 }
 
+/// A real machine's value beside a thousandth of its traffic says nothing, and looks like a cure.
+fn warn_of_scale(own: &OwnFiles, scenario: &Scenario) -> Result<()> {
+    for name in own.unscaled(scenario)? {
+        eprintln!("warning: `{}` is scaled down, its `{name}` too; yours is taken as it is", scenario.name);
+        eprintln!("  hint: scale yours alike; the top of scenarios/{}/scenario.toml says by how much", scenario.name);
+    }
+    Ok(())
+}
+
 fn print(args: &Args, verdicts: &[Verdict]) -> Result<()> {
     let terminal = stdout().is_terminal();
     let text = match args.format {
@@ -289,7 +301,7 @@ fn print(args: &Args, verdicts: &[Verdict]) -> Result<()> {
         Format::Json => report::json::render(verdicts),
         Format::Junit => report::junit::render(verdicts)?,
     };
-    stdout().write_all(text.as_bytes()).host(|| "failed to write to standard output".into())
+    say(text)
 }
 
 /// The worst of all: a broken guest says more than a host, a host more than a difference.

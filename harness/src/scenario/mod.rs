@@ -74,6 +74,7 @@ fn read(name: &str, folder: &Path, root: &Section<'_>) -> Option<Scenario> {
     let summary = root.need("summary", r#""what happens, in a sentence""#);
     let article = root.get("article");
     let images = root.get("images").filter(|i: &Vec<String>| !i.is_empty()).unwrap_or(vec!["debian-12".to_owned()]);
+    let scaled = root.get_or("scaled", Vec::<String>::new()).iter().map(|name| todays_name(name)).collect();
     let base = common(root, &files);
     let upstreams = clients::upstreams(root);
     let populations = clients::populations(root, base.server.address, &upstreams);
@@ -83,6 +84,7 @@ fn read(name: &str, folder: &Path, root: &Section<'_>) -> Option<Scenario> {
     let known = measures::Known { phases: &phases, populations: &populations, probes: &probes, variants: &variants };
     let measures = measures::measures(root, &known);
     let series = series::series(root, &known);
+    let helps = root.names("helps", "variant", &variants.iter().map(|v| v.name.as_str()).collect::<Vec<_>>());
     let give_or_take = give_or_take(root, &populations, &phases, &variants);
     let claims = claims::claims(root, &variants.iter().map(|v| v.name.as_str()).collect::<Vec<_>>());
     root.finish();
@@ -96,6 +98,8 @@ fn read(name: &str, folder: &Path, root: &Section<'_>) -> Option<Scenario> {
         summary: summary?,
         article,
         images,
+        scaled,
+        helps: helps.unwrap_or_default(),
         upstreams,
         populations,
         phases,

@@ -20,6 +20,10 @@ pub struct Scenario {
     pub article: Option<String>,
     /// Images it runs on unless the command line says otherwise; the first is the default.
     pub images: Vec<String>,
+    /// sysctls of which it has a fraction of the real value, as of its traffic: the user's own value means the whole.
+    pub scaled: BTreeSet<String>,
+    /// Variants that prevent what it is about.
+    pub helps: Vec<String>,
     pub upstreams: Vec<Upstream>,
     pub populations: Vec<Population>,
     pub phases: Vec<Phase>,

@@ -48,6 +48,13 @@ impl OwnFiles {
         all.into_result()
     }
 
+    /// sysctls of theirs that a scenario has scaled down: theirs are as big as the traffic is not.
+    pub fn unscaled(&self, scenario: &Scenario) -> Result<Vec<String>> {
+        let Some(path) = &self.sysctl else { return Ok(Vec::new()) };
+        let names = files::sysctl_names(&read(path)?).into_iter().map(|name| todays_name(&name));
+        Ok(names.filter(|name| scenario.scaled.contains(name)).collect())
+    }
+
     /// With one more variant: the scenario's first, and these files.
     pub fn add_to(&self, scenario: &mut Scenario) -> Result<()> {
         if self.is_empty() {

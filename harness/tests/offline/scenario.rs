@@ -158,6 +158,9 @@ fn files_of_ones_own() {
     let sysctl = own("mine.conf", "net.ipv4.ip_conntrack_max = 100\n");
     let good = OwnFiles { sysctl, rules: own("rules.v4", "*filter\nCOMMIT\n"), ..OwnFiles::default() };
     good.check().unwrap_or_else(|e| panic!("{e:?}"));
+    assert!(good.unscaled(&scenario).unwrap().is_empty());
+    scenario.scaled.insert("net.netfilter.nf_conntrack_max".into());
+    assert_eq!(good.unscaled(&scenario).unwrap(), ["net.netfilter.nf_conntrack_max"], "by today's name");
     good.add_to(&mut scenario).unwrap();
     let yours = scenario.variants.last().unwrap();
     assert_eq!((yours.name.as_str(), yours.server.rules.as_deref()), ("yours", Some("yours.rules.v4")));
