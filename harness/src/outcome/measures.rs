@@ -19,12 +19,22 @@ impl Serialize for Measured {
     }
 }
 
-pub fn all(record: &Record, measures: &[Measure], variant: &str) -> BTreeMap<String, Measured> {
+pub fn all(record: &Record, measures: &[Measure], plan: &Plan) -> BTreeMap<String, Measured> {
     let one = |measure: &Measure| {
-        let num = |value| Num { value, within: measure.within(value, variant) };
+        let num = |value| match is_top(value, measure, plan) {
+            true => Num::exact(value),
+            false => Num { value, within: measure.within(value, &plan.variant) },
+        };
         (measure.name.clone(), Measured(value(record, measure).map(num)))
     };
     measures.iter().map(one).collect()
+}
+
+/// As far as a search goes: in each of its trials nobody was refused, and one in which somebody is would be another outcome.
+fn is_top(value: u64, measure: &Measure, plan: &Plan) -> bool {
+    let Of::Sustains(clients) = &measure.of else { return false };
+    let searches = plan.phases.iter().filter(|phase| phase.searches(clients)).filter_map(|phase| phase.search);
+    searches.map(|search| u64::from(search.most)).max() == Some(value)
 }
 
 fn value(record: &Record, measure: &Measure) -> Option<u64> {

@@ -142,7 +142,7 @@ impl Outcome {
         let leaks: Option<Vec<String>> =
             followed.then(|| ways.iter().filter(|(_, way)| way.leaks()).map(|(name, _)| name.clone()).collect());
         Outcome {
-            measured: measures::all(record, &scenario.measures, &plan.variant),
+            measured: measures::all(record, &scenario.measures, plan),
             series: series::all(record, plan, &scenario.series),
             leak_count: leaks.as_ref().map(|leaks| Num::exact(leaks.len() as u64)),
             leaks,
