@@ -2,6 +2,7 @@
 
 use crate::{
     outcome::{
+        Num,
         claims::{Experiment, Judged, judge},
         plain,
     },
@@ -24,6 +25,8 @@ pub fn render(experiment: &Experiment) -> String {
     out += &format!("\n## What happens\n\n{}", phases(scenario));
     out += &format!("\n## What is compared\n\n{}", variants(scenario));
     out += &format!("\n## What came of it\n\n{}{}", outcomes(experiment), reckoned(scenario));
+    out += &logs(experiment);
+    out += &helps(scenario);
     out + &format!("\n## What that says\n\n{}", claims(experiment))
 }
 
@@ -96,6 +99,42 @@ fn outcomes(experiment: &Experiment) -> String {
     out
 }
 
+/// The words that somebody will search for.
+fn logs(experiment: &Experiment) -> String {
+    let mut said: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for variant in &experiment.scenario.variants {
+        let outcomes = experiment.outcomes.values().filter_map(|all| all.as_ref()?.get(&variant.name));
+        for text in outcomes.flat_map(|outcome| ["log", "nginx_log"].into_iter().flat_map(|log| texts(outcome, log))) {
+            let variants = said.entry(text).or_default();
+            if variants.last() != Some(&variant.name.as_str()) {
+                variants.push(&variant.name);
+            }
+        }
+    }
+    if said.is_empty() {
+        return String::new();
+    }
+    let line = |(text, variants): (String, Vec<&str>)| format!("- `{text}`, in `{}`\n", variants.join("`, `"));
+    format!("\n## What the logs say\n\n{}", said.into_iter().map(line).collect::<String>())
+}
+
+/// Of the kernel or of nginx.
+fn texts(outcome: &Table, log: &str) -> Vec<String> {
+    let texts = outcome.get(log).and_then(|log| log.get("texts")?.as_table());
+    texts.into_iter().flat_map(Table::keys).map(|text| text.replace('`', "'")).collect()
+}
+
+fn helps(scenario: &Scenario) -> String {
+    if scenario.helps.is_empty() {
+        return String::new();
+    }
+    let one = |name: &String| {
+        let summary = scenario.variants.iter().find(|variant| variant.name == *name).map(|variant| &variant.summary);
+        format!("- `{name}`: {}\n", summary.map_or("", String::as_str))
+    };
+    format!("\n## What helps\n\n{}", scenario.helps.iter().map(one).collect::<String>())
+}
+
 /// What is reckoned of a measure, beside the table that has it; and where a search could find no more.
 fn reckoned(scenario: &Scenario) -> String {
     let mut out = String::new();
@@ -122,7 +161,8 @@ fn numbers(outcome: &Table) -> BTreeMap<String, String> {
     let mut take = |path: &[&str], name: &str| {
         let place = path.iter().try_fold(outcome, |table, key| table.get(*key)?.as_table());
         if let Some(value) = place.and_then(|table| table.get(name)) {
-            found.insert(name.replace('_', " "), plain(value));
+            let near = Num::of(value).filter(|number| number.within > 0);
+            found.insert(name.replace('_', " "), near.map_or_else(|| plain(value), |number| number.to_string()));
         }
     };
     take(&["visitors"], "served");
@@ -132,6 +172,11 @@ fn numbers(outcome: &Table) -> BTreeMap<String, String> {
     take(&[], "leaks");
     for name in outcome.get("measured").and_then(Value::as_table).into_iter().flat_map(Table::keys) {
         take(&["measured"], name);
+    }
+    for (whose, limits) in outcome.get("open_files").and_then(Value::as_table).into_iter().flatten() {
+        if let Some(soft) = limits.get("soft") {
+            found.insert(format!("open files of {whose}, at most"), plain(soft));
+        }
     }
     found
 }
