@@ -14,6 +14,7 @@ use tunelab::{
     cache::Cache,
     error::Result,
     host::InstallPolicy,
+    image::GivenKernel,
     lab::{self, Clock, Request, RunResult},
     plan::RunSpec,
     scenario::{self, Scenario},
@@ -255,11 +256,21 @@ pub async fn run_from(
     runs: Vec<RunSpec>,
     cache: &Cache,
 ) -> (Result<Vec<Result<RunResult>>>, Vec<String>) {
+    run_under(None, images, runs, cache).await
+}
+
+/// And with a kernel of the user's own.
+pub async fn run_under(
+    kernel: Option<GivenKernel>,
+    images: &Path,
+    runs: Vec<RunSpec>,
+    cache: &Cache,
+) -> (Result<Vec<Result<RunResult>>>, Vec<String>) {
     let (_never, cancel) = watch::channel(false);
     let request = Request {
         runs,
         images: images.to_owned(),
-        kernel: None,
+        kernel,
         clock: Clock::Virtual,
         jobs: 1,
         keep: false,

@@ -3,7 +3,10 @@
 //! The disk is made here from Debian's packages, as distributions make theirs: GPT, root as partition 1, a boot
 //! partition of its own, labels in fstab, systemd, cloud-init, no keys, compressed qcow2.
 
-use crate::bench::{SHORT, Use, run_from, spec, with};
+use crate::{
+    bench::{Bench, SHORT, Use, run_from, run_under, spec, with},
+    kernel::Own,
+};
 use std::{
     fs::{self, File},
     io::{BufRead, BufReader, Write},
@@ -12,7 +15,7 @@ use std::{
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
-use tunelab::{host::namespace, plan::RunSpec, story::RunName};
+use tunelab::{host::namespace, image::GivenKernel, plan::RunSpec, story::RunName};
 
 const IMAGE: &str = "debian-12-cloud-made-here";
 const DISK: &str = "disk.qcow2";
@@ -41,7 +44,21 @@ fn a_signed_disk_with_systemd_is_a_machine_like_any_other() {
             .unwrap_or_else(|e| panic!("{e:?}\n{notices:#?}"));
         assert_eq!(results[0].record.fingerprint, results[1].record.fingerprint);
         assert!(results[0].kernel.ends_with("-cloud-amd64"), "{}", results[0].kernel);
+        with_a_kernel_of_ones_own(bench, &images).await;
     });
+}
+
+/// Which boots under the same disk, with modules of its own.
+async fn with_a_kernel_of_ones_own(bench: &Bench, images: &Path) {
+    let own = Own::of(bench);
+    let given = GivenKernel::open(&own.kernel, Some(&own.modules)).unwrap_or_else(|e| panic!("{e:?}"));
+    let spec = spec(&bench.scenario(SHORT), "article");
+    let run = RunName { image: IMAGE.into(), kernel: Some(given.release.clone()), ..(*spec.run).clone() };
+    let spec = RunSpec { run: run.into(), ..spec };
+    let (results, notices) = run_under(Some(given), images, vec![spec], &bench.cache).await;
+    let result = results.and_then(|mut results| results.remove(0)).unwrap_or_else(|e| panic!("{e:?}\n{notices:#?}"));
+    assert_eq!(result.kernel, bench.shared.image.release());
+    assert!(result.modules_sha256.is_some());
 }
 
 /// `disk.qcow2` in `folder`.

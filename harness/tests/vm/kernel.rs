@@ -15,13 +15,13 @@ use std::{
 const SOON: Duration = Duration::from_secs(30);
 
 /// A kernel and a folder of modules as a user has them.
-struct Own {
-    kernel: PathBuf,
-    modules: PathBuf,
+pub struct Own {
+    pub kernel: PathBuf,
+    pub modules: PathBuf,
 }
 
 impl Own {
-    fn of(bench: &Bench) -> Self {
+    pub fn of(bench: &Bench) -> Self {
         let (image, folder) = (&bench.shared.image, bench.repository().join("own"));
         fs::create_dir(&folder).unwrap();
         let kernel = folder.join("vmlinuz");
