@@ -15,7 +15,14 @@ use std::{
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
-use tunelab::{host::namespace, image::GivenKernel, plan::RunSpec, story::RunName};
+use tunelab::{
+    cache::Cache,
+    host::{InstallPolicy, namespace},
+    image::{GivenKernel, Recipe},
+    lab,
+    plan::RunSpec,
+    story::{RunName, Teller},
+};
 
 const IMAGE: &str = "debian-12-cloud-made-here";
 const DISK: &str = "disk.qcow2";
@@ -44,8 +51,22 @@ fn a_signed_disk_with_systemd_is_a_machine_like_any_other() {
             .unwrap_or_else(|e| panic!("{e:?}\n{notices:#?}"));
         assert_eq!(results[0].record.fingerprint, results[1].record.fingerprint);
         assert!(results[0].kernel.ends_with("-cloud-amd64"), "{}", results[0].kernel);
+        is_built_the_same_again(bench, &images).await;
         with_a_kernel_of_ones_own(bench, &images).await;
     });
+}
+
+/// To the byte, from the same disk and packages, in a cache that has neither.
+async fn is_built_the_same_again(bench: &Bench, images: &Path) {
+    let recipe = Recipe::find(images, IMAGE).unwrap_or_else(|e| panic!("{e:?}"));
+    let another = Cache::at(bench.repository().join("another-cache")).unwrap();
+    let [one, again] = [&bench.cache, &another].map(async |cache| {
+        lab::ready_image(&recipe, InstallPolicy::Never, cache, &Teller::silent())
+            .await
+            .unwrap_or_else(|e| panic!("{e:?}"))
+    });
+    assert_eq!(one.await.manifest.files, again.await.manifest.files);
+    fs::remove_dir_all(another.root()).unwrap();
 }
 
 /// Which boots under the same disk, with modules of its own.
