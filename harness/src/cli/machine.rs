@@ -5,12 +5,10 @@ use crate::{
     image::GivenKernel,
     plan::RunSpec,
     scenario::{Machine, units::Bytes},
+    vm::LEAST_MEMORY_BYTES,
 };
 use std::path::PathBuf;
 use tunelab_protocol::ModuleLoad;
-
-/// A machine with less does not boot everywhere.
-const LEAST_MEMORY_BYTES: u64 = 128 << 20;
 
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Machine")]

@@ -33,6 +33,9 @@ const UNTRUSTED: &[&str] = &[
 /// What apt, and sqv for it, say of what will be made only later, as this host sees it.
 const EARLY: &[&str] = &["is not valid yet", "not live until", "Not live until"];
 
+/// What to do where there is no room.
+pub const FULL: &str = "the disk under the cache is full; make room, or put the cache elsewhere with `TUNELAB_CACHE`";
+
 const EXPIRED: &[&str] = &["is expired"];
 const WEAK: &[&str] = &["untrusted public key algorithm", "not considered secure"];
 
@@ -69,7 +72,7 @@ impl Failure {
     fn hint(&self, name: &str, log: &Path) -> String {
         let recipe = format!("`images/{name}.toml`");
         if self.says(&["No space left on device"]) {
-            "the disk under the cache is full; make room, or put the cache elsewhere with `TUNELAB_CACHE`".into()
+            FULL.into()
         } else if self.says(EARLY) {
             "this host's clock may be wrong: what `date` says is before the mirror's last change".into()
         } else if self.says(EXPIRED) {

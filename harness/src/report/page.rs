@@ -23,7 +23,7 @@ pub fn render(experiment: &Experiment) -> String {
     out += &format!("```sh\ncargo run -- scenario {name}\n```\n\n");
     out += &format!("This page is written by `tunelab docs` from [its file]({file}) and its snapshots.\n");
     out += &format!("\n## What happens\n\n{}", phases(scenario));
-    out += &format!("\n## What is compared\n\n{}", variants(scenario));
+    out += &format!("\n## What is compared\n\n{}", variants(scenario, |_| true));
     out += &format!("\n## What came of it\n\n{}{}", outcomes(experiment), reckoned(scenario));
     out += &logs(experiment);
     out += &helps(scenario);
@@ -65,8 +65,9 @@ fn visitors(phase: &Phase) -> String {
     each.join(", ") + &rounds
 }
 
-fn variants(scenario: &Scenario) -> String {
-    scenario.variants.iter().map(|v| format!("- `{}`: {}\n", v.name, v.summary)).collect()
+fn variants(scenario: &Scenario, which: impl Fn(&String) -> bool) -> String {
+    let which = scenario.variants.iter().filter(|v| which(&v.name));
+    which.map(|v| format!("- `{}`: {}\n", v.name, v.summary)).collect()
 }
 
 /// A table by variant; images with the same numbers share a row.
@@ -128,11 +129,7 @@ fn helps(scenario: &Scenario) -> String {
     if scenario.helps.is_empty() {
         return String::new();
     }
-    let one = |name: &String| {
-        let summary = scenario.variants.iter().find(|variant| variant.name == *name).map(|variant| &variant.summary);
-        format!("- `{name}`: {}\n", summary.map_or("", String::as_str))
-    };
-    format!("\n## What helps\n\n{}", scenario.helps.iter().map(one).collect::<String>())
+    format!("\n## What helps\n\n{}", variants(scenario, |name| scenario.helps.contains(name)))
 }
 
 /// What is reckoned of a measure, beside the table that has it; and where a search could find no more.
@@ -161,8 +158,8 @@ fn numbers(outcome: &Table) -> BTreeMap<String, String> {
     let mut take = |path: &[&str], name: &str| {
         let place = path.iter().try_fold(outcome, |table, key| table.get(*key)?.as_table());
         if let Some(value) = place.and_then(|table| table.get(name)) {
-            let near = Num::of(value).filter(|number| number.within > 0);
-            found.insert(name.replace('_', " "), near.map_or_else(|| plain(value), |number| number.to_string()));
+            let shown = Num::of(value).map_or_else(|| plain(value), |number| number.to_string());
+            found.insert(name.replace('_', " "), shown);
         }
     };
     take(&["visitors"], "served");

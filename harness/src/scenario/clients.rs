@@ -115,23 +115,22 @@ fn visit(section: &Section<'_>, at: At, link: Link) -> Option<Visit> {
     let keep_alive = section.get_or("keep-alive", http == Http::V1_1);
     let (paths, pauses_us) = requests::paths(section);
     let patience_us = section.get_or("patience", Micros(5_000_000)).0;
+    let visit = Visit {
+        speech,
+        http,
+        keep_alive,
+        paths,
+        pauses_us,
+        patience_us,
+        flights: false,
+        source_port: None,
+        older_sequence: false,
+        recverr: speech == Speech::Udp && section.get_or("recverr", false),
+        leave: Leave::ClientCloses,
+    };
     if speech != Speech::Http {
         // Nothing that could be left: `leave` is a word too many, and reported as one.
-        let (flights, source_port, older_sequence, leave) = (false, None, false, Leave::ClientCloses);
-        let recverr = speech == Speech::Udp && section.get_or("recverr", false);
-        return Some(Visit {
-            speech,
-            http,
-            keep_alive,
-            paths,
-            pauses_us,
-            patience_us,
-            flights,
-            source_port,
-            older_sequence,
-            recverr,
-            leave,
-        });
+        return Some(visit);
     }
     let flights = requests::flights(section, link);
     let source_port = section.get("source-port");
@@ -153,19 +152,7 @@ fn visit(section: &Section<'_>, at: At, link: Link) -> Option<Visit> {
         );
     }
     visiting::check_leave(section, leave_value, leave, at);
-    Some(Visit {
-        speech,
-        http,
-        keep_alive,
-        paths,
-        pauses_us,
-        patience_us,
-        flights,
-        source_port,
-        older_sequence,
-        recverr: false,
-        leave,
-    })
+    Some(Visit { flights, source_port, older_sequence, leave, ..visit })
 }
 
 const WAYS: &[&str] = &["client-closes", "server-closes", "reset", "vanish", "stay", "late-duplicate"];

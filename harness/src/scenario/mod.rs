@@ -35,8 +35,11 @@ use crate::error::{Context, Error, Result};
 use files::Files;
 use problems::Problems;
 use section::Section;
-use std::{collections::BTreeMap, path::Path};
-use toml::de::DeTable;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
+use toml::{Spanned, de::DeTable};
 use tunelab_protocol::{Phase, Population, todays_name};
 
 /// The file that makes a folder a scenario.
@@ -74,7 +77,7 @@ fn read(name: &str, folder: &Path, root: &Section<'_>) -> Option<Scenario> {
     let summary = root.need("summary", r#""what happens, in a sentence""#);
     let article = root.get("article");
     let images = root.get("images").filter(|i: &Vec<String>| !i.is_empty()).unwrap_or(vec!["debian-12".to_owned()]);
-    let scaled = root.get_or("scaled", Vec::<String>::new()).iter().map(|name| todays_name(name)).collect();
+    let scaled: Vec<Spanned<String>> = root.get_or("scaled", Vec::new());
     let base = common(root, &files);
     let upstreams = clients::upstreams(root);
     let populations = clients::populations(root, base.server.address, &upstreams);
@@ -92,6 +95,7 @@ fn read(name: &str, folder: &Path, root: &Section<'_>) -> Option<Scenario> {
     let files = files.into_iter().map(|name| (name.clone(), folder.join(name))).collect();
     let set = variants.iter().flat_map(|v| v.server.sysctls.iter().chain(v.during.values().flatten()).map(|s| &s.name));
     reported_sysctls.extend(asked.iter().chain(set).map(|name| todays_name(name)));
+    let scaled = scaled.into_iter().map(|name| scaled_down(name, &reported_sysctls, root.problems)).collect();
     Some(Scenario {
         name: name.to_owned(),
         folder: folder.to_owned(),
@@ -114,6 +118,16 @@ fn read(name: &str, folder: &Path, root: &Section<'_>) -> Option<Scenario> {
         reported_limits,
         source: root.problems.source(),
     })
+}
+
+/// By today's name. What is scaled down is set, in a file or by a variant.
+fn scaled_down(name: Spanned<String>, set: &BTreeSet<String>, problems: &Problems) -> String {
+    let todays = todays_name(name.get_ref());
+    if !set.contains(&todays) {
+        let known: Vec<&str> = set.iter().map(String::as_str).collect();
+        problems.unknown(name.span(), format!("nothing here sets `{todays}`"), &todays, &known);
+    }
+    todays
 }
 
 /// `[give-or-take]`: `visitors = { tuned = 4 }`, `crowded = { browsers = 8 }`, `crowded-in = ["morning"]`, `entries = 12`.

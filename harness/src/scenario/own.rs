@@ -7,7 +7,6 @@ use super::{
 };
 use crate::error::{Error, Result};
 use std::path::{Path, PathBuf};
-use tunelab_protocol::todays_name;
 
 /// The variant's name. No scenario may have one of its own by it.
 pub const YOURS: &str = "yours";
@@ -50,9 +49,11 @@ impl OwnFiles {
 
     /// sysctls of theirs that a scenario has scaled down: theirs are as big as the traffic is not.
     pub fn unscaled(&self, scenario: &Scenario) -> Result<Vec<String>> {
-        let Some(path) = &self.sysctl else { return Ok(Vec::new()) };
-        let names = files::sysctl_names(&read(path)?).into_iter().map(|name| todays_name(&name));
-        Ok(names.filter(|name| scenario.scaled.contains(name)).collect())
+        Ok(self.sysctl_names()?.into_iter().filter(|name| scenario.scaled.contains(name)).collect())
+    }
+
+    fn sysctl_names(&self) -> Result<Vec<String>> {
+        self.sysctl.as_deref().map_or(Ok(Vec::new()), |path| Ok(files::sysctl_names(&read(path)?)))
     }
 
     /// With one more variant: the scenario's first, and these files.
@@ -68,10 +69,7 @@ impl OwnFiles {
         yours.server.rules = named("yours.rules.v4").or(yours.server.rules);
         yours.server.nginx = named("yours.nginx.conf").or(yours.server.nginx);
         yours.server.limits = named("yours.limits.conf").or(yours.server.limits);
-        if let Some(path) = &self.sysctl {
-            let names = files::sysctl_names(&read(path)?).into_iter().map(|name| todays_name(&name));
-            scenario.reported_sysctls.extend(names);
-        }
+        scenario.reported_sysctls.extend(self.sysctl_names()?);
         scenario.files.extend(self.given().into_iter().map(|(name, path, _)| (name.to_owned(), path.to_owned())));
         scenario.variants.push(yours);
         Ok(())

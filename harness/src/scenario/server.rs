@@ -7,6 +7,7 @@ use super::{
     units::{Bytes, Micros},
     values::Setting,
 };
+use crate::vm::LEAST_MEMORY_BYTES;
 use std::collections::BTreeMap;
 use toml::Spanned;
 use tunelab_protocol::{Backend, Http, Listen, ModuleLoad, Phase, Sysctl};
@@ -19,7 +20,7 @@ pub fn machine(section: &Section<'_>, base: &Machine) -> Machine {
     machine.cpus = section.get_or("cpus", base.cpus);
     machine.cmdline.extend(section.get::<Vec<String>>("cmdline").unwrap_or_default());
     section.finish();
-    if machine.memory_bytes < 128 << 20 {
+    if machine.memory_bytes < LEAST_MEMORY_BYTES {
         section.problems.report(section.span(), "a machine needs at least `128 MiB` of memory", "too small");
     }
     machine

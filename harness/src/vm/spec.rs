@@ -3,6 +3,9 @@
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
+/// A machine with less does not boot everywhere.
+pub const LEAST_MEMORY_BYTES: u64 = 128 << 20;
+
 /// A machine, typed; [`super::argv`] turns it into a command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MachineSpec {

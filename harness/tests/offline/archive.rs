@@ -215,7 +215,7 @@ fn inside(root: &Path, path: &str) -> String {
 const LENIENT: &str = "expired = true\nweak_signature = true";
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "builds an image from packages twice, and waits for dead mirrors: five minutes and 70 MB of packages"]
+#[ignore = "builds an image from packages twice: two minutes and 70 MB of them"]
 async fn an_old_archive_is_used_as_far_as_its_recipe_allows_and_no_further() {
     let archive = Archive::new().await;
     let server = Server::folder(archive.at("archive"));

@@ -188,6 +188,20 @@ fn files_of_ones_own() {
 }
 
 #[test]
+fn what_is_scaled_down_is_set() {
+    let text = format!("scaled = [\"net.core.somaxcon\"]\n{SMALL}");
+    assert!(
+        refused(&text, &[("base.conf", "net.core.somaxconn = 16\n")]).contains("nothing here sets `net.core.somaxcon`")
+    );
+    let (_home, folder) = made::scenario(
+        "small",
+        &text.replace("somaxcon\"", "somaxconn\""),
+        &[("base.conf", "net.core.somaxconn = 16\n")],
+    );
+    assert!(load(&folder).unwrap_or_else(|e| panic!("{e:?}")).scaled.contains("net.core.somaxconn"));
+}
+
+#[test]
 fn a_phase_that_nobody_knows_changes_nothing() {
     let text = format!("{SMALL}\n[variant.late.during.nowhere]\nsysctls = {{ \"net.core.somaxconn\" = 1 }}\n");
     assert!(refused(&text, &[("base.conf", "")]).contains("there is no phase `nowhere`"));

@@ -9,6 +9,7 @@ mod table;
 use super::{
     Disk, DiskFacts, Packages, Recipe,
     build::Facts,
+    failure,
     fetch::{self, Patience},
     initrd,
     install::{Job, Place, install},
@@ -90,7 +91,7 @@ async fn unpack(disk: &Path, raw: &Path) -> Result<()> {
     }
     let said = String::from_utf8_lossy(&output.stderr);
     let hint = match said.contains("No space left on device") {
-        true => "the disk under the cache is full; make room, or put the cache elsewhere with `TUNELAB_CACHE`",
+        true => failure::FULL,
         false => "its checksum is right, so this is what its publisher has; do the recipe's `urls` name a disk image?",
     };
     Err(Error::host(format!("failed to unpack the disk image: {}", said.trim())).hint(hint))

@@ -4,7 +4,7 @@ use super::{
     Init, Machine, Recipe, Source, disk, packages,
     reader::{Problems, Table, nearest},
 };
-use crate::error::Result;
+use crate::{error::Result, vm::LEAST_MEMORY_BYTES};
 use std::path::Path;
 use toml::de::{DeTable, DeValue};
 
@@ -83,15 +83,12 @@ fn init_of(from_disk: bool) -> Init {
     if from_disk { Init::Distribution } else { Init::Agent }
 }
 
-/// As scenarios and flags have it.
-const LEAST_MIB: u32 = 128;
-
 fn read_machine(table: Table<'_, '_>, problems: &Problems<'_>) -> Machine {
     let mut machine = Machine::default();
     if let Some((text, span)) = table.string("memory") {
         match parse_mib(&text) {
-            Some(mib) if mib < LEAST_MIB => {
-                problems.add(span, format!("a machine needs at least `{LEAST_MIB} MiB` of memory"), None);
+            Some(mib) if u64::from(mib) << 20 < LEAST_MEMORY_BYTES => {
+                problems.add(span, "a machine needs at least `128 MiB` of memory", None);
             }
             Some(mib) => machine.memory_mib = mib,
             None => problems.add(
