@@ -35,11 +35,19 @@ pub enum Speech {
     /// One datagram by IPv6, into a network that nobody went to before, by a route that is made for it. Nothing
     /// comes back; the socket stays.
     Udp6,
+    /// One IPv6 packet whose header the sender writes (IPPROTO_RAW), to an address on the link that nobody has. Nothing comes
+    /// back; the packet waits for its neighbour to be found, and is given up.
+    Raw6,
     /// An ICMP echo request for each path.
     Icmp,
 }
 
 impl Speech {
+    /// Only the server speaks IPv6, to nobody who is on a site.
+    pub fn is_ipv6(self) -> bool {
+        matches!(self, Speech::Udp6 | Speech::Raw6)
+    }
+
     pub fn is_default(&self) -> bool {
         *self == Speech::default()
     }

@@ -67,12 +67,13 @@ const SPOKEN: &[(&str, Speech, Http)] = &[
     ("SYN", Speech::Syn, Http::V1_1),
     ("UDP", Speech::Udp, Http::V1_1),
     ("UDP6", Speech::Udp6, Http::V1_1),
+    ("RAW6", Speech::Raw6, Http::V1_1),
     ("ICMP", Speech::Icmp, Http::V1_1),
 ];
 
 impl Read for Spoken {
     fn read(value: &Value<'_>, problems: &Problems) -> Option<Self> {
-        let word = text(value, problems, "`HTTP/1.0`, `HTTP/1.1`, `SYN`, `UDP`, `UDP6` or `ICMP`")?;
+        let word = text(value, problems, "`HTTP/1.0`, `HTTP/1.1`, `SYN`, `UDP`, `UDP6`, `RAW6` or `ICMP`")?;
         let found = SPOKEN.iter().find(|(known, ..)| *known == word);
         if found.is_none() {
             let known: Vec<&str> = SPOKEN.iter().map(|(known, ..)| *known).collect();
@@ -97,7 +98,7 @@ pub fn check_together(section: &Section<'_>, speech: Speech, at: At) {
         let hint = "give them a `subnet` instead of `at = \"server\"`";
         section.problems.report_with_hint(section.span(), "the server does not flood itself", "in this table", hint);
     }
-    if speech == Speech::Udp6 && at != At::Server {
+    if speech.is_ipv6() && at != At::Server {
         let hint = "`at = \"server\"`: it is about the server's own routes";
         section.problems.report_with_hint(section.span(), "only the server speaks IPv6", "in this table", hint);
     }

@@ -37,6 +37,9 @@ protocol = "UDP"
 [clients.own-beyond]
 at = "server"
 protocol = "UDP6"
+[clients.own-packets]
+at = "server"
+protocol = "RAW6"
 [clients.forgetful]
 subnet = "10.14.0.0/16"
 source-port = 40000
@@ -63,6 +66,7 @@ fn who_is_where_and_speaks_what() {
     assert_eq!(population("own").subnet.to_string(), "10.0.0.1/32");
     assert_eq!((population("own-queries").at, population("own-queries").visit.speech), (At::Server, Speech::Udp));
     assert_eq!((population("own-beyond").at, population("own-beyond").visit.speech), (At::Server, Speech::Udp6));
+    assert_eq!((population("own-packets").at, population("own-packets").visit.speech), (At::Server, Speech::Raw6));
     assert!(population("forgetful").visit.older_sequence && !population("gone").visit.older_sequence);
     assert_eq!((population("gone").at, population("gone").visit.speech), (At::BehindARoute, Speech::Http));
     assert_eq!(plan.upstreams[0].at, At::OnLink);

@@ -1,9 +1,9 @@
-//! IPv6 behind a router, as far as the server's own tables need it: a link, the router as a neighbour, and nobody there. What
+//! IPv6 as far as the server's own tables need it: a link, a router as a neighbour, and nobody else there or behind it. What
 //! is sent has left, and is lost.
 
 use super::{Namespace, Rtnl};
 use anyhow::{Context, Result};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::net::Ipv6Addr;
 
 const NIC: &str = "beyond";
@@ -11,10 +11,14 @@ const NIC: &str = "beyond";
 const ROUTER: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 2);
 /// The server's own, on `lo`: there nobody asks whether another has it too.
 const OWN: Ipv6Addr = Ipv6Addr::new(0xfd00, 0, 0, 1, 0, 0, 0, 1);
+/// The server's own on the link, whose network is on it.
+const OWN_ON_LINK: Ipv6Addr = Ipv6Addr::new(0xfd00, 0, 0, 2, 0, 0, 0, 1);
 const PREFIX: u8 = 64;
 
 pub struct Beyond {
     rtnl: RefCell<Rtnl>,
+    /// Asked for so far.
+    asked: Cell<u32>,
     /// The other end of the link is there as long as this is.
     _router: Namespace,
 }
@@ -33,16 +37,31 @@ impl Beyond {
         rtnl.up(NIC)?;
         router.enter(|| Rtnl::open()?.up("eth0"))?;
         rtnl.add_address("lo", OWN, 128)?;
+        rtnl.add_address(NIC, OWN_ON_LINK, PREFIX)?;
         rtnl.add_neighbour(NIC, ROUTER, their_mac)?;
-        Ok(Beyond { rtnl: RefCell::new(rtnl), _router: router })
+        Ok(Beyond { rtnl: RefCell::new(rtnl), asked: Cell::new(0), _router: router })
     }
 
     /// An address in a network that nobody went to before, with a route to it: since Linux 4.2 a route, and not each address
     /// behind it, has an entry that counts against net.ipv6.route.max_size.
-    pub fn one_more(&self, number: u32) -> Result<Ipv6Addr> {
-        let [high, low] = [number >> 16, number & 0xffff].map(|part| part as u16);
+    pub fn behind_the_router(&self) -> Result<Ipv6Addr> {
+        let [high, low] = self.one_more();
         let network = Ipv6Addr::new(0xfd00, 1, high, low, 0, 0, 0, 0);
         self.rtnl.borrow_mut().add_network6(network, PREFIX, ROUTER, NIC)?;
         Ok(Ipv6Addr::from_bits(network.to_bits() | 1))
+    }
+
+    /// From the server's own address on the link to one that nobody went to before, and nobody has.
+    pub fn on_link(&self) -> [Ipv6Addr; 2] {
+        let [high, low] = self.one_more();
+        [
+            OWN_ON_LINK,
+            Ipv6Addr::from_bits(OWN_ON_LINK.to_bits() & !0xffff | 1 << 32 | u128::from(high) << 16 | u128::from(low)),
+        ]
+    }
+
+    fn one_more(&self) -> [u16; 2] {
+        self.asked.set(self.asked.get() + 1);
+        [self.asked.get() >> 16, self.asked.get() & 0xffff].map(|part| part as u16)
     }
 }

@@ -24,6 +24,14 @@ impl Place {
         }
     }
 
+    /// Where who speaks IPv6 is placed.
+    pub fn beyond(&self) -> &Beyond {
+        match self {
+            Place::ServerToBeyond(beyond) => beyond,
+            _ => unreachable!("who speaks IPv6 is placed so"),
+        }
+    }
+
     /// From now on this address neither hears nor speaks.
     pub fn depart(&self, address: Ipv4Addr) -> Result<()> {
         match self {

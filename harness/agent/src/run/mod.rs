@@ -86,8 +86,11 @@ fn sample(sampler: &mut Option<Sampler>, events: &Events) -> Result<()> {
     sampler.as_mut().map_or(Ok(()), |s| s.sample(events))
 }
 
-/// Each population in a site of its own.
+/// Each population in a site of its own; those that speak IPv6 share what they speak to.
 fn build_crowds(plan: &Plan, events: &Events) -> Result<Vec<Crowd>> {
+    let ipv6 = plan.populations.iter().any(|population| population.visit.speech.is_ipv6());
+    let beyond =
+        ipv6.then(Beyond::build).transpose().context("failed to build what is spoken to by IPv6")?.map(Rc::new);
     let numbered = plan.populations.iter().zip(1..);
     numbered
         .map(|(population, number)| {
@@ -101,11 +104,11 @@ fn build_crowds(plan: &Plan, events: &Events) -> Result<Vec<Crowd>> {
                 server: plan.server.address,
                 manner: manner(&plan.server),
             };
-            let place = match population.at {
-                At::Server if population.visit.speech == Speech::Udp6 => Place::ServerToBeyond(Rc::new(
-                    Beyond::build().with_context(|| format!("failed to build what `{}` speaks to", population.name))?,
-                )),
-                At::Server => Place::Server,
+            let place = match (population.at, &beyond) {
+                (At::Server, Some(beyond)) if population.visit.speech.is_ipv6() => {
+                    Place::ServerToBeyond(beyond.clone())
+                }
+                (At::Server, _) => Place::Server,
                 _ => {
                     let site = build_site(&layout)
                         .with_context(|| format!("failed to build the network of `{}`", population.name))?;

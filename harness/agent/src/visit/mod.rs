@@ -8,6 +8,7 @@ mod flights;
 mod late;
 mod other_end;
 mod ping;
+mod raw6;
 mod sequence;
 mod syn;
 
@@ -56,6 +57,7 @@ impl Visitor {
             Speech::Http => {}
             Speech::Syn => return syn::send(self),
             Speech::Udp6 => return datagram6::send(self),
+            Speech::Raw6 => return raw6::send(self),
             Speech::Udp => datagram::ask(self).await?,
             Speech::Icmp => ping::ask(self).await?,
         }
