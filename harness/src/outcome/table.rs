@@ -37,8 +37,6 @@ pub struct Table {
     pub early_drops: Option<Num>,
 }
 
-const COUNT: Tolerance =
-    Tolerance { percent: 2, least: 3, why: "expired entries count until the gc worker comes by, up to a minute later" };
 const EARLY: Tolerance = Tolerance {
     percent: 5,
     least: 0,
@@ -49,10 +47,10 @@ const EARLY: Tolerance = Tolerance {
 const FULL_ROUNDS: u64 = 2;
 
 impl Table {
-    /// `None` if the run did not look at conntrack. `within`: how far the scenario lets two builds be apart in entries.
-    /// `refused`: visitors who found no room.
+    /// `None` if the run did not look at conntrack. `within`: how far the scenario lets two builds be apart in entries, where
+    /// expired ones count until the gc worker comes by, up to a minute later. `refused`: visitors who found no room.
     pub fn of(record: &Record, plan: &Plan, within: u64, refused: Num) -> Option<Self> {
-        let count = Tolerance { least: COUNT.least.max(within), ..COUNT };
+        let count = |value| Num { value, within };
         let start = record.start_us();
         let samples: Vec<(u64, &BTreeMap<String, u64>)> = samples(record).collect();
         let read = |name: &str| samples.iter().filter_map(|(_, s)| s.get(name).copied()).collect::<Vec<u64>>();
@@ -66,8 +64,8 @@ impl Table {
         let early_drops = read("conntrack.early_drop").last().copied();
         Some(Table {
             limit: Num::exact(*read("conntrack.max").last()?),
-            count_per_day: per_day(&samples, start, record.lasted().as_micros() as u64, count),
-            count_most: Num::near(*counts.iter().max()?, count),
+            count_per_day: per_day(&samples, start, record.lasted().as_micros() as u64).map(count).collect(),
+            count_most: count(*counts.iter().max()?),
             full_rounds: if rounds.is_empty() { Num::exact(0) } else { near(rounds.len() as u64, FULL_ROUNDS) },
             first_full_h: full.first().map(hours),
             last_full_h: full.last().map(hours),
@@ -132,14 +130,13 @@ fn refusals(record: &Record, plan: &Plan) -> Vec<(u64, u64)> {
 
 /// The last reading at the end of each whole day. A probe due at a round's start is read before its traffic, at most
 /// moments after the hour; a minute keeps it and loses everything of the round's own.
-fn per_day(samples: &[(u64, &BTreeMap<String, u64>)], start: u64, end: u64, count: Tolerance) -> Vec<Num> {
+fn per_day(samples: &[(u64, &BTreeMap<String, u64>)], start: u64, end: u64) -> impl Iterator<Item = u64> {
     let days = (end.saturating_sub(start) + 60_000_000) / DAY_US;
-    let reading = |day: u64| {
+    (1..=days).filter_map(move |day| {
         let until = start + day * DAY_US + 60_000_000;
         let before = samples.iter().rev().find(|(at, s)| *at <= until && s.contains_key("conntrack.count"));
-        before.map(|(_, s)| Num::near(s["conntrack.count"], count))
-    };
-    (1..=days).filter_map(reading).collect()
+        before.map(|(_, s)| s["conntrack.count"])
+    })
 }
 
 /// Phase and round at a time since the start.

@@ -1,10 +1,6 @@
 //! How each population fared: who was served, and what became of its conntrack entries.
 
-use super::{
-    Visitors,
-    chance::Band,
-    num::{Num, Tolerance},
-};
+use super::{Visitors, chance::Band, num::Num};
 use serde::Serialize;
 use std::{collections::BTreeMap, time::Duration};
 use tunelab_protocol::{Entries, Leave, Population, Visits};
@@ -41,7 +37,9 @@ pub struct Kept {
 /// to close (all of conntrack's timers but one are 5 minutes at most) and far below the one that is not, five days.
 pub const LEAK: Duration = Duration::from_secs(3600);
 
-const LIFE: Tolerance = Tolerance { percent: 0, least: 10, why: "a life near the edge of the 10 s rounding" };
+/// Milliseconds to which a life is told, and how near to the edge of that another build may be on the other side of it.
+const LIFE_MS: u64 = 10_000;
+const EDGE_MS: u64 = 1_500;
 
 impl Way {
     pub fn of(population: &Population, visits: Visits, entries: Option<&Entries>, timers: &Timers, band: Band) -> Self {
@@ -67,11 +65,17 @@ fn kept(population: &Population, entries: &Entries, timers: &Timers, band: Band)
         entries: created,
         picked_up,
         alive_at_end: band.some(entries.alive_at_end),
-        longest_life_s: Num::near((life_ms + 5_000) / 10_000 * 10, LIFE),
+        longest_life_s: to_ten_seconds(life_ms),
         last_state: state.to_owned(),
         timer: timers.explain(state, life).unwrap_or_default(),
         leaks: population.visit.leave != Leave::Stay && life > LEAK + stay(population),
     }
+}
+
+fn to_ten_seconds(life_ms: u64) -> Num {
+    let rounded = life_ms + LIFE_MS / 2;
+    let far_from_the_edge = (EDGE_MS..=LIFE_MS - EDGE_MS).contains(&(rounded % LIFE_MS));
+    Num { value: rounded / LIFE_MS * 10, within: if far_from_the_edge { 0 } else { 10 } }
 }
 
 /// The last state and the life in milliseconds of the entry that lived longest. In a full table the gc worker also kills
@@ -129,5 +133,18 @@ impl Timers {
     /// Timers run in the kernel's ticks: a second of grace.
     fn reached(&self, timer: &str, life: Duration) -> bool {
         self.0.get(timer).is_some_and(|seconds| life + Duration::from_secs(1) >= Duration::from_secs(*seconds))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_life_near_the_edge_of_its_ten_seconds_is_near() {
+        let told = |life_ms| to_ten_seconds(life_ms).to_string();
+        let exact = [0, 998, 119_998, 123_400, 432_000_400].map(told);
+        assert_eq!(exact, ["0", "0", "120", "120", "432000"]);
+        assert_eq!([3_600, 124_999, 125_000, 126_400].map(told), ["0 ± 10", "120 ± 10", "130 ± 10", "130 ± 10"]);
     }
 }

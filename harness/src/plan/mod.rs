@@ -1,7 +1,7 @@
 //! Checked scenario + variant + seed -> what the lab runs and the guest executes. Pure.
 
 use crate::{
-    scenario::{Machine, Scenario, Server, Variant},
+    scenario::{During, Machine, Scenario, Server, Variant},
     story::RunName,
 };
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
@@ -51,13 +51,13 @@ pub fn plan(scenario: &Scenario, variant: &Variant, seed: u64) -> Plan {
     }
 }
 
-/// With what the variant changes on the way, and with each time that a measure needs.
+/// With what the variant has otherwise in them, and with each time that a measure needs.
 fn phases(scenario: &Scenario, variant: &Variant) -> Vec<Phase> {
-    let changes = |name: &String| variant.during.get(name).cloned().unwrap_or_default();
-    let with = |phase: &Phase| Phase {
-        sysctls: changes(&phase.name),
-        traffic: phase.traffic.iter().map(|traffic| each_time(scenario, phase, traffic)).collect(),
-        ..phase.clone()
+    let with = |phase: &Phase| {
+        let During { sysctls, search } = variant.during.get(&phase.name).cloned().unwrap_or_default();
+        let phase = search.map_or_else(|| phase.clone(), |search| phase.searching(search));
+        let traffic = phase.traffic.iter().map(|traffic| each_time(scenario, &phase, traffic)).collect();
+        Phase { sysctls, traffic, ..phase }
     };
     scenario.phases.iter().map(with).collect()
 }

@@ -93,7 +93,9 @@ fn read(name: &str, folder: &Path, root: &Section<'_>) -> Option<Scenario> {
     root.finish();
     let (files, mut reported_sysctls) = files.into_parts();
     let files = files.into_iter().map(|name| (name.clone(), folder.join(name))).collect();
-    let set = variants.iter().flat_map(|v| v.server.sysctls.iter().chain(v.during.values().flatten()).map(|s| &s.name));
+    let set = variants.iter().flat_map(|v| {
+        v.server.sysctls.iter().chain(v.during.values().flat_map(|during| &during.sysctls)).map(|s| &s.name)
+    });
     reported_sysctls.extend(asked.iter().chain(set).map(|name| todays_name(name)));
     let scaled = scaled.into_iter().map(|name| scaled_down(name, &reported_sysctls, root.problems)).collect();
     Some(Scenario {

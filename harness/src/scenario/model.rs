@@ -7,7 +7,7 @@ use std::{
     ops::Range,
     path::PathBuf,
 };
-use tunelab_protocol::{Backend, LimitOf, ModuleLoad, Phase, Population, Probe, StartedBy, Sysctl, Upstream};
+use tunelab_protocol::{Backend, LimitOf, ModuleLoad, Phase, Population, Probe, Search, StartedBy, Sysctl, Upstream};
 
 #[derive(Debug, Clone)]
 pub struct Scenario {
@@ -65,8 +65,17 @@ pub struct Variant {
     pub summary: String,
     pub machine: Machine,
     pub server: Server,
-    /// What is changed on the running machine when a phase begins, by its name.
-    pub during: BTreeMap<String, Vec<Sysctl>>,
+    /// What is otherwise in a phase, by its name.
+    pub during: BTreeMap<String, During>,
+}
+
+/// What a variant has otherwise in one phase.
+#[derive(Debug, Clone, Default)]
+pub struct During {
+    /// Changed on the running machine when it begins.
+    pub sysctls: Vec<Sysctl>,
+    /// What it searches for, with rates of the variant's own.
+    pub search: Option<Search>,
 }
 
 /// The shape of the guest. Variants of one shape share a warm machine.

@@ -21,28 +21,34 @@ pub fn phase(section: &Section<'_>, name: String, populations: &[Population]) ->
         let message = format!("there are no clients `{}`", clients.get_ref());
         section.problems.unknown(clients.span(), message, clients.get_ref(), &known);
     }
-    let (least, most) = match between.get_ref()[..] {
-        [least, most] if 0 < least && least < most && most <= 1_000_000 => (least, most),
+    let search = Search { least: 0, most: 0, to_ppm, lasts_us: lasts.0 };
+    let search = with_rates(&between, search, section)?;
+    let population = clients.into_inner();
+    let traffic = Traffic { population, visitors: 0, after_us: 0, spacing_us: 0, concurrency: 0, each_time: false };
+    let every_us = lasts.0 + rest.0;
+    let phase = Phase { name, rounds: 0, every_us, sysctls: Vec::new(), search: None, traffic: vec![traffic] };
+    Some(phase.searching(search))
+}
+
+/// `between`, in a search or where a variant has other rates.
+pub fn with_rates(between: &Spanned<Vec<u32>>, search: Search, section: &Section<'_>) -> Option<Search> {
+    let (message, label, hint) = match between.get_ref()[..] {
+        [least, most] if 0 < least && least < most && most <= 1_000_000 => {
+            let search = Search { least, most, ..search };
+            if search.visitors(least).0 > 0 {
+                return Some(search);
+            }
+            (
+                format!("`{}` is over before anybody comes", section.path()),
+                "too low",
+                "`for` is too short for the lowest rate",
+            )
+        }
         _ => {
             let hint = "the lowest and the highest rate, in visitors in 1000 s: `[100, 1000]`";
-            section.problems.report_with_hint(
-                between.span(),
-                "these are no two rates",
-                "not two, or in disorder",
-                hint,
-            );
-            return None;
+            ("these are no two rates".to_owned(), "not two, or in disorder", hint)
         }
     };
-    let search = Search { least, most, to_ppm, lasts_us: lasts.0 };
-    if search.visitors(least).0 == 0 {
-        let message = format!("`{}` is over before anybody comes", section.path());
-        section.problems.report(section.span(), message, "`for` is too short");
-        return None;
-    }
-    let (visitors, spacing_us) = search.visitors(most);
-    let population = clients.into_inner();
-    let traffic = Traffic { population, visitors, after_us: 0, spacing_us, concurrency: 0, each_time: false };
-    let (rounds, every_us) = (search.rounds(), lasts.0 + rest.0);
-    Some(Phase { name, rounds, every_us, sysctls: Vec::new(), search: Some(search), traffic: vec![traffic] })
+    section.problems.report_with_hint(between.span(), message, label, hint);
+    None
 }

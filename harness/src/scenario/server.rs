@@ -2,7 +2,8 @@
 
 use super::{
     files::{self, Files},
-    model::{Machine, Server},
+    model::{During, Machine, Server},
+    search,
     section::{Read, Section},
     units::{Bytes, Micros},
     values::Setting,
@@ -10,7 +11,7 @@ use super::{
 use crate::vm::LEAST_MEMORY_BYTES;
 use std::collections::BTreeMap;
 use toml::Spanned;
-use tunelab_protocol::{Backend, Http, Listen, ModuleLoad, Phase, Sysctl};
+use tunelab_protocol::{Backend, Http, Listen, ModuleLoad, Phase, Search, Sysctl};
 
 /// `[machine]`: what is not said stays as it was.
 pub fn machine(section: &Section<'_>, base: &Machine) -> Machine {
@@ -68,19 +69,31 @@ fn sysctls(section: &Section<'_>) -> Vec<Sysctl> {
     found
 }
 
-/// `[variant.x.during.PHASE]`: what is changed on the running machine when that phase begins.
-pub fn during(section: &Section<'_>, phases: &[Phase]) -> BTreeMap<String, Vec<Sysctl>> {
+/// `[variant.x.during.PHASE]`: what is otherwise there. Its `sysctls` are changed on the running machine when it begins; a
+/// search is `between` these rates.
+pub fn during(section: &Section<'_>, phases: &[Phase]) -> BTreeMap<String, During> {
     let known: Vec<&str> = phases.iter().map(|p| p.name.as_str()).collect();
     let read = |(name, section): (Spanned<String>, Section<'_>)| {
-        if !known.contains(&name.get_ref().as_str()) {
+        let phase = phases.iter().find(|phase| &phase.name == name.get_ref());
+        if phase.is_none() {
             let message = format!("there is no phase `{}`", name.get_ref());
             section.problems.unknown(name.span(), message, name.get_ref(), &known);
         }
-        let changed = sysctls(&section);
+        let during = During { sysctls: sysctls(&section), search: searched(&section, phase) };
         section.finish();
-        (name.into_inner(), changed)
+        (name.into_inner(), during)
     };
     section.named("during").into_iter().map(read).collect()
+}
+
+fn searched(section: &Section<'_>, phase: Option<&Phase>) -> Option<Search> {
+    let between = section.get("between")?;
+    let search = phase?.search;
+    if search.is_none() {
+        let message = format!("`{}` searches for nothing", phase?.name);
+        section.problems.report(section.span(), message, "`between` is of a search");
+    }
+    search::with_rates(&between, search?, section)
 }
 
 /// `[server.modules]`: `nf_conntrack = "hashsize=1024"`.

@@ -180,7 +180,7 @@ fn of_the_table_and_the_log() {
     insta::assert_snapshot!(shown(&outcome["table"]) + &shown(&outcome["log"]), @r#"
     limit = 50
     count_per_day = []
-    count_most = "50 ± 3"
+    count_most = 50
     full_rounds = "1 ± 2"
     first_full_h = "1 ± 2"
     last_full_h = "1 ± 2"
@@ -193,6 +193,13 @@ fn of_the_table_and_the_log() {
     "TCP: request_sock_TCP: Possible SYN flooding on port 80." = 1
     "nf_conntrack: table full, dropping packet" = 1
     "#);
+}
+
+#[test]
+fn of_entries_by_variant() {
+    let text = CROWD.replace("[give-or-take]\n", "[give-or-take]\nentries = { default = 2 }\n");
+    let most = |variant| outcome(&loaded(&text), variant, crowd(0))["table"]["count_most"].to_string();
+    assert_eq!([most("default"), most("tuned")], ["\"50 ± 2\"", "50"]);
 }
 
 #[test]

@@ -32,6 +32,27 @@ time-wait = "10 s"
 nginx-log = "followed"
 "#;
 
+/// A variant has rates of its own to search between: other visitors and as many rounds as that may take.
+#[test]
+fn other_rates_for_one_variant() {
+    let own = "[variant.quick]\nduring.found.between = [1000, 4000]\n";
+    let text = SMALL.replace("[probe]", SEARCHING) + own;
+    let (_home, folder) = made::scenario("small", &text, &[("base.conf", "")]);
+    let scenario = load(&folder).unwrap_or_else(|e| panic!("{e:?}"));
+    let found = |variant: &str| {
+        let plan = plan::plan(&scenario, scenario.variant(variant).unwrap(), 1);
+        let phase = plan.phases.into_iter().find(|phase| phase.name == "found").unwrap();
+        let search = phase.search.unwrap();
+        (search.least, search.most, phase.rounds, phase.traffic[0].visitors, phase.traffic[0].spacing_us)
+    };
+    assert_eq!(found("default"), (100, 1000, 10, 300, 1_000_000));
+    assert_eq!(found("quick"), (1000, 4000, 9, 1200, 250_000));
+    let wrong = text.replace("during.found", "during.\"three days\"") + "during.found.between = [4000, 1000]\n";
+    let (home, folder) = made::scenario("wrong", &wrong, &[("base.conf", "")]);
+    let error = load(&folder).expect_err("must be refused");
+    insta::assert_snapshot!(diagnostic::render(&error, false).replace(&format!("{}/", home.path().display()), ""));
+}
+
 #[test]
 fn the_rate_is_the_outcome_and_its_trials_are_not() {
     let (_home, folder) = made::scenario("small", &SMALL.replace("[probe]", SEARCHING), &[("base.conf", "")]);
