@@ -46,9 +46,18 @@ fn phases(scenario: &Scenario) -> String {
     let mut out = row(["phase", "lasts", "who comes"]) + "|---|---|---|\n";
     for phase in &scenario.phases {
         let lasts = Duration::from_micros(u64::from(phase.rounds) * phase.every_us);
-        out += &row([phase.name.as_str(), &units::show(lasts), &visitors(phase)]);
+        out += &row([phase.name.as_str(), &units::show(lasts), &(visitors(phase) + &otherwise(scenario, phase))]);
     }
     out
+}
+
+/// Rates that variants search between on their own.
+fn otherwise(scenario: &Scenario, phase: &Phase) -> String {
+    let own = scenario.variants.iter().filter_map(|variant| {
+        let search = variant.during.get(&phase.name)?.search?;
+        Some(format!("; in `{}` from {} to {}", variant.name, search.least, search.most))
+    });
+    own.collect()
 }
 
 fn visitors(phase: &Phase) -> String {

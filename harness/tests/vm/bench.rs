@@ -207,7 +207,7 @@ fn provide(how: Use, from: &Path, room: &Path) {
     }
 }
 
-/// conntrack-leak for half an hour, and for ever.
+/// conntrack-leak's first phase, for half an hour and for ever; its visitors come at once, one after the other.
 pub fn write_repository(to: &Path) {
     let ours = Path::new(env!("CARGO_MANIFEST_DIR"));
     let leak = ours.join("scenarios/conntrack-leak");
@@ -220,9 +220,18 @@ pub fn write_repository(to: &Path) {
         }
         let mut text: toml::Table = fs::read_to_string(leak.join(scenario::FILE)).unwrap().parse().unwrap();
         text.remove("claim");
-        let phase = text["phase"][0].as_table_mut().unwrap();
+        let phases = text["phase"].as_array_mut().unwrap();
+        phases.truncate(1);
+        let phase = phases[0].as_table_mut().unwrap();
         phase.insert("rounds".into(), rounds.into());
         phase.insert("every".into(), every.into());
+        for (number, (_, visitors)) in phase["visitors"].as_table_mut().unwrap().iter_mut().enumerate() {
+            let arrival = toml::Table::from_iter([
+                ("count".to_owned(), 1.into()),
+                ("after".to_owned(), format!("{} ms", 50 * number).into()),
+            ]);
+            *visitors = arrival.into();
+        }
         fs::write(folder.join(scenario::FILE), text.to_string()).unwrap();
     }
     symlink(ours.join("images"), to.join("images")).unwrap();
