@@ -225,8 +225,8 @@ impl Phase {
         self.search.is_some() && self.traffic.iter().any(|traffic| traffic.population == population)
     }
 
-    /// Searches so: as many rounds as that may take, and visitors for the highest rate.
-    pub fn searching(&self, search: Search) -> Phase {
+    /// The same with this search: as many rounds as it may take, and visitors for the highest rate.
+    pub fn with_search(&self, search: Search) -> Phase {
         let (visitors, spacing_us) = search.visitors(search.most);
         let traffic = self.traffic.iter().map(|traffic| Traffic { visitors, spacing_us, ..traffic.clone() });
         Phase { rounds: search.rounds(), search: Some(search), traffic: traffic.collect(), ..self.clone() }

@@ -48,7 +48,7 @@ const FULL_ROUNDS: u64 = 2;
 
 impl Table {
     /// `None` if the run did not look at conntrack. `within`: how far the scenario lets two builds be apart in entries, where
-    /// expired ones count until the gc worker comes by, up to a minute later. `refused`: visitors who found no room.
+    /// expired ones count until the gc worker comes by, a minute or two later. `refused`: visitors who found no room.
     pub fn of(record: &Record, plan: &Plan, within: u64, refused: Num) -> Option<Self> {
         let count = |value| Num { value, within };
         let start = record.start_us();

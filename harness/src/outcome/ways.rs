@@ -37,7 +37,8 @@ pub struct Kept {
 /// to close (all of conntrack's timers but one are 5 minutes at most) and far below the one that is not, five days.
 pub const LEAK: Duration = Duration::from_secs(3600);
 
-/// Milliseconds to which a life is told, and how near to the edge of that another build may be on the other side of it.
+/// A life is told to so many milliseconds. One so near to where the rounding turns may turn on another build: the kernel's ticks
+/// and the gc worker's way round are less than that apart.
 const LIFE_MS: u64 = 10_000;
 const EDGE_MS: u64 = 1_500;
 

@@ -55,7 +55,7 @@ pub fn plan(scenario: &Scenario, variant: &Variant, seed: u64) -> Plan {
 fn phases(scenario: &Scenario, variant: &Variant) -> Vec<Phase> {
     let with = |phase: &Phase| {
         let During { sysctls, search } = variant.during.get(&phase.name).cloned().unwrap_or_default();
-        let phase = search.map_or_else(|| phase.clone(), |search| phase.searching(search));
+        let phase = search.map_or_else(|| phase.clone(), |search| phase.with_search(search));
         let traffic = phase.traffic.iter().map(|traffic| each_time(scenario, &phase, traffic)).collect();
         Phase { sysctls, traffic, ..phase }
     };

@@ -51,13 +51,21 @@ fn phases(scenario: &Scenario) -> String {
     out
 }
 
-/// Rates that variants search between on their own.
+/// What variants search between on their own: the rates, and in which.
+fn own_rates<'a>(scenario: &'a Scenario, phase: &Phase) -> BTreeMap<(u32, u32), Vec<&'a str>> {
+    let mut found = BTreeMap::<_, Vec<_>>::new();
+    for variant in &scenario.variants {
+        if let Some(search) = variant.during.get(&phase.name).and_then(|during| during.search) {
+            found.entry((search.least, search.most)).or_default().push(variant.name.as_str());
+        }
+    }
+    found
+}
+
 fn otherwise(scenario: &Scenario, phase: &Phase) -> String {
-    let own = scenario.variants.iter().filter_map(|variant| {
-        let search = variant.during.get(&phase.name)?.search?;
-        Some(format!("; in `{}` from {} to {}", variant.name, search.least, search.most))
-    });
-    own.collect()
+    let own =
+        |((least, most), variants): (_, Vec<_>)| format!("; in `{}` from {least} to {most}", variants.join("`, `"));
+    own_rates(scenario, phase).into_iter().map(own).collect()
 }
 
 fn visitors(phase: &Phase) -> String {
@@ -145,15 +153,16 @@ fn helps(scenario: &Scenario) -> String {
 fn reckoned(scenario: &Scenario) -> String {
     let mut out = String::new();
     for measure in &scenario.measures {
-        let searched = scenario
-            .phases
-            .iter()
-            .filter(|phase| matches!(&measure.of, Of::Sustains(clients) if phase.searches(clients)));
-        let top = searched.filter_map(|phase| phase.search).map(|search| search.most).max();
+        let searches = |phase: &&Phase| matches!(&measure.of, Of::Sustains(clients) if phase.searches(clients));
         let by = measure.beside.iter().map(|(by, value)| format!("{value} ({by})")).collect::<Vec<_>>().join(", ");
         let mut said = Vec::new();
         said.extend((!by.is_empty()).then(|| format!("beside it, as reckoned: {by}")));
-        said.extend(top.map(|top| format!("{top} is as far as the search went, and stands for so many or more")));
+        for phase in scenario.phases.iter().filter(searches) {
+            let own = own_rates(scenario, phase).into_iter();
+            let own: String = own.map(|((_, most), of)| format!(" ({most} in `{}`)", of.join("`, `"))).collect();
+            let top = phase.search.map(|search| search.most).unwrap_or_default();
+            said.push(format!("{top}{own} is as far as the search went, and stands for so many or more"));
+        }
         if !said.is_empty() {
             out += &format!("\n`{}`, {}.\n", measure.name, said.join("; "));
         }

@@ -21,20 +21,19 @@ pub fn phase(section: &Section<'_>, name: String, populations: &[Population]) ->
         let message = format!("there are no clients `{}`", clients.get_ref());
         section.problems.unknown(clients.span(), message, clients.get_ref(), &known);
     }
-    let search = Search { least: 0, most: 0, to_ppm, lasts_us: lasts.0 };
-    let search = with_rates(&between, search, section)?;
+    let search = search(&between, (to_ppm, lasts.0), section)?;
     let population = clients.into_inner();
     let traffic = Traffic { population, visitors: 0, after_us: 0, spacing_us: 0, concurrency: 0, each_time: false };
     let every_us = lasts.0 + rest.0;
     let phase = Phase { name, rounds: 0, every_us, sysctls: Vec::new(), search: None, traffic: vec![traffic] };
-    Some(phase.searching(search))
+    Some(phase.with_search(search))
 }
 
-/// `between`, in a search or where a variant has other rates.
-pub fn with_rates(between: &Spanned<Vec<u32>>, search: Search, section: &Section<'_>) -> Option<Search> {
+/// With the rates of `between`, in a search or where a variant has its own.
+pub fn search(between: &Spanned<Vec<u32>>, (to_ppm, lasts_us): (u32, u64), section: &Section<'_>) -> Option<Search> {
     let (message, label, hint) = match between.get_ref()[..] {
         [least, most] if 0 < least && least < most && most <= 1_000_000 => {
-            let search = Search { least, most, ..search };
+            let search = Search { least, most, to_ppm, lasts_us };
             if search.visitors(least).0 > 0 {
                 return Some(search);
             }

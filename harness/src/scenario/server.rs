@@ -87,13 +87,14 @@ pub fn during(section: &Section<'_>, phases: &[Phase]) -> BTreeMap<String, Durin
 }
 
 fn searched(section: &Section<'_>, phase: Option<&Phase>) -> Option<Search> {
-    let between = section.get("between")?;
-    let search = phase?.search;
-    if search.is_none() {
-        let message = format!("`{}` searches for nothing", phase?.name);
-        section.problems.report(section.span(), message, "`between` is of a search");
+    let between = section.get::<Spanned<Vec<u32>>>("between")?;
+    let (phase, common) = (phase?, phase?.search);
+    if common.is_none() {
+        let message = format!("`{}` searches for nothing", phase.name);
+        section.problems.report(between.span(), message, "rates of a search");
     }
-    search::with_rates(&between, search?, section)
+    let common = common?;
+    search::search(&between, (common.to_ppm, common.lasts_us), section)
 }
 
 /// `[server.modules]`: `nf_conntrack = "hashsize=1024"`.

@@ -47,7 +47,9 @@ fn other_rates_for_one_variant() {
     };
     assert_eq!(found("default"), (100, 1000, 10, 300, 1_000_000));
     assert_eq!(found("quick"), (1000, 4000, 9, 1200, 250_000));
-    let wrong = text.replace("during.found", "during.\"three days\"") + "during.found.between = [4000, 1000]\n";
+    let own = own.replace("found", "days")
+        + "during.found.between = [4000, 1000]\n[variant.slow]\nduring.found.between = [1, 9]\n";
+    let wrong = (SMALL.replace("[probe]", SEARCHING) + &own).replace("three days", "days");
     let (home, folder) = made::scenario("wrong", &wrong, &[("base.conf", "")]);
     let error = load(&folder).expect_err("must be refused");
     insta::assert_snapshot!(diagnostic::render(&error, false).replace(&format!("{}/", home.path().display()), ""));

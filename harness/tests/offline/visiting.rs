@@ -85,6 +85,7 @@ fn what_does_not_go_together() {
         .replace("leave = \"stay\"\n[clients.own-q", "leave = \"vanish\"\nsubnet = \"10.13.0.0/16\"\n[clients.own-q")
         .replace("protocol = \"UDP\"", "protocol = \"SYN\"")
         .replace("at = \"server\"\nprotocol = \"UDP6\"", "subnet = \"10.15.0.0/16\"\nprotocol = \"UDP6\"")
+        .replace("at = \"server\"\nprotocol = \"RAW6\"", "subnet = \"10.16.0.0/16\"\nprotocol = \"RAW6\"")
         .replace("sequence = \"older\"", "sequence = \"old\"")
         .replace("at = \"on-link\"\nprotocol = \"ICMP\"", "at = \"onlink\"\nprotocol = \"ICMP\"");
     let (home, folder) = made::scenario("wrong", &SMALL.replace("[clients.gone]", &wrong), &[("base.conf", "")]);

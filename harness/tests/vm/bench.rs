@@ -207,7 +207,7 @@ fn provide(how: Use, from: &Path, room: &Path) {
     }
 }
 
-/// conntrack-leak's first phase, for half an hour and for ever; its visitors come at once, one after the other.
+/// conntrack-leak's first phase, for half an hour and for ever; its visitors come 50 ms apart.
 pub fn write_repository(to: &Path) {
     let ours = Path::new(env!("CARGO_MANIFEST_DIR"));
     let leak = ours.join("scenarios/conntrack-leak");

@@ -11,7 +11,7 @@ const NIC: &str = "beyond";
 const ROUTER: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 2);
 /// The server's own, on `lo`: there nobody asks whether another has it too.
 const OWN: Ipv6Addr = Ipv6Addr::new(0xfd00, 0, 0, 1, 0, 0, 0, 1);
-/// The server's own on the link, whose network is on it.
+/// The server's own on the link, in the network of those who are on it too.
 const OWN_ON_LINK: Ipv6Addr = Ipv6Addr::new(0xfd00, 0, 0, 2, 0, 0, 0, 1);
 const PREFIX: u8 = 64;
 
