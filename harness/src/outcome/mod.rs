@@ -150,7 +150,7 @@ impl Outcome {
             table,
             visitors,
             log: Log::of(record, drops),
-            nginx_log: NginxLog::of(record),
+            nginx_log: NginxLog::of(record, give_or_take.visitors.of(&plan.variant)),
             ways: ways.into_iter().map(|(name, way)| (name, document(&way).into())).collect(),
             open_files: open_files::all(&record.events),
             links: links(&record.events),

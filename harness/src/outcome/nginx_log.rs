@@ -5,9 +5,10 @@ use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use tunelab_protocol::Event;
 
-/// What fails for each visitor is as often as visitors come. This one nginx tries again 500 ms after it failed, by a timer of
-/// its own: once more, or less, before the visitors are gone.
+/// This one nginx tries again 500 ms after it failed, by a timer of its own: once more, or less, before the visitors are gone.
 const TRIED_AGAIN: &str = "accept4() failed (24: Too many open files)";
+/// What fails so fails for one visitor: as often as visitors are refused.
+const FOR_A_VISITOR: &str = "while connecting to upstream";
 
 #[derive(Debug, Clone, Serialize)]
 pub struct NginxLog {
@@ -18,14 +19,20 @@ pub struct NginxLog {
 }
 
 impl NginxLog {
-    /// `None` if nobody read it. What is said during a search depends on how it went.
-    pub fn of(record: &Record) -> Option<Self> {
+    /// `None` if nobody read it. What is said during a search depends on how it went. `visitors`: how far the scenario lets two
+    /// builds be apart in how they fared.
+    pub fn of(record: &Record, visitors: u64) -> Option<Self> {
         let texts = texts(record, |phase| !searched(record).contains(phase))?;
-        let near = |again, value| Num { value, within: u64::from(again) };
-        Some(NginxLog {
-            lines: near(texts.contains_key(TRIED_AGAIN), texts.values().sum()),
-            texts: texts.iter().map(|(text, n)| (text.clone(), near(text == TRIED_AGAIN, *n))).collect(),
-        })
+        let near = |(text, value): (String, u64)| {
+            let within = match &text {
+                text if text == TRIED_AGAIN => 1,
+                text if text.contains(FOR_A_VISITOR) => visitors,
+                _ => 0,
+            };
+            (text, Num { value, within })
+        };
+        let texts: BTreeMap<String, Num> = texts.into_iter().map(near).collect();
+        Some(NginxLog { lines: Num::sum(texts.values().copied()), texts })
     }
 }
 
