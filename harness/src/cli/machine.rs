@@ -5,7 +5,7 @@ use crate::{
     image::GivenKernel,
     plan::RunSpec,
     scenario::{Machine, units::Bytes},
-    vm::LEAST_MEMORY_BYTES,
+    vm::{LEAST_MEMORY_BYTES, TOO_LITTLE_MEMORY},
 };
 use std::path::PathBuf;
 use tunelab_protocol::ModuleLoad;
@@ -81,7 +81,7 @@ fn same(a: &str, b: &str) -> bool {
 fn memory(text: &str) -> Result<u64, String> {
     let Bytes(bytes) = text.parse()?;
     if bytes < LEAST_MEMORY_BYTES {
-        return Err("a machine needs at least `128 MiB` of memory".into());
+        return Err(TOO_LITTLE_MEMORY.into());
     }
     Ok(bytes)
 }

@@ -37,9 +37,10 @@ pub struct Kept {
 /// to close (all of conntrack's timers but one are 5 minutes at most) and far below the one that is not, five days.
 pub const LEAK: Duration = Duration::from_secs(3600);
 
-/// A life is told to so many milliseconds. One so near to where the rounding turns may turn on another build: the kernel's ticks
-/// and the gc worker's way round are less than that apart.
-const LIFE_MS: u64 = 10_000;
+/// A life is told to so many seconds.
+const LIFE_S: u64 = 10;
+const LIFE_MS: u64 = 1000 * LIFE_S;
+/// One so near to where the rounding turns may be on its other side on another build, by the kernel's ticks.
 const EDGE_MS: u64 = 1_500;
 
 impl Way {
@@ -76,7 +77,7 @@ fn kept(population: &Population, entries: &Entries, timers: &Timers, band: Band)
 fn to_ten_seconds(life_ms: u64) -> Num {
     let rounded = life_ms + LIFE_MS / 2;
     let far_from_the_edge = (EDGE_MS..=LIFE_MS - EDGE_MS).contains(&(rounded % LIFE_MS));
-    Num { value: rounded / LIFE_MS * 10, within: if far_from_the_edge { 0 } else { 10 } }
+    Num { value: rounded / LIFE_MS * LIFE_S, within: if far_from_the_edge { 0 } else { LIFE_S } }
 }
 
 /// The last state and the life in milliseconds of the entry that lived longest. In a full table the gc worker also kills

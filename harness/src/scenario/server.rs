@@ -8,7 +8,7 @@ use super::{
     units::{Bytes, Micros},
     values::Setting,
 };
-use crate::vm::LEAST_MEMORY_BYTES;
+use crate::vm::{LEAST_MEMORY_BYTES, TOO_LITTLE_MEMORY};
 use std::collections::BTreeMap;
 use toml::Spanned;
 use tunelab_protocol::{Backend, Http, Listen, ModuleLoad, Phase, Search, Sysctl};
@@ -22,7 +22,7 @@ pub fn machine(section: &Section<'_>, base: &Machine) -> Machine {
     machine.cmdline.extend(section.get::<Vec<String>>("cmdline").unwrap_or_default());
     section.finish();
     if machine.memory_bytes < LEAST_MEMORY_BYTES {
-        section.problems.report(section.span(), "a machine needs at least `128 MiB` of memory", "too small");
+        section.problems.report(section.span(), TOO_LITTLE_MEMORY, "too small");
     }
     machine
 }

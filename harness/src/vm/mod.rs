@@ -19,7 +19,7 @@ mod watch;
 
 pub use death::Death;
 pub use machine::{LAYER, Machine, PACKETS};
-pub use spec::{Accel, LEAST_MEMORY_BYTES, MachineSpec, RootDisk, Shape};
+pub use spec::{Accel, LEAST_MEMORY_BYTES, MachineSpec, RootDisk, Shape, TOO_LITTLE_MEMORY};
 pub use state::{Draft, Manifest, RestoreError, SavedState};
 
 /// Bytes an ordinary user can still write to the file system of `path`.

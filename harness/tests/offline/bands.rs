@@ -202,6 +202,28 @@ fn of_entries_by_variant() {
     assert_eq!([most("default"), most("tuned")], ["\"50 ± 2\"", "50"]);
 }
 
+/// nginx says it once for each visitor that it finds no upstream for: as near as how they fared, and no other line is.
+#[test]
+fn of_what_nginx_says_for_each_visitor() {
+    let text = CROWD.replace("[give-or-take]\n", "[give-or-take]\nvisitors = { default = 3 }\n");
+    let said = [("connect() failed (99: x) while connecting to upstream", 9), ("accept4() failed (23: x)", 5)];
+    let texts = said.map(|(text, n)| (text.to_owned(), n)).into();
+    let events = vec![Stamped { at_us: 0, event: Event::NginxLog { texts } }];
+    let log = |variant| shown(&outcome(&loaded(&text), variant, events.clone())["nginx_log"]);
+    insta::assert_snapshot!(log("default") + &log("tuned"), @r#"
+    lines = "14 ± 3"
+
+    [texts]
+    "accept4() failed (23: x)" = 5
+    "connect() failed (99: x) while connecting to upstream" = "9 ± 3"
+    lines = 14
+
+    [texts]
+    "accept4() failed (23: x)" = 5
+    "connect() failed (99: x) while connecting to upstream" = 9
+    "#);
+}
+
 #[test]
 fn a_table_that_nobody_is_named_for_is_exact() {
     let nobody = CROWD.replace("crowded = { many = 10, few = 10, robots = 4 }", "");

@@ -4,7 +4,10 @@ use super::{
     Init, Machine, Recipe, Source, disk, packages,
     reader::{Problems, Table, nearest},
 };
-use crate::{error::Result, vm::LEAST_MEMORY_BYTES};
+use crate::{
+    error::Result,
+    vm::{LEAST_MEMORY_BYTES, TOO_LITTLE_MEMORY},
+};
 use std::path::Path;
 use toml::de::{DeTable, DeValue};
 
@@ -88,7 +91,7 @@ fn read_machine(table: Table<'_, '_>, problems: &Problems<'_>) -> Machine {
     if let Some((text, span)) = table.string("memory") {
         match parse_mib(&text) {
             Some(mib) if u64::from(mib) << 20 < LEAST_MEMORY_BYTES => {
-                problems.add(span, "a machine needs at least `128 MiB` of memory", None);
+                problems.add(span, TOO_LITTLE_MEMORY, None);
             }
             Some(mib) => machine.memory_mib = mib,
             None => problems.add(
