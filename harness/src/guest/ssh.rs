@@ -2,12 +2,12 @@
 
 use super::Keys;
 use crate::error::{Context, Error, Result};
-use ssh2::{MethodType, Session};
 use std::collections::VecDeque;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
+use tunelab_ssh::{MethodType, Session};
 
 /// What OpenSSH 5.9 has too; the first of each that both sides know is used. Elliptic curves and AES in counter mode
 /// are also what an emulated CPU does fastest.
@@ -52,7 +52,7 @@ impl Ssh {
     ///
     /// Run it under [`crate::vm::Machine::while_alive`]: a guest that died is no reason to wait.
     pub async fn connect(port: u16, keys: &Keys, limit: Duration) -> Result<Self> {
-        let (user, host) = (keys.user_key()?, Host { blob: keys.host_blob()?, algorithms: keys.host_algorithms() });
+        let (user, host) = (keys.user_key()?, Host { blob: keys.host_blob(), algorithms: keys.host_algorithms() });
         blocking(move || {
             let (deadline, mut refused) = (Instant::now() + limit, None);
             loop {

@@ -7,11 +7,11 @@ use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::Signal;
 use nix::sys::termios::{self, SetArg, Termios};
-use ssh2::{BlockDirections, Channel, Session};
 use std::io::{ErrorKind, IsTerminal, Read, Write, stderr, stdin, stdout};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use tokio::signal::unix::{SignalKind, signal};
+use tunelab_ssh::{BlockDirections, Channel, Session};
 
 /// As a shell says that a signal ended a command: 128 and its number.
 const BY_SIGNAL: i32 = 128;
@@ -62,7 +62,7 @@ impl Terminal {
         exit_code(&mut channel).guest(|| "the guest's shell ended without a word".into())
     }
 
-    fn open(&self, session: &Session) -> Result<Channel, ssh2::Error> {
+    fn open(&self, session: &Session) -> Result<Channel, tunelab_ssh::Error> {
         let mut channel = session.channel_session()?;
         if self.pty {
             let (columns, rows) = window();
@@ -77,7 +77,7 @@ impl Terminal {
     }
 }
 
-fn exit_code(channel: &mut Channel) -> Result<u8, ssh2::Error> {
+fn exit_code(channel: &mut Channel) -> Result<u8, tunelab_ssh::Error> {
     channel.close()?;
     channel.wait_close()?;
     let code = match channel.exit_signal()?.exit_signal {

@@ -248,9 +248,9 @@ fn initrd_bytes(image: &Image, keys: &Keys) -> Result<Vec<u8>> {
         return Ok(bytes);
     }
     bytes.extend(initrd::archive([
-        ("etc/tunelab/authorized_keys", 0o600, keys.authorized_keys()?),
+        ("etc/tunelab/authorized_keys", 0o600, keys.authorized_keys()),
         ("etc/tunelab/ssh_host_ecdsa_key", 0o600, keys.host_key()?),
-        ("etc/tunelab/ssh_host_ecdsa_key.pub", 0o644, keys.host_key_public()?),
+        ("etc/tunelab/ssh_host_ecdsa_key.pub", 0o644, keys.host_key_public()),
     ]));
     Ok(bytes)
 }
