@@ -5,7 +5,9 @@ mod login;
 mod one;
 mod open;
 pub mod prune;
+mod retry;
 mod room;
+mod slow;
 pub mod stock;
 mod warm;
 
@@ -76,6 +78,8 @@ pub struct RunResult {
     pub clock: Clock,
     pub virtual_seconds: f64,
     pub wall_seconds: f64,
+    /// What went wrong with boots of its warm machine, before one that went well.
+    pub boot_retries: Vec<String>,
     /// Where the record is kept.
     pub path: PathBuf,
     pub record: Record,

@@ -8,7 +8,7 @@ mod death;
 mod human;
 mod machine;
 mod monitor;
-pub mod patience;
+mod patience;
 mod process;
 mod processor;
 mod qcow2;
@@ -20,7 +20,7 @@ mod watch;
 
 pub use death::Death;
 pub use machine::{LAYER, Machine, PACKETS};
-pub use patience::{Overdue, Patience, Pulse};
+pub use patience::{Overdue, Patience, Pulse, load, seconds};
 pub use process::living;
 pub use spec::{Accel, LEAST_MEMORY_BYTES, MachineSpec, RootDisk, Shape, TOO_LITTLE_MEMORY};
 pub use state::{Draft, Manifest, RestoreError, SavedState};

@@ -42,11 +42,12 @@ impl Pulse {
             begun: (Instant::now(), self.cpu()),
             looked: (Instant::now(), self.cpu()),
             waits: HashMap::new(),
-            spent: Duration::ZERO,
+            passed: Duration::ZERO,
+            worked: Duration::ZERO,
             denied: Duration::ZERO,
             still: Duration::ZERO,
         };
-        patience.kept_waiting();
+        patience.kept_waiting(Duration::ZERO);
         patience
     }
 
@@ -94,8 +95,9 @@ pub struct Patience {
     looked: (Instant, Duration),
     /// How long each thread had been kept waiting by the last look.
     waits: HashMap<u32, Duration>,
-    /// Of the limit.
-    spent: Duration,
+    /// Of the time since, by looks that saw it.
+    passed: Duration,
+    worked: Duration,
     denied: Duration,
     /// Without any CPU time used.
     still: Duration,
@@ -119,14 +121,15 @@ impl Patience {
         let (now, cpu) = (Instant::now(), self.pulse.cpu());
         let passed = (now - self.looked.0).min(LONGEST_LOOK);
         let worked = cpu.saturating_sub(self.looked.1);
-        let kept = self.kept_waiting().min(passed);
-        let counts = (passed - kept).max(worked.min(passed));
-        self.spent += counts;
-        self.denied += passed - counts;
+        self.looked = (now, cpu);
+        self.passed += passed;
+        self.worked += worked;
+        // What a thread waits for at this moment is counted when it runs again: only the sums can be compared.
+        let kept = self.kept_waiting(passed.saturating_sub(worked));
+        self.denied += kept;
         let still = self.pulse.0.is_some() && worked.is_zero();
         self.still = if still { self.still + passed } else { Duration::ZERO };
-        self.looked = (now, cpu);
-        if self.spent >= self.limit || self.still >= STILL { Err(self.overdue()) } else { Ok(()) }
+        if self.spent() >= self.limit || self.still >= STILL { Err(self.overdue()) } else { Ok(()) }
     }
 
     /// What was waited for happened, and is waited for again.
@@ -134,37 +137,42 @@ impl Patience {
         *self = self.pulse.allow(self.limit);
     }
 
-    /// As far as it was looked at: of the limit.
+    pub fn pulse(&self) -> Pulse {
+        self.pulse
+    }
+
+    /// Of the limit, as far as it was looked at.
     pub fn spent(&self) -> Duration {
-        self.spent
+        self.passed.saturating_sub(self.denied).max(self.worked.min(self.passed))
     }
 
     /// How long one may sleep until the next look.
     pub fn pause(&self) -> Duration {
-        LOOK.min(self.limit.saturating_sub(self.spent)).max(Duration::from_millis(1))
+        LOOK.min(self.limit.saturating_sub(self.spent())).max(Duration::from_millis(1))
     }
 
     /// What was seen so far, as a wait that is over tells it.
     pub fn overdue(&self) -> Overdue {
+        let passed = self.begun.0.elapsed();
         Overdue {
-            passed: self.begun.0.elapsed(),
+            passed,
             cpu: self.pulse.0.map(|_| self.pulse.cpu().saturating_sub(self.begun.1)),
-            denied: self.denied,
+            denied: passed.saturating_sub(self.spent()),
         }
     }
 
-    /// For how long since the last call the host kept threads of QEMU's waiting: for ever, where one waits for a disk.
-    fn kept_waiting(&mut self) -> Duration {
+    /// For how long, since the last call, the host kept threads of QEMU's waiting: for all of `idle`, where one waits for a
+    /// disk.
+    fn kept_waiting(&mut self, idle: Duration) -> Duration {
         let threads = self.pulse.threads();
-        let on_disk = threads.iter().any(|thread| thread.on_disk);
         let before = std::mem::take(&mut self.waits);
         let waited = |thread: &Thread| {
             let before = before.get(&thread.number).copied().unwrap_or_default();
             thread.waited.saturating_sub(before)
         };
-        let kept = if on_disk { Duration::MAX } else { threads.iter().map(waited).sum() };
+        let kept = threads.iter().map(waited).sum();
         self.waits = threads.iter().map(|thread| (thread.number, thread.waited)).collect();
-        kept
+        if threads.iter().any(|thread| thread.on_disk) { idle.max(kept) } else { kept }
     }
 }
 
@@ -174,7 +182,7 @@ pub struct Overdue {
     pub passed: Duration,
     /// Used by QEMU, if there is one.
     pub cpu: Option<Duration>,
-    /// In which the host kept QEMU waiting.
+    /// In which the host kept QEMU waiting, or us.
     pub denied: Duration,
 }
 

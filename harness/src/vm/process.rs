@@ -117,8 +117,10 @@ static SPAWNER: LazyLock<mpsc::Sender<Job>> = LazyLock::new(|| {
                 let _runtime = job.runtime.enter();
                 let child = job.command.spawn();
                 drop(job.inherited);
-                // Nobody there any more: the child is dropped here, and so killed.
-                let _ = job.reply.send(child);
+                // Given up meanwhile: killed, and reaped like all others.
+                if let Err(Ok(child)) = job.reply.send(child) {
+                    drop(Process::adopt(child));
+                }
             }
         })
         .expect("a thread can be started");
