@@ -128,7 +128,11 @@ pub fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(e) => return fail(&Error::host("failed to start threads").cause(e)),
     };
-    let ended = runtime.block_on(run(cli));
+    let ended = runtime.block_on(async {
+        let ended = run(cli).await;
+        interrupt::until_all_are_gone().await;
+        ended
+    });
     // Blocking calls of a run that was given up must not hold the exit.
     runtime.shutdown_background();
     match ended {
@@ -141,7 +145,7 @@ pub fn main() -> ExitCode {
 
 fn fail(error: &Error) -> ExitCode {
     if error.exit() != Exit::Interrupted {
-        eprint!("{}", diagnostic::render(error, stderr().is_terminal()));
+        report::aside(diagnostic::render(error, stderr().is_terminal()).trim_end_matches('\n'));
     }
     ExitCode::from(error.exit() as u8)
 }

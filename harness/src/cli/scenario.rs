@@ -9,7 +9,7 @@ use crate::{
     lab::{self, Clock, Request, RunResult},
     outcome::{claims, snapshot::Mode},
     plan::RunSpec,
-    report::{self, Verdict},
+    report::{self, Verdict, aside},
     scenario::{Catalogue, OwnFiles, Scenario},
     story::RunName,
 };
@@ -285,8 +285,8 @@ fn request(
 /// A real machine's value beside a thousandth of its traffic says nothing, and looks like a cure.
 fn warn_of_scale(own: &OwnFiles, scenario: &Scenario) -> Result<()> {
     for name in own.unscaled(scenario)? {
-        eprintln!("warning: `{}` is scaled down, its `{name}` too; yours is taken as it is", scenario.name);
-        eprintln!("  hint: scale yours alike; the top of scenarios/{}/scenario.toml says by how much", scenario.name);
+        aside(format!("warning: `{}` is scaled down, its `{name}` too; yours is taken as it is", scenario.name));
+        aside(format!("  hint: scale yours alike; the top of scenarios/{}/scenario.toml says by how much", scenario.name));
     }
     Ok(())
 }

@@ -6,7 +6,9 @@ mod one;
 mod open;
 pub mod proof;
 pub mod prune;
+mod retry;
 mod room;
+mod slow;
 pub mod stock;
 mod warm;
 
@@ -77,6 +79,8 @@ pub struct RunResult {
     pub clock: Clock,
     pub virtual_seconds: f64,
     pub wall_seconds: f64,
+    /// What went wrong with boots of its warm machine, before one that went well.
+    pub boot_retries: Vec<String>,
     /// Where the record is kept.
     pub path: PathBuf,
     pub record: Record,

@@ -4,6 +4,7 @@ mod archive;
 mod article;
 mod bands;
 mod builds;
+mod busy;
 mod claims;
 mod cli;
 mod fetch;

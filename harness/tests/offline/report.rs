@@ -34,6 +34,7 @@ fn run(scenario: &Scenario, variant: &str, made: Option<Made>) -> (RunSpec, Resu
         clock: Clock::Virtual,
         virtual_seconds: 259_200.03,
         wall_seconds: 6.25,
+        boot_retries: vec!["no SSH".into()],
         path: format!("runs/{variant}/events.jsonl").into(),
         record: Record::parse(&made.bytes()).unwrap(),
     });
