@@ -221,7 +221,7 @@ impl<'a> Deadline<'a> {
     fn exec(&self, command: &str, stdin: &[u8]) -> std::io::Result<(i32, Output)> {
         self.arm()?;
         let mut channel = self.session.channel_session()?;
-        channel.exec(command)?;
+        channel.exec(&into_files(command))?;
         for chunk in stdin.chunks(1 << 16) {
             self.arm()?;
             channel.write_all(chunk)?;
@@ -269,8 +269,24 @@ pub fn command_line(words: &[String]) -> String {
     }
 }
 
+/// The command's own streams are files, which are read when it has ended: sshd would keep the channel open for as long as
+/// anything holds its pipes, and a daemon that the command leaves behind holds what it was started with.
+fn into_files(command: &str) -> String {
+    format!(
+        "o=/run/tunelab-exec.$$
+(
+{command}
+) > $o.out 2> $o.err
+s=$?
+cat $o.out
+cat $o.err >&2
+rm -f $o.out $o.err
+exit $s"
+    )
+}
+
 /// As one word of a shell.
-fn quote(word: &str) -> String {
+pub(super) fn quote(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 

@@ -1,6 +1,6 @@
 //! A person's or a script's session in a guest: this process's own terminal or pipes, joined to a shell there.
 
-use super::Ssh;
+use super::{Ssh, ssh::quote};
 use crate::error::{Context, Error, Result};
 use nix::errno::Errno;
 use nix::libc;
@@ -12,6 +12,7 @@ use std::io::{ErrorKind, IsTerminal, Read, Write, stderr, stdin, stdout};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use tokio::signal::unix::{SignalKind, signal};
+use tunelab_protocol::guest;
 
 /// As a shell says that a signal ended a command: 128 and its number.
 const BY_SIGNAL: i32 = 128;
@@ -69,9 +70,13 @@ impl Terminal {
             let term = std::env::var("TERM").unwrap_or_else(|_| "vt100".into());
             channel.request_pty(&term, None, Some((columns, rows, 0, 0)))?;
         }
-        match &self.command {
-            Some(command) => channel.exec(command)?,
-            None => channel.shell()?,
+        match (&self.command, self.pty) {
+            // The shell's terminal goes with the shell, and with it whatever holds it open.
+            (Some(command), true) => channel.exec(command)?,
+            (None, true) => channel.shell()?,
+            // Pipes do not: a daemon left behind would keep the session open for ever.
+            (Some(command), false) => channel.exec(&format!("exec {} session {}", guest::AGENT, quote(command)))?,
+            (None, false) => channel.exec(&format!("exec {} session", guest::AGENT))?,
         }
         Ok(channel)
     }

@@ -278,7 +278,7 @@ async fn park(machine: &Machine, ssh: &Ssh) -> Result<String> {
     let parked = tokio::time::timeout(DEPLOY, events.next()).await;
     match parked.map_err(|_| Error::guest("the agent did not park within 60 s"))??.event {
         Event::Parked { kernel, .. } => Ok(kernel),
-        Event::Failed { what, hint } => {
+        Event::Failed { what, hint, .. } => {
             let error = Error::guest(format!("the agent could not park: {what}"));
             Err(hint.into_iter().fold(error, Error::hint))
         }
