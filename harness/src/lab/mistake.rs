@@ -30,12 +30,12 @@ fn in_file(path: &str, line: Option<u32>, what: &str, spec: &RunSpec) -> Error {
     placed(&Problems::of(own.display().to_string(), text), line, what)
 }
 
-/// Its table, if the words are one's name, else the first line that has them.
+/// Its table, if the words are one's name (the variant's own first), else the first line that has them.
 fn in_scenario(words: &str, what: &str, spec: &RunSpec) -> Error {
     let file = Problems::of(spec.source.name(), spec.source.inner().clone());
-    let table = |line: &str| line.trim_start().starts_with('[') && line.contains(&format!("{words}]"));
-    let position = |wanted: &dyn Fn(&str) -> bool| file.text().lines().position(wanted);
-    let at = position(&table).or_else(|| position(&|line| line.contains(words)));
+    let table = format!("[{words}]");
+    let own = format!("[variant.{}.{words}]", spec.run.variant);
+    let at = [&own, &table, words].into_iter().find_map(|it| file.text().lines().position(|line| line.contains(it)));
     placed(&file, at.and_then(|at| u32::try_from(at + 1).ok()), what)
 }
 

@@ -13,6 +13,7 @@ mod distribution;
 mod full_disk;
 mod interrupted;
 mod kernel;
+mod mistakes;
 mod network;
 mod no_network;
 mod old_ssh;

@@ -31,7 +31,7 @@ fn is_process(word: &str) -> bool {
 fn line_of(what: &str, config: &str) -> Option<u32> {
     if let Some(address) = what.strip_prefix("bind() to ").and_then(|rest| rest.split_once(" failed")) {
         let port = address.0.rsplit(':').next()?;
-        return line_with(config, |line| line.starts_with("listen") && line.contains(port));
+        return line_with(config, |line| line.contains("listen") && line.contains(port));
     }
     let quoted = what.split('"').nth(1)?;
     // What is not a whole path is completed with the configuration's folder.

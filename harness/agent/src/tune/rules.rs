@@ -20,7 +20,7 @@ pub fn load(file: &str) -> Result<()> {
     let input = File::open(file).with_context(|| format!("failed to open {file}"))?;
     let Some(said) = restore(input)? else { return Ok(()) };
     what_is_missing(&rules)?;
-    Err(refused(&said, file).into())
+    Err(refused(&said, file, &rules).into())
 }
 
 /// Into the namespace of this thread; what it says if it refuses them.
@@ -35,12 +35,16 @@ fn restore(rules: File) -> Result<Option<String>> {
 }
 
 /// `iptables-restore: line 4 failed`, `Error occurred at line: 4`, `line 4: RULE_APPEND failed (...)`.
-fn refused(said: &str, file: &str) -> Mistake {
+fn refused(said: &str, file: &str, rules: &str) -> Mistake {
     let lines: Vec<&str> = said.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     let telling = lines.iter().filter(|line| !line.starts_with("Try `") && !line.starts_with("Error occurred at line"));
     let what: Vec<&str> = telling.copied().take(3).collect();
     let place = lines.iter().find_map(|line| number_behind(line, "line"));
-    Mistake::in_file(file, place, format!("iptables refuses it: {}", what.join("; ")))
+    let at = place.and_then(|place| rules.lines().nth(place.checked_sub(1)? as usize));
+    // Only then does the kernel see the table.
+    let whole = at.is_some_and(|line| line.trim() == "COMMIT");
+    let hint = if whole { " (the kernel refuses a rule of this table)" } else { "" };
+    Mistake::in_file(file, place, format!("iptables refuses it: {}{hint}", what.join("; ")))
 }
 
 /// The number that follows a word, and perhaps a colon.
@@ -77,7 +81,7 @@ mod tests {
     use tunelab_protocol::Fault;
 
     fn read(said: &str) -> (Option<u32>, String) {
-        let mistake = refused(said, "/f");
+        let mistake = refused(said, "/f", "*filter\n-A INPUT -j FOO\nCOMMIT\n");
         let Fault::File { line, .. } = &mistake.fault else { panic!("{mistake:?}") };
         (*line, mistake.to_string())
     }
@@ -88,7 +92,8 @@ mod tests {
                       Error occurred at line: 4\nTry `iptables-restore -h' or 'iptables-restore --help' for more information.\n";
         let what = "iptables refuses it: iptables-restore v1.8.9 (legacy): Couldn't load target `FOO':No such file or directory";
         assert_eq!(read(target), (Some(4), what.into()));
-        assert_eq!(read("iptables-restore: line 9 failed\n").0, Some(9));
+        let whole = "iptables refuses it: iptables-restore: line 3 failed (the kernel refuses a rule of this table)";
+        assert_eq!(read("iptables-restore: line 3 failed\n"), (Some(3), whole.into()));
         assert_eq!(read("iptables-restore v1.8.9 (nf_tables): line 4: RULE_APPEND failed (No such file)").0, Some(4));
         assert_eq!(read("no idea").0, None);
     }
