@@ -50,7 +50,7 @@ Examples:
 Exit codes:
   0    all as expected
   1    an outcome or a claim differs from its snapshot
-  2    wrong input: a flag, a scenario, a recipe
+  2    wrong input: a flag, a scenario, a recipe, a file that its program in the guest refuses
   3    this host cannot run it: something is missing, full or forbidden
   4    the guest broke: panic, hang, lost
   130  interrupted";

@@ -249,7 +249,7 @@ impl Conversation<'_> {
     fn exec(&mut self, command: &str, stdin: &[u8]) -> std::io::Result<(i32, Output)> {
         let (session, patience) = (self.session, &mut self.patience);
         let mut channel = patiently(patience, || session.channel_session())?;
-        patiently(patience, || channel.exec(command))?;
+        patiently(patience, || channel.exec(&into_files(command)))?;
         let mut left = stdin;
         while !left.is_empty() {
             let written = patiently(patience, || channel.write(left))?;
@@ -296,8 +296,24 @@ pub fn command_line(words: &[String]) -> String {
     }
 }
 
+/// The command's own streams are files, which are read when it has ended: sshd would keep the channel open for as long as
+/// anything holds its pipes, and a daemon that the command leaves behind holds what it was started with.
+fn into_files(command: &str) -> String {
+    format!(
+        "o=/run/tunelab-exec.$$
+(
+{command}
+) > $o.out 2> $o.err
+s=$?
+cat $o.out
+cat $o.err >&2
+rm -f $o.out $o.err
+exit $s"
+    )
+}
+
 /// As one word of a shell.
-fn quote(word: &str) -> String {
+pub(super) fn quote(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 

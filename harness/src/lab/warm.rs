@@ -1,12 +1,6 @@
 //! The warm machine: booted, deployed to, parked and saved once for each image, shape and stack; each run restores it.
 
-use super::{
-    distribution,
-    login::log_in,
-    retry::twice,
-    room::Room,
-    slow,
-};
+use super::{distribution, login::log_in, retry::twice, room::Room, slow};
 use crate::{
     AGENT,
     cache::{Cache, Claim},
@@ -299,7 +293,7 @@ async fn park(machine: &Machine, ssh: &Ssh) -> Result<String> {
     };
     match parked.map_err(|overdue| Error::guest(format!("the agent did not park: {overdue}")))??.event {
         Event::Parked { kernel, .. } => Ok(kernel),
-        Event::Failed { what, hint } => {
+        Event::Failed { what, hint, .. } => {
             let error = Error::guest(format!("the agent could not park: {what}"));
             Err(hint.into_iter().fold(error, Error::hint))
         }

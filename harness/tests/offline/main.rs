@@ -14,6 +14,8 @@ mod image;
 mod images;
 mod kernel;
 mod made;
+mod mistakes;
+mod out;
 mod outcome;
 mod plan;
 mod recipe;

@@ -162,9 +162,7 @@ fn write(path: &Path, document: &Document, text: &str) -> Result<()> {
 fn remove(path: &Path) -> Result<()> {
     match std::fs::remove_file(path) {
         // A read-only checkout is refused even what is not there.
-        Err(e) if path.exists() => {
-            Err(e).host(|| format!("failed to remove `{}`", path.display()))
-        }
+        Err(e) if path.exists() => Err(e).host(|| format!("failed to remove `{}`", path.display())),
         _ => Ok(()),
     }
 }
