@@ -52,6 +52,17 @@ impl Problems {
         other.sorted().into_iter().for_each(|error| self.add(span.start, error));
     }
 
+    /// An error of its own, of a file that is not this one.
+    pub fn take(&self, error: Error) {
+        self.add(0, error);
+    }
+
+    /// An error of its own, of what is named at `span`.
+    pub fn take_named(&self, span: Range<usize>, error: Error) {
+        let label = LabeledSpan::at(self.visible(span.clone()), "named here");
+        self.add(span.start, error.at(self.source(), vec![label]));
+    }
+
     /// In the order of the file.
     fn sorted(self) -> Vec<Error> {
         let mut found = self.found.into_inner();
