@@ -18,6 +18,19 @@ pub const WRITTEN: u64 = 16 << 20;
 /// Bytes of a kernel, or of a package with one and its modules.
 pub const KERNEL: u64 = 1 << 30;
 
+/// Opens a regular file, and nothing else.
+pub fn open(path: &Path) -> std::io::Result<File> {
+    let regular = |seen: Metadata| match seen.is_file() {
+        true => Ok(()),
+        false => Err(std::io::Error::other(format!("it is {}, not a regular file", kind(seen.file_type())))),
+    };
+    // Looked at before it is opened: opening some devices does something already.
+    std::fs::metadata(path).and_then(regular)?;
+    let file = File::options().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)?;
+    regular(file.metadata()?)?;
+    Ok(file)
+}
+
 /// All of a regular file. `what` it is comes before its path in messages: `the kernel`.
 pub fn bytes(path: &Path, what: &str, most: u64) -> Result<Vec<u8>> {
     let failed = |e: std::io::Error| {
@@ -25,11 +38,8 @@ pub fn bytes(path: &Path, what: &str, most: u64) -> Result<Vec<u8>> {
         let hint = (e.kind() == ErrorKind::NotFound && path.is_symlink()).then_some("it is a link that leads nowhere");
         hint.into_iter().fold(error.cause(e), Error::hint)
     };
-    // Looked at before it is opened: opening some devices does something already.
-    let seen = std::fs::metadata(path).map_err(failed)?;
-    check(&seen, path, what, most)?;
-    let file = File::options().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path).map_err(failed)?;
-    check(&file.metadata().map_err(failed)?, path, what, most)?;
+    check(&std::fs::metadata(path).map_err(failed)?, path, what, most)?;
+    let file = open(path).map_err(failed)?;
     let mut bytes = Vec::new();
     file.take(most + 1).read_to_end(&mut bytes).map_err(failed)?;
     // It may have grown meanwhile, and a file of /proc says 0 before it is read.

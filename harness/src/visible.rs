@@ -21,6 +21,11 @@ pub fn visible(text: &str) -> String {
     shown
 }
 
+/// A word of the user's within a sentence of ours: line feeds and tabs of its own are shown as escapes too.
+pub fn quoted(text: &str) -> String {
+    visible(text).replace('\n', "\\n").replace('\t', "\\t")
+}
+
 /// The same with a `?` for each byte of a hidden character: as long as before, for a text that places point into.
 pub fn as_long(text: &str) -> String {
     let shown = |c: char| match c {

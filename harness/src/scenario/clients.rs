@@ -53,13 +53,13 @@ pub fn populations(root: &Section<'_>, server: Ipv4Addr, upstreams: &[Upstream],
     for (name, section) in root.named("clients") {
         let at = section.get_or("at", At::default());
         let (subnet, link) = match at {
-            At::Server => (Some(visiting::own_subnet(&section, server)), Link::default()),
+            At::Server => (Some(visiting::own_subnet(&section, server)), Some(Link::default())),
             _ => (section.need::<Spanned<Subnet>>("subnet", r#""10.1.0.0/16""#), link(&section)),
         };
         let target = target(&section, upstreams, names);
         let visit = visit(&section, at, link);
         section.finish();
-        let (Some(subnet), Some(visit)) = (subnet, visit) else { continue };
+        let (Some(subnet), Some(visit), Some(link)) = (subnet, visit, link) else { continue };
         let name = name.into_inner();
         if at == At::Server {
             let (subnet, (target, port)) = (subnet.into_inner(), target);
@@ -102,17 +102,21 @@ fn target(section: &Section<'_>, upstreams: &[Upstream], names: &Names) -> (Opti
     }
 }
 
-fn link(section: &Section<'_>) -> Link {
-    let Some(section) = section.section("link") else { return Link::default() };
+/// None: it is wrong, and more that could be said of it would only follow from that.
+fn link(section: &Section<'_>) -> Option<Link> {
+    let found = section.problems.count();
+    let Some(section) = section.section("link") else {
+        return (section.problems.count() == found).then_some(Link::default());
+    };
     let link = Link {
         delay_us: section.get_or("delay", Micros::default()).0,
         loss_ppm: section.get_or("loss", Ppm::default()).0,
         reorder_ppm: section.get_or("reorder", Ppm::default()).0,
         by: section.get("by"),
     };
+    let right = section.problems.count() == found;
     section.finish();
-    check_link(&section, link);
-    link
+    right.then(|| check_link(&section, link)).map(|()| link)
 }
 
 fn check_link(section: &Section<'_>, link: Link) {
@@ -126,7 +130,7 @@ fn check_link(section: &Section<'_>, link: Link) {
     }
 }
 
-fn visit(section: &Section<'_>, at: At, link: Link) -> Option<Visit> {
+fn visit(section: &Section<'_>, at: At, link: Option<Link>) -> Option<Visit> {
     let (speech, http) = visiting::speech(section);
     visiting::check_together(section, speech, at);
     let keep_alive = section.get_or("keep-alive", http == Http::V1_1);

@@ -23,7 +23,7 @@ pub struct Files<'a> {
     problems: &'a Problems,
     named: RefCell<BTreeSet<String>>,
     sysctls: RefCell<BTreeSet<String>>,
-    /// Not every file that sets sysctls could be read.
+    /// Not every file that sets sysctls could be read, or is right.
     unread: Cell<bool>,
 }
 
@@ -56,7 +56,9 @@ impl<'a> Files<'a> {
 
     /// As [`Files::deploy`], and remembers the names it sets.
     pub fn deploy_sysctls(&self, name: &Spanned<String>) {
+        let found = self.problems.count();
         self.deploy(name, sysctl_d);
+        self.unread.set(self.unread.get() || self.problems.count() > found);
         match self.text(name) {
             Ok(text) => self.sysctls.borrow_mut().extend(sysctl_names(&text)),
             Err(_) => self.unread.set(true),
@@ -97,17 +99,19 @@ impl<'a> Files<'a> {
 }
 
 /// What no format of the guest's has: a mark of the encoding, which its programs read as a part of the first word, and control
-/// characters.
-fn plain(file: &Problems) {
+/// characters. Where there is one, nothing else is looked at: it may be wrong because of that.
+fn plain(file: &Problems) -> bool {
     let found = |c: char| is_hidden(c) && !matches!(c, '\t' | '\n' | '\r');
-    let Some((at, c)) = file.text().char_indices().find(|(_, c)| found(*c)) else { return };
+    let Some((at, c)) = file.text().char_indices().find(|(_, c)| found(*c)) else { return true };
     let span = at..at + c.len_utf8();
     if (at, c) == (0, '\u{feff}') {
         let message = "it begins with a byte order mark, which programs in the guest take for a part of the first word";
         let hint = "`sed -i '1s/^\\xef\\xbb\\xbf//' FILE` removes it";
-        return file.report_with_hint(0..0, message, "an invisible mark", hint);
+        file.report_with_hint(0..0, message, "an invisible mark", hint);
+    } else {
+        file.report(span, format!("there is a control character in this line, `{}`", c.escape_default()), "not text");
     }
-    file.report(span, format!("there is a control character in this line, `{}`", c.escape_default()), "not text");
+    false
 }
 
 /// Lines with the place of each, without blank lines and comments.
@@ -137,7 +141,9 @@ pub fn sysctl_names(text: &str) -> Vec<String> {
 
 /// sysctl.d(5): `name = value` lines.
 pub fn sysctl_d(file: &Problems) {
-    plain(file);
+    if !plain(file) {
+        return;
+    }
     for (span, line) in lines(file.text(), &['#', ';']) {
         match sysctl_line(line) {
             None => file.report_with_hint(
@@ -154,7 +160,9 @@ pub fn sysctl_d(file: &Problems) {
 
 /// limits.d: `domain type item value`, see limits.conf(5).
 pub fn limits_d(file: &Problems) {
-    plain(file);
+    if !plain(file) {
+        return;
+    }
     for (span, line) in lines(file.text(), &['#']) {
         let fields: Vec<&str> = line.split_whitespace().collect();
         match fields[..] {
@@ -179,7 +187,9 @@ fn is_limit(value: &str) -> bool {
 
 /// iptables-save: `*table`, chains, rules, `COMMIT`.
 pub fn iptables_save(file: &Problems) {
-    plain(file);
+    if !plain(file) {
+        return;
+    }
     if let Some(at) = file.text().find("\r\n") {
         let message = "lines end as on Windows (CR LF): iptables-restore takes the CR for a part of the last word";
         let hint = "`sed -i 's/\\r$//' FILE` makes line ends of Linux of them";
@@ -200,6 +210,8 @@ pub fn iptables_save(file: &Problems) {
             (_, Some(_)) => {
                 let words = ["COMMIT", "-A INPUT", ":INPUT DROP [0:0]"];
                 file.unknown(span, format!("`{line}` is no line of a rules file"), line, &words);
+                // A `COMMIT` with a typing error is one mistake.
+                open = open.filter(|_| nearest(line, &words) != Some("COMMIT"));
             }
         }
     }
@@ -217,7 +229,9 @@ pub fn program(file: &Problems) {
 
 /// nginx itself reads its configuration in the guest; here only that the braces are balanced.
 pub fn nginx_conf(file: &Problems) {
-    plain(file);
+    if !plain(file) {
+        return;
+    }
     let mut open = Vec::new();
     let (mut quote, mut comment, mut escaped) = (None, false, false);
     for (at, c) in file.text().char_indices() {

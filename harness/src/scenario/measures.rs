@@ -9,13 +9,12 @@ use super::{
     values::text,
 };
 use toml::Spanned;
-use tunelab_protocol::{Phase, Population};
+use tunelab_protocol::Phase;
 
 /// What else of the file a measure may name.
 pub struct Known<'a> {
     pub names: &'a Names,
     pub phases: &'a [Phase],
-    pub populations: &'a [Population],
 }
 
 pub fn measures(root: &Section<'_>, known: &Known<'_>) -> Vec<Measure> {

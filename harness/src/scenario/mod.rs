@@ -94,7 +94,7 @@ fn read(name: &str, folder: &Path, root: &Section<'_>) -> Option<Scenario> {
     let phases = phases::phases(root, &names);
     let variants = variants(root, &base, &files, &phases, &names);
     let phases::Asked { probes, sysctls: asked, limits: reported_limits } = phases::probes(root);
-    let known = measures::Known { names: &names, phases: &phases, populations: &populations };
+    let known = measures::Known { names: &names, phases: &phases };
     let measures = measures::measures(root, &known);
     let series = series::series(root, &known);
     let helps = root.names("helps", "variant", &names::words(&names.variants));

@@ -19,6 +19,11 @@ impl Problems {
         Problems { name: name.into(), text: text.into(), found: RefCell::default() }
     }
 
+    /// How much has been found so far: while it does not change, what is read is right.
+    pub fn count(&self) -> usize {
+        self.found.borrow().len()
+    }
+
     pub fn text(&self) -> &str {
         &self.text
     }

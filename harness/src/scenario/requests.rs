@@ -35,9 +35,9 @@ fn some<T: Read + Clone>(section: &Section<'_>, key: &'static str, default: T) -
 }
 
 /// `flights = true`: half a round trip, by which they are told apart, is the link's delay.
-pub fn flights(section: &Section<'_>, link: Link) -> bool {
+pub fn flights(section: &Section<'_>, link: Option<Link>) -> bool {
     let flights = section.get_or("flights", false);
-    if flights && link.delay_us == 0 {
+    if flights && link.is_some_and(|link| link.delay_us == 0) {
         let hint = "for example `link = { delay = \"50 ms\" }`";
         let message = format!("without a delay the answers of `{}` have no flights", section.path());
         section.problems.report_with_hint(section.span(), message, "in this table", hint);

@@ -1,7 +1,7 @@
 //! What a word may be that leaves the scenario: for a file's name, a request, a terminal, the guest's settings. Each rule
 //! once, for all keys and files in which such a word stands.
 
-use crate::visible::is_hidden;
+use crate::visible::{is_hidden, quoted};
 
 /// Characters of a name: records are folders that have three of them in their own name.
 const NAME: usize = 64;
@@ -14,7 +14,7 @@ const SENTENCE: usize = 4096;
 pub fn check_name(name: &str) -> Result<(), (String, &'static str)> {
     let good = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     if name.is_empty() || !name.chars().all(good) || name.starts_with('-') {
-        return Err((format!("`{name}` is not a name"), "names are made of a-z, 0-9 and `-`"));
+        return Err((format!("`{}` is not a name", quoted(name)), "names are made of a-z, 0-9 and `-`"));
     }
     if name.len() > NAME {
         return Err((format!("`{name}` is too long for a name"), "a name has at most 64 characters"));
@@ -47,7 +47,7 @@ pub fn check_text(text: &str) -> Result<(), String> {
 /// What a request asks for, or what a server is asked for. A line end in it would be a request of its own.
 pub fn check_path(path: &str) -> Result<(), String> {
     if !path.starts_with('/') || path.contains(|c: char| !c.is_ascii_graphic()) {
-        return Err(format!("`{path}` is no path of a request"));
+        return Err(format!("`{}` is no path of a request", quoted(path)));
     }
     if path.len() > PATH {
         return Err(format!("this path has {} characters, more than the {PATH} that nginx reads", path.len()));

@@ -1,5 +1,6 @@
 //! What a machine can be asked for: the same for scenarios, recipes and flags.
 
+use crate::visible::quoted;
 use std::ops::RangeInclusive;
 
 /// A machine with less does not boot everywhere; with more, QEMU's processor has no addresses for it.
@@ -25,7 +26,7 @@ pub fn check_cpus(cpus: u32) -> Result<(), &'static str> {
 /// A word of the kernel's command line.
 pub fn check_word(word: &str) -> Result<(), String> {
     if word.is_empty() || word.contains(|c: char| !c.is_ascii_graphic()) {
-        return Err(format!("`{word}` is not one word for the kernel's command line"));
+        return Err(format!("`{}` is not one word for the kernel's command line", quoted(word)));
     }
     if word.len() > WORD {
         return Err(format!("a word for the kernel's command line has at most {WORD} characters, not {}", word.len()));

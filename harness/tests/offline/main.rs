@@ -11,6 +11,7 @@ mod flow;
 mod host;
 mod image;
 mod images;
+mod inputs;
 mod kernel;
 mod made;
 mod outcome;

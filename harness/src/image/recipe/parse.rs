@@ -4,7 +4,7 @@ use super::{
     Init, Machine, Recipe, Source, disk, packages,
     reader::{Problems, Table, nearest},
 };
-use crate::{error::Result, vm::bounds};
+use crate::{error::Result, visible::is_hidden, vm::bounds};
 use std::path::Path;
 use toml::de::{DeTable, DeValue};
 
@@ -116,7 +116,9 @@ fn read_machine(table: Table<'_, '_>, problems: &Problems<'_>) -> Machine {
     if let Some((cmdline, span)) = table.string("cmdline") {
         let words: Vec<String> = cmdline.split(' ').filter(|word| !word.is_empty()).map(str::to_owned).collect();
         let checked = words.iter().try_for_each(|word| bounds::check_word(word));
-        if let Err(why) = checked.and_then(|()| bounds::check_cmdline(&words)) {
+        let checked = checked.and_then(|()| bounds::check_cmdline(&words));
+        // A control character has been told already.
+        if let Some(why) = checked.err().filter(|_| !cmdline.contains(is_hidden)) {
             problems.add(span, why, None);
         }
         machine.cmdline = cmdline;
