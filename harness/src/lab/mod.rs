@@ -22,7 +22,7 @@ use crate::{
     outcome::Record,
     plan::RunSpec,
     story::{RunName, Teller},
-    vm::Accel,
+    vm::{Accel, bounds},
 };
 pub use open::{OpenMachine, Wanted, open, own_shape};
 pub use room::Room;
@@ -200,7 +200,8 @@ fn possible(machine: &crate::scenario::Machine, clock: Clock) -> Result<()> {
             "it counts instructions, and CPUs that take turns would be no measurement; `--clock wall` has any number",
         ));
     }
-    Ok(())
+    // Each word is checked where it is said; only here it is known how many they are together.
+    bounds::check_cmdline(&machine.cmdline).map_err(Error::input)
 }
 
 /// KVM only for wall-clock machines, and only where a guest has really run under it.

@@ -12,6 +12,7 @@ mod flow;
 mod host;
 mod image;
 mod images;
+mod inputs;
 mod kernel;
 mod made;
 mod mistakes;
