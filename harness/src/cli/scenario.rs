@@ -286,7 +286,10 @@ fn request(
 fn warn_of_scale(own: &OwnFiles, scenario: &Scenario) -> Result<()> {
     for name in own.unscaled(scenario)? {
         aside(format!("warning: `{}` is scaled down, its `{name}` too; yours is taken as it is", scenario.name));
-        aside(format!("  hint: scale yours alike; the top of scenarios/{}/scenario.toml says by how much", scenario.name));
+        aside(format!(
+            "  hint: scale yours alike; the top of scenarios/{}/scenario.toml says by how much",
+            scenario.name
+        ));
     }
     Ok(())
 }

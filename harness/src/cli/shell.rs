@@ -1,6 +1,14 @@
 //! `tunelab shell`: a way into a machine, for looking around by hand.
 
-use super::{Outcome, interrupt::{Interrupt, until_all_are_gone}, known, machine::MachineArgs, repo, scenario::ClockName, showing};
+use super::{
+    Outcome,
+    interrupt::{Interrupt, until_all_are_gone},
+    known,
+    machine::MachineArgs,
+    repo,
+    scenario::ClockName,
+    showing,
+};
 use crate::{
     cache::Cache,
     error::{Error, Exit, Result},

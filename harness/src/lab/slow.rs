@@ -18,13 +18,7 @@ pub async fn told<T>(teller: &Teller, pulse: Pulse, what: &str, work: impl Futur
     told_after(FIRST, teller, pulse, what, work).await
 }
 
-async fn told_after<T>(
-    first: Duration,
-    teller: &Teller,
-    pulse: Pulse,
-    what: &str,
-    work: impl Future<Output = T>,
-) -> T {
+async fn told_after<T>(first: Duration, teller: &Teller, pulse: Pulse, what: &str, work: impl Future<Output = T>) -> T {
     let telling = async {
         let (mut patience, mut next) = (pulse.allow(Duration::MAX), first);
         loop {

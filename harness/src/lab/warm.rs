@@ -1,12 +1,6 @@
 //! The warm machine: booted, deployed to, parked and saved once for each image, shape and stack; each run restores it.
 
-use super::{
-    distribution,
-    login::log_in,
-    retry::twice,
-    room::Room,
-    slow,
-};
+use super::{distribution, login::log_in, retry::twice, room::Room, slow};
 use crate::{
     AGENT,
     cache::{Cache, Claim},

@@ -100,7 +100,10 @@ impl Qmp {
     /// A command of the human monitor, for what has no other: `info usernet`, `info registers`.
     pub async fn human(&self, command: &str, limit: Duration) -> Result<String> {
         let answer = self.ask("human-monitor-command", json!({ "command-line": command }), command, limit).await?;
-        answer.as_str().map(str::to_owned).ok_or_else(|| Error::guest(format!("QEMU's answer to `{command}` is no text")))
+        answer
+            .as_str()
+            .map(str::to_owned)
+            .ok_or_else(|| Error::guest(format!("QEMU's answer to `{command}` is no text")))
     }
 
     /// Takes a network backend away; its card stays.
@@ -167,9 +170,19 @@ impl Qmp {
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Line {
-    Event { event: String, #[serde(default)] data: Value },
-    Refused { error: Refusal, id: Option<u64> },
-    Returned { r#return: Value, id: Option<u64> },
+    Event {
+        event: String,
+        #[serde(default)]
+        data: Value,
+    },
+    Refused {
+        error: Refusal,
+        id: Option<u64>,
+    },
+    Returned {
+        r#return: Value,
+        id: Option<u64>,
+    },
 }
 
 #[derive(Deserialize)]
@@ -298,7 +311,8 @@ mod tests {
         assert_eq!(heard, [Event::Stop, Event::Shutdown(Cause::GuestReset), Event::Shutdown(Cause::Other)]);
         let (status, ()) = tokio::join!(qmp.status(), async {
             let (id, _) = fake.question().await;
-            fake.say(json!({ "return": { "running": false, "singlestep": false, "status": "io-error" }, "id": id })).await;
+            fake.say(json!({ "return": { "running": false, "singlestep": false, "status": "io-error" }, "id": id }))
+                .await;
         });
         assert_eq!(status.unwrap(), Status { running: false, status: "io-error".into() });
         drop(fake);

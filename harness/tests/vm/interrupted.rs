@@ -11,24 +11,40 @@ const AT_ONCE: Duration = Duration::from_secs(2);
 
 #[test]
 fn ctrl_c_while_days_pass() {
-    on_bench(async |bench| ctrl_c(bench, ": started"));
+    on_bench(async |bench| asked_to_end(bench, ": started", "INT"));
 }
 
 #[test]
-fn ctrl_c_while_booting() {
-    with(Use::Shared, Use::None, async |bench| ctrl_c(bench, "booting"));
+fn terminated_while_booting() {
+    with(Use::Shared, Use::None, async |bench| asked_to_end(bench, "booting", "TERM"));
 }
 
-fn ctrl_c(bench: &Bench, at: &str) {
+#[test]
+fn a_terminal_that_is_closed_while_days_pass() {
+    on_bench(async |bench| {
+        let mut tunelab = Tunelab::scenario(bench, ENDLESS);
+        tunelab.wait_for(": started");
+        assert_eq!(tunelab.hang_up(), Some(130));
+        nothing_is_left(bench);
+    });
+}
+
+fn asked_to_end(bench: &Bench, at: &str, signal: &str) {
     let mut tunelab = Tunelab::scenario(bench, ENDLESS);
     tunelab.wait_for(at);
     assert!(within(AT_ONCE, || !bench.processes().is_empty()), "no QEMU");
     let since = Instant::now();
-    tunelab.signal("INT");
+    tunelab.signal(signal);
     let ended = tunelab.end();
     let took = since.elapsed();
+    nothing_is_left(bench);
     assert_eq!(ended.code, Some(130), "{}", ended.told);
     assert!(took < AT_ONCE, "it took {took:?}");
+}
+
+/// From the moment at which tunelab has ended: it waits for QEMU, not we.
+fn nothing_is_left(bench: &Bench) {
+    assert!(bench.processes().is_empty(), "{:#?}", bench.processes());
     assert!(bench.runs().is_empty(), "{:#?}", bench.runs());
 }
 
