@@ -20,8 +20,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::process::Command;
 
-/// How long a failed conversation waits for the watcher to say that the machine died of something.
-const AFTERTHOUGHT: Duration = Duration::from_millis(500);
+/// How long a failed conversation waits for the watcher to say that the machine died of something: so many turns, each of
+/// which a busy host gives to the watcher, too.
+const AFTERTHOUGHT: (u32, Duration) = (10, Duration::from_millis(50));
 
 /// What a guest with a writable root disk writes, and in the end its saved state.
 pub const LAYER: &str = "disk.qcow2";
@@ -238,7 +239,7 @@ impl Machine {
 
     async fn or_death<T>(&self, result: Result<T>) -> Result<T> {
         let Err(error) = result else { return result };
-        match self.died_within(AFTERTHOUGHT).await {
+        match self.died_meanwhile().await {
             Some(death) => Err(death.into_error(&self.console(), &self.qemu_log())),
             None => Err(error),
         }
@@ -252,8 +253,18 @@ impl Machine {
         }
     }
 
-    async fn died_within(&self, limit: Duration) -> Option<Death> {
-        tokio::time::timeout(limit, self.died()).await.ok()
+    async fn died_meanwhile(&self) -> Option<Death> {
+        let (turns, turn) = AFTERTHOUGHT;
+        let waited = async {
+            for _ in 0..turns {
+                tokio::time::sleep(turn).await;
+            }
+        };
+        tokio::select! {
+            biased;
+            death = self.died() => Some(death),
+            () = waited => None,
+        }
     }
 
     /// Kills QEMU and proves that nothing of it survived, when the kernel has taken it apart.

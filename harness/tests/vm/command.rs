@@ -64,6 +64,14 @@ impl Tunelab {
         kill(self.child.id() as i32, signal);
     }
 
+    /// As when a terminal is closed: nobody reads any more, and a hang-up comes. Its exit code.
+    pub fn hang_up(mut self) -> Option<i32> {
+        drop(self.stderr);
+        drop(self.child.stdout.take());
+        kill(self.child.id() as i32, "HUP");
+        self.child.wait().unwrap().code()
+    }
+
     pub fn end(mut self) -> Ended {
         self.stderr.read_to_string(&mut self.told).unwrap();
         self.child.stdout.take().unwrap().read_to_string(&mut self.told).unwrap();

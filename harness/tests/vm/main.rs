@@ -5,6 +5,7 @@
 
 mod bench;
 mod boots;
+mod busy;
 mod catalogue;
 mod command;
 mod damage;

@@ -102,7 +102,9 @@ async fn serve(open: &OpenMachine, [kex, host_key, macs]: Config) {
 async fn works(open: &OpenMachine, keys: &Keys, config: Config) {
     serve(open, config).await;
     let port = open.machine.ssh_port().unwrap();
-    let ssh = Ssh::connect(port, keys, LIMIT).await.unwrap_or_else(|e| panic!("{config:?}: {e:?}"));
+    let ssh = Ssh::connect(port, keys, open.machine.pulse().allow(LIMIT))
+        .await
+        .unwrap_or_else(|e| panic!("{config:?}: {e:?}"));
     ssh.upload("/run/old/file", 0o600, vec![b'x'; 100_000], LIMIT)
         .await
         .unwrap_or_else(|e| panic!("{config:?}: {e:?}"));
@@ -111,7 +113,8 @@ async fn works(open: &OpenMachine, keys: &Keys, config: Config) {
 }
 
 async fn refused(open: &OpenMachine, keys: &Keys) -> Error {
-    let error = Ssh::connect(open.machine.ssh_port().unwrap(), keys, LIMIT).await.err().expect("must be refused");
+    let (port, patience) = (open.machine.ssh_port().unwrap(), open.machine.pulse().allow(LIMIT));
+    let error = Ssh::connect(port, keys, patience).await.err().expect("must be refused");
     assert_eq!(error.exit(), Exit::Guest);
     error
 }
