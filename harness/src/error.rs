@@ -1,5 +1,6 @@
 //! The one error of the harness: what failed, on what, what to try, and the exit code it ends in.
 
+use crate::visible::{as_long, visible};
 use miette::{LabeledSpan, NamedSource};
 use std::fmt;
 
@@ -39,7 +40,7 @@ impl Error {
     pub fn new(exit: Exit, message: impl Into<String>) -> Self {
         Error(Box::new(Inner {
             exit,
-            message: message.into(),
+            message: visible(&message.into()),
             cause: None,
             hint: None,
             source: None,
@@ -66,7 +67,7 @@ impl Error {
 
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.0.hint = Some(hint.into());
+        self.0.hint = Some(visible(&hint.into()));
         self
     }
 
@@ -79,7 +80,7 @@ impl Error {
     /// Points into the text of a file the user wrote.
     #[must_use]
     pub fn at(mut self, source: NamedSource<String>, labels: Vec<LabeledSpan>) -> Self {
-        self.0.source = Some(source);
+        self.0.source = Some(NamedSource::new(visible(source.name()), as_long(source.inner())));
         self.0.labels = labels;
         self
     }

@@ -18,7 +18,9 @@ pub mod host;
 
 pub mod cache;
 pub mod error;
+pub mod read;
 pub mod story;
+pub mod visible;
 
 /// The guest agent, as built for this very harness by `build.rs`.
 pub static AGENT: &[u8] = include_bytes!(env!("TUNELAB_AGENT"));

@@ -9,7 +9,7 @@ use crate::{
     lab::{self, Clock, Request, RunResult},
     outcome::{claims, snapshot::Mode},
     plan::RunSpec,
-    report::{self, Verdict},
+    report::{self, Verdict, aside},
     scenario::{Catalogue, OwnFiles, Scenario},
     story::RunName,
 };
@@ -189,11 +189,28 @@ fn load(args: &Args, repository: &Path) -> Result<Vec<Scenario>> {
     Ok(scenarios)
 }
 
+/// Runs of one command. A range of seeds is quickly written, and each seed boots a machine of its own.
+const MOST_RUNS: u128 = 10_000;
+
+/// Counted before any of it is made.
+fn check_count(args: &Args, scenarios: &[Scenario]) -> Result<()> {
+    let seeds: u128 = args.seed.iter().map(|seeds| u128::from(seeds.0.end() - seeds.0.start()) + 1).sum();
+    let images = args.image.len().max(1) as u128;
+    let variants: u128 = scenarios.iter().map(|s| s.asked(&args.variant).count() as u128).sum();
+    let runs = variants.saturating_mul(images).saturating_mul(seeds).saturating_mul(args.repeat.into());
+    if runs > MOST_RUNS {
+        let message = format!("that would be {runs} runs, and one command does at most {MOST_RUNS}");
+        return Err(Error::input(message).hint("fewer seeds (`--seed 1..10`) or a smaller `--repeat` say the same"));
+    }
+    Ok(())
+}
+
 /// Scenarios x images x seeds x repeats x variants.
 fn specs(args: &Args, repository: &Path, scenarios: &[Scenario], kernel: Option<&GivenKernel>) -> Result<Vec<RunSpec>> {
     let recipes = repo::images(repository);
     let recipes: Vec<&str> = recipes.iter().map(String::as_str).collect();
     let mut specs = Vec::new();
+    check_count(args, scenarios)?;
     for scenario in scenarios {
         for variant in &args.variant {
             let none = || format!("`{}` has no variant `{variant}`", scenario.name);
@@ -289,8 +306,11 @@ fn request(
 /// A real machine's value beside a thousandth of its traffic says nothing, and looks like a cure.
 fn warn_of_scale(own: &OwnFiles, scenario: &Scenario) -> Result<()> {
     for name in own.unscaled(scenario)? {
-        eprintln!("warning: `{}` is scaled down, its `{name}` too; yours is taken as it is", scenario.name);
-        eprintln!("  hint: scale yours alike; the top of scenarios/{}/scenario.toml says by how much", scenario.name);
+        aside(format!("warning: `{}` is scaled down, its `{name}` too; yours is taken as it is", scenario.name));
+        aside(format!(
+            "  hint: scale yours alike; the top of scenarios/{}/scenario.toml says by how much",
+            scenario.name
+        ));
     }
     Ok(())
 }

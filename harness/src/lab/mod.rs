@@ -6,8 +6,11 @@ pub mod mistake;
 mod one;
 mod open;
 pub mod out;
+pub mod proof;
 pub mod prune;
+mod retry;
 mod room;
+mod slow;
 pub mod stock;
 mod warm;
 
@@ -19,7 +22,7 @@ use crate::{
     outcome::Record,
     plan::RunSpec,
     story::{RunName, Teller},
-    vm::Accel,
+    vm::{Accel, bounds},
 };
 pub use open::{OpenMachine, Wanted, open, own_shape};
 pub use room::Room;
@@ -78,6 +81,8 @@ pub struct RunResult {
     pub clock: Clock,
     pub virtual_seconds: f64,
     pub wall_seconds: f64,
+    /// What went wrong with boots of its warm machine, before one that went well.
+    pub boot_retries: Vec<String>,
     /// Where the record is kept.
     pub path: PathBuf,
     /// Why that is not where it was asked for.
@@ -195,7 +200,8 @@ fn possible(machine: &crate::scenario::Machine, clock: Clock) -> Result<()> {
             "it counts instructions, and CPUs that take turns would be no measurement; `--clock wall` has any number",
         ));
     }
-    Ok(())
+    // Each word is checked where it is said; only here it is known how many they are together.
+    bounds::check_cmdline(&machine.cmdline).map_err(Error::input)
 }
 
 /// KVM only for wall-clock machines, and only where a guest has really run under it.

@@ -3,7 +3,7 @@
 use super::{
     Lab, RunResult, mistake, out,
     room::{Room, given_up, where_to_look},
-    warm,
+    slow, warm,
 };
 use crate::{
     error::{Error, Result},
@@ -19,7 +19,7 @@ use std::{
 };
 use tunelab_protocol::Event;
 
-/// Wall time without a word of the guest. An hour of virtual time takes a fraction of a second, a busy one a few.
+/// Without a word of the guest, as the host lets QEMU run. An hour of virtual time takes a fraction of a second, a busy one a few.
 const SILENCE: Duration = Duration::from_secs(60);
 
 pub async fn run(lab: &Lab<'_>, spec: &RunSpec) -> Result<RunResult> {
@@ -44,11 +44,14 @@ async fn attempt(lab: &Lab<'_>, spec: &RunSpec, out: Option<&Path>) -> Result<Ru
     let ended = follow(lab, spec, &machine).await;
     let wall_seconds = since.elapsed().as_secs_f64();
     // First the machine, then its folder: QEMU holds the record open until it is gone.
-    let gone = machine.shutdown().await;
+    let gone = slow::ended(machine, lab.teller).await;
     let (path, not_copied) = out::keep(room.close(lab.request.keep || ended.is_err()), out);
     not_copied.iter().for_each(|why| lab.teller.notice(why));
     ended.map_err(|e| where_to_look(e, &path))?;
-    gone?;
+    // The run came to its end all the same.
+    if let Err(left) = gone {
+        lab.teller.notice(format!("{}: {left}", spec.run));
+    }
     let events = path.join("events.jsonl");
     let record =
         Record::load(&events).map_err(|e| where_to_look(mistake::at_the_end_of(&events, spec).unwrap_or(e), &path))?;
@@ -60,6 +63,7 @@ async fn attempt(lab: &Lab<'_>, spec: &RunSpec, out: Option<&Path>) -> Result<Ru
         clock: lab.request.clock,
         virtual_seconds: record.lasted().as_secs_f64(),
         wall_seconds,
+        boot_retries: warm.boot_retries,
         path,
         not_copied,
         record,
@@ -93,9 +97,10 @@ async fn follow(lab: &Lab<'_>, spec: &RunSpec, machine: &Machine) -> Result<()> 
     let mut events = Events::of(machine).await?;
     machine.limit_silence(lab.accel.is_virtual().then_some(SILENCE));
     machine.cont().await?;
+    let quiet = format!("{} has said nothing", spec.run);
     let listen = async {
         loop {
-            let event = events.next().await?;
+            let event = slow::told(lab.teller, machine.pulse(), &quiet, events.next()).await?;
             let ended = matches!(event.event, Event::Done | Event::Failed { .. });
             lab.teller.tell(Story::RunEvent { run: spec.run.clone(), event });
             if ended {

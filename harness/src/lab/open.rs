@@ -2,8 +2,9 @@
 
 use super::{
     Clock, accel, mistake, possible, ready_image, ready_kernel,
+    retry::twice,
     room::{self, Room, given_up},
-    under,
+    slow, under,
     warm::{Recipe, Stack, boot_and_deploy},
 };
 use crate::{
@@ -61,21 +62,19 @@ pub async fn open(wanted: &Wanted<'_>, install: InstallPolicy, cache: &Cache, te
     let kernel = ready_kernel(wanted.kernel, install, cache, teller).await?;
     let image = under(ready_image(wanted.image, install, cache, teller).await?, kernel.as_ref());
     let stack = run.map_or(Stack { machine, files: None, seed: 1 }, Stack::from);
-    let room = Room::open(cache, "shell")?;
-    match boot(&Recipe { image: &image, accel, stack }, run, &room, teller).await {
-        Ok((machine, ssh)) => Ok(OpenMachine { machine, ssh, room }),
-        Err(e) => Err(given_up(room, e)),
-    }
-}
-
-async fn boot(recipe: &Recipe<'_>, run: Option<&RunSpec>, room: &Room, teller: &Teller) -> Result<(Machine, Ssh)> {
-    let (machine, ssh) = boot_and_deploy(recipe, room, teller).await?;
+    let recipe = Recipe { image: &image, accel, stack };
+    let attempt = async |room: &Room| boot_and_deploy(&recipe, room, teller).await;
+    let ((machine, ssh), room, _) = twice("shell", &image.name, cache, teller, attempt).await?;
     if let Some(run) = run {
         let step = teller.step("starting rules, services and visitors");
-        machine.while_alive(live(&ssh, run)).await?;
+        let started = machine.while_alive(live(&ssh, run));
+        let started = slow::told(teller, machine.pulse(), "the scenario's stack has been starting", started).await;
+        if let Err(e) = started {
+            return Err(given_up(room, e));
+        }
         step.done();
     }
-    Ok((machine, ssh))
+    Ok(OpenMachine { machine, ssh, room })
 }
 
 /// The machine that the image gives where there is no scenario; the recipe adds the image's own kernel words by itself.

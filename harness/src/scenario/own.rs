@@ -5,7 +5,7 @@ use super::{
     model::{Own, Scenario, Variant},
     problems::Problems,
 };
-use crate::error::{Error, Result};
+use crate::{error::Result, read};
 use std::path::{Path, PathBuf};
 
 /// The variant's name. No scenario may have one of its own by it.
@@ -40,9 +40,14 @@ impl OwnFiles {
     pub fn check(&self) -> Result<()> {
         let all = Problems::of("your files", "");
         for (_, path, check) in self.given() {
-            let problems = Problems::of(path.display().to_string(), read(path)?);
-            check(&problems);
-            all.adopt(0..0, problems);
+            match read(path) {
+                Ok(text) => {
+                    let problems = Problems::of(path.display().to_string(), text);
+                    check(&problems);
+                    all.adopt(0..0, problems);
+                }
+                Err(error) => all.take(error),
+            }
         }
         all.into_result()
     }
@@ -85,6 +90,5 @@ impl Scenario {
 }
 
 fn read(path: &Path) -> Result<String> {
-    std::fs::read_to_string(path)
-        .map_err(|e| Error::input(format!("failed to read your file `{}`", path.display())).cause(e))
+    read::text(path, "your file", read::TEXT)
 }

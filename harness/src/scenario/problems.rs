@@ -23,6 +23,11 @@ impl Problems {
         &self.name
     }
 
+    /// How much has been found so far: while it does not change, what is read is right.
+    pub fn count(&self) -> usize {
+        self.found.borrow().len()
+    }
+
     pub fn text(&self) -> &str {
         &self.text
     }
@@ -54,6 +59,17 @@ impl Problems {
     /// Problems of a file that this one names, at `span`.
     pub fn adopt(&self, span: Range<usize>, other: Problems) {
         other.sorted().into_iter().for_each(|error| self.add(span.start, error));
+    }
+
+    /// An error of its own, of a file that is not this one.
+    pub fn take(&self, error: Error) {
+        self.add(0, error);
+    }
+
+    /// An error of its own, of what is named at `span`.
+    pub fn take_named(&self, span: Range<usize>, error: Error) {
+        let label = LabeledSpan::at(self.visible(span.clone()), "named here");
+        self.add(span.start, error.at(self.source(), vec![label]));
     }
 
     /// In the order of the file.

@@ -44,8 +44,9 @@ impl Seat {
         unsafe {
             command.pre_exec(move || {
                 let _ = sched_setaffinity(Pid::from_raw(0), &here);
-                let batch = libc::sched_param { sched_priority: 0 };
-                libc::sched_setscheduler(0, libc::SCHED_BATCH, &raw const batch);
+                // The kernel's `sched_param` is this number alone. Its own call, because musl's function refuses always.
+                let priority: libc::c_int = 0;
+                libc::syscall(libc::SYS_sched_setscheduler, 0, libc::SCHED_BATCH, &raw const priority);
                 Ok(())
             });
         }

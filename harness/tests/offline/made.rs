@@ -135,6 +135,7 @@ impl Made {
             clock: Clock::Virtual,
             virtual_seconds: 259_200.03,
             wall_seconds: 6.25,
+            boot_retries: vec!["no SSH".into()],
             path: format!("runs/{}/events.jsonl", spec.run.variant).into(),
             not_copied: None,
             record: Record::parse(&self.bytes()).unwrap(),

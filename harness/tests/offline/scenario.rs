@@ -182,7 +182,7 @@ fn files_of_ones_own() {
     let told = diagnostic::render(&wrong.check().unwrap_err(), false);
     assert!(told.contains("`your files` has 2 problems") && told.contains("is no sysctl.d line"), "{told}");
     let gone = OwnFiles { nginx: Some(home.path().join("gone.conf")), ..OwnFiles::default() };
-    assert!(gone.check().unwrap_err().message().starts_with("failed to read your file"));
+    assert!(diagnostic::render(&gone.check().unwrap_err(), false).contains("x failed to read your file"));
     let taken = SMALL.replace("[variant.tuned]", "[variant.yours]").replace("\"tuned\"", "\"yours\"");
     assert!(refused(&taken, &[("base.conf", "")]).contains("is the name of the variant with the user's own files"));
 }
