@@ -305,8 +305,8 @@ fn into_files(command: &str) -> String {
 {command}
 ) > $o.out 2> $o.err
 s=$?
-cat $o.out
-cat $o.err >&2
+[ -s $o.out ] && cat $o.out
+[ -s $o.err ] && cat $o.err >&2
 rm -f $o.out $o.err
 exit $s"
     )
