@@ -4,6 +4,7 @@ mod distribution;
 mod login;
 mod one;
 mod open;
+pub mod proof;
 pub mod prune;
 mod room;
 pub mod stock;
