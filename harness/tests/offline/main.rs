@@ -16,6 +16,7 @@ mod made;
 mod outcome;
 mod plan;
 mod recipe;
+mod release;
 mod report;
 mod scenario;
 mod search;
