@@ -11,7 +11,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 pub enum Exit {
     /// An outcome or a claim differs from its snapshot.
     Differs = 1,
-    /// A scenario, a recipe or a flag is wrong.
+    /// A scenario, a recipe, a flag is wrong, or a file that a program in the guest was to read.
     Input = 2,
     /// This host cannot run it: something is missing, full or forbidden.
     Host = 3,

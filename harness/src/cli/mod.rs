@@ -50,7 +50,7 @@ Examples:
 Exit codes:
   0    all as expected
   1    an outcome or a claim differs from its snapshot
-  2    wrong input: a flag, a scenario, a recipe
+  2    wrong input: a flag, a scenario, a recipe, a file that its program in the guest refuses
   3    this host cannot run it: something is missing, full or forbidden
   4    the guest broke: panic, hang, lost
   130  interrupted";
@@ -128,7 +128,11 @@ pub fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(e) => return fail(&Error::host("failed to start threads").cause(e)),
     };
-    let ended = runtime.block_on(run(cli));
+    let ended = runtime.block_on(async {
+        let ended = run(cli).await;
+        interrupt::until_all_are_gone().await;
+        ended
+    });
     // Blocking calls of a run that was given up must not hold the exit.
     runtime.shutdown_background();
     match ended {
@@ -141,7 +145,7 @@ pub fn main() -> ExitCode {
 
 fn fail(error: &Error) -> ExitCode {
     if error.exit() != Exit::Interrupted {
-        eprint!("{}", diagnostic::render(error, stderr().is_terminal()));
+        report::aside(diagnostic::render(error, stderr().is_terminal()).trim_end_matches('\n'));
     }
     ExitCode::from(error.exit() as u8)
 }

@@ -1,6 +1,14 @@
 //! `tunelab shell`: a way into a machine, for looking around by hand.
 
-use super::{Outcome, interrupt::Interrupt, known, machine::MachineArgs, repo, scenario::ClockName, showing};
+use super::{
+    Outcome,
+    interrupt::{Interrupt, until_all_are_gone},
+    known,
+    machine::MachineArgs,
+    repo,
+    scenario::ClockName,
+    showing,
+};
 use crate::{
     cache::Cache,
     error::{Error, Exit, Result},
@@ -9,6 +17,7 @@ use crate::{
     image::{self, GivenKernel},
     lab,
     plan::RunSpec,
+    report::aside,
     scenario::Catalogue,
     story::RunName,
 };
@@ -82,7 +91,9 @@ pub async fn run(args: Args, policy: InstallPolicy) -> Result<Outcome> {
         ended = open.machine.while_alive(terminal.join(&open.ssh)) => ended,
         () = interrupt.asked_once() => Err(Error::interrupted()),
     };
-    open.close(ended.as_ref().is_err_and(|e| e.exit() == Exit::Guest)).await?;
+    let broke = ended.as_ref().is_err_and(|e| e.exit() == Exit::Guest);
+    let (closed, ()) = tokio::join!(open.close(broke), until_all_are_gone());
+    closed?;
     ended.map(Outcome::Code)
 }
 
@@ -113,8 +124,8 @@ fn spec(name: &str, args: &Args, kernel: Option<&GivenKernel>, repository: &Path
 
 /// What a person at the prompt cannot guess.
 fn greet(run: Option<&RunSpec>) {
-    eprintln!("the root disk is read-only; /run, /tmp and /var/log are writable, and gone when this shell ends");
+    aside("the root disk is read-only; /run, /tmp and /var/log are writable, and gone when this shell ends");
     if let Some(RunSpec { run, .. }) = run {
-        eprintln!("{}/{} is running; its events: tail -f {}/events.jsonl", run.scenario, run.variant, guest::HOME);
+        aside(format!("{}/{} is running; its events: tail -f {}/events.jsonl", run.scenario, run.variant, guest::HOME));
     }
 }

@@ -29,11 +29,10 @@ pub use article::{Article, ArticleClaim};
 pub use catalogue::Catalogue;
 pub use model::*;
 pub use own::{OwnFiles, YOURS};
-pub use problems::{nearest, suggestion};
+pub use problems::{Problems, nearest, suggestion};
 
 use crate::error::{Context, Error, Result};
 use files::Files;
-use problems::Problems;
 use section::Section;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -159,7 +158,14 @@ fn common(root: &Section<'_>, files: &Files<'_>) -> Variant {
     }
     server::backends(root, &mut server.backends, files);
     let machine = server::machine(root, &Machine::default());
-    Variant { name: String::new(), summary: String::new(), machine, server, during: BTreeMap::new() }
+    Variant {
+        name: String::new(),
+        summary: String::new(),
+        machine,
+        server,
+        during: BTreeMap::new(),
+        own: Own::default(),
+    }
 }
 
 /// `[variant.x]`: the keys of `[server]`, and `machine` and `backend`, on top of what is common.
@@ -181,7 +187,7 @@ fn variants(root: &Section<'_>, base: &Variant, files: &Files<'_>, phases: &[Pha
         }
         let during = server::during(&section, phases);
         section.finish();
-        Variant { name: name.into_inner(), summary, machine, server, during }
+        Variant { name: name.into_inner(), summary, machine, server, during, own: Own::default() }
     };
     named.into_iter().map(read).collect()
 }

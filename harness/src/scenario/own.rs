@@ -2,7 +2,7 @@
 
 use super::{
     files::{self, Check},
-    model::{Scenario, Variant},
+    model::{Own, Scenario, Variant},
     problems::Problems,
 };
 use crate::error::{Error, Result};
@@ -69,8 +69,9 @@ impl OwnFiles {
         yours.server.rules = named("yours.rules.v4").or(yours.server.rules);
         yours.server.nginx = named("yours.nginx.conf").or(yours.server.nginx);
         yours.server.limits = named("yours.limits.conf").or(yours.server.limits);
-        scenario.reported_sysctls.extend(self.sysctl_names()?);
-        scenario.files.extend(self.given().into_iter().map(|(name, path, _)| (name.to_owned(), path.to_owned())));
+        // A machine of its own: even that a file lies there is more than the others know.
+        let files = self.given().into_iter().map(|(name, path, _)| (name.to_owned(), path.to_owned())).collect();
+        yours.own = Own { files, reported_sysctls: self.sysctl_names()?.into_iter().collect() };
         scenario.variants.push(yours);
         Ok(())
     }

@@ -19,6 +19,10 @@ impl Problems {
         Problems { name: name.into(), text: text.into(), found: RefCell::default() }
     }
 
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     pub fn text(&self) -> &str {
         &self.text
     }
@@ -59,7 +63,8 @@ impl Problems {
         found.into_iter().map(|(_, error)| error).collect()
     }
 
-    fn error(&self, span: Range<usize>, message: impl Into<String>, label: impl Into<String>) -> Error {
+    /// One problem, as an error of its own.
+    pub fn error(&self, span: Range<usize>, message: impl Into<String>, label: impl Into<String>) -> Error {
         let label = LabeledSpan::at(self.visible(span), label.into());
         Error::input(message).at(self.source(), vec![label])
     }

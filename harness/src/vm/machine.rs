@@ -3,6 +3,7 @@
 use super::argv::{self, Start, Wiring};
 use super::death::Death;
 use super::monitor::Monitor;
+use super::patience::Pulse;
 use super::process::Process;
 use super::processor::Seat;
 use super::qcow2;
@@ -107,7 +108,7 @@ impl Machine {
         seat.iter().for_each(|seat| seat.give_to(&mut command));
         let inherited = state.into_iter().chain([theirs.into()]).collect();
         let process = Process::spawn(command, inherited).await?;
-        let (monitor, version, said) = match Monitor::connect(ours, start).await {
+        let (monitor, version, said) = match Monitor::connect(ours, start, process.pulse()).await {
             Ok(connected) => connected,
             Err(e) => return Err(Self::stillborn(process, e, dir).await),
         };
@@ -120,6 +121,7 @@ impl Machine {
             console,
             events,
             expected: expected.clone(),
+            pulse: process.pulse(),
         };
         let watcher = tokio::spawn(async move {
             let died = watch(watched).await;
@@ -181,7 +183,12 @@ impl Machine {
         Ok(())
     }
 
-    /// From now on a running guest that writes nothing for so long, in wall time, is taken for dead.
+    /// What its QEMU does, for whoever waits for the guest.
+    pub fn pulse(&self) -> Pulse {
+        self.process.pulse()
+    }
+
+    /// From now on a running guest that writes nothing for so long, as QEMU could use the time, is taken for dead.
     pub fn limit_silence(&self, limit: Option<Duration>) {
         self.expected.limit_silence(limit);
     }
@@ -249,7 +256,7 @@ impl Machine {
         tokio::time::timeout(limit, self.died()).await.ok()
     }
 
-    /// Kills QEMU and proves that nothing of it survived.
+    /// Kills QEMU and proves that nothing of it survived, when the kernel has taken it apart.
     pub async fn shutdown(self) -> Result<()> {
         self.watcher.abort();
         self.process.end().await

@@ -8,6 +8,7 @@ mod death;
 mod human;
 mod machine;
 mod monitor;
+mod patience;
 mod process;
 mod processor;
 mod qcow2;
@@ -19,6 +20,8 @@ mod watch;
 
 pub use death::Death;
 pub use machine::{LAYER, Machine, PACKETS};
+pub use patience::{Overdue, Patience, Pulse, load, seconds};
+pub use process::living;
 pub use spec::{Accel, LEAST_MEMORY_BYTES, MachineSpec, RootDisk, Shape, TOO_LITTLE_MEMORY};
 pub use state::{Draft, Manifest, RestoreError, SavedState};
 

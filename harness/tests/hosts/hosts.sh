@@ -97,12 +97,13 @@ row() {
     enter "$host" "$binary" doctor --fix --format json > "$out/doctor"
     enter "$host" "$binary" scenario conntrack-leak --variant article --format json --repeat 1 > "$out/quiet"
     for ((n = 0; n < ${LOAD:-2 * $(nproc)}; n++)); do
-        (while :; do :; done) &
+        # It ends with this script, however that ends.
+        (while kill -0 $$ 2>/dev/null; do :; done) &
         load+=" $!"
     done
-    # shellcheck disable=SC2064,SC2086
-    trap "kill $load 2>/dev/null" RETURN
     enter "$host" "$binary" scenario conntrack-leak --variant article --format json --repeat "$repeats" > "$out/runs" || true
+    # shellcheck disable=SC2086
+    [ -z "$load" ] || kill $load
     python3 - "$host" "$out" <<'END'
 import json, sys
 host, out = sys.argv[1:]

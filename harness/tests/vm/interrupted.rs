@@ -1,26 +1,36 @@
 //! Ctrl-C and `kill -9`: what is left, and whether the next run works.
 
 use crate::{
-    bench::{Bench, ENDLESS, SHORT, Use, on_bench, with},
+    bench::{Bench, ENDLESS, IMAGE, SHORT, Use, on_bench, with},
     command::{Tunelab, within},
 };
-use std::time::{Duration, Instant};
+use std::{
+    fs,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 
 /// Between a signal and the end of all that it should end.
 const AT_ONCE: Duration = Duration::from_secs(2);
 
 #[test]
 fn ctrl_c_while_days_pass() {
-    on_bench(async |bench| ctrl_c(bench, ": started"));
+    on_bench(async |bench| {
+        let record = ctrl_c(bench, ": started").join(format!("{ENDLESS}-{IMAGE}-article-1-1/events.jsonl"));
+        let events = fs::read_to_string(record).expect("what there is");
+        assert!(events.starts_with('{'), "{events}");
+    });
 }
 
 #[test]
 fn ctrl_c_while_booting() {
-    with(Use::Shared, Use::None, async |bench| ctrl_c(bench, "booting"));
+    with(Use::Shared, Use::None, async |bench| drop(ctrl_c(bench, "booting")));
 }
 
-fn ctrl_c(bench: &Bench, at: &str) {
-    let mut tunelab = Tunelab::scenario(bench, ENDLESS);
+/// Where the records were to go.
+fn ctrl_c(bench: &Bench, at: &str) -> PathBuf {
+    let out = bench.repository().join("records");
+    let mut tunelab = Tunelab::scenario_with(bench, ENDLESS, &["--out", out.to_str().unwrap()]);
     tunelab.wait_for(at);
     assert!(within(AT_ONCE, || !bench.processes().is_empty()), "no QEMU");
     let since = Instant::now();
@@ -30,6 +40,7 @@ fn ctrl_c(bench: &Bench, at: &str) {
     assert_eq!(ended.code, Some(130), "{}", ended.told);
     assert!(took < AT_ONCE, "it took {took:?}");
     assert!(bench.runs().is_empty(), "{:#?}", bench.runs());
+    out
 }
 
 #[test]

@@ -15,6 +15,7 @@ mod full_disk;
 mod hosts;
 mod interrupted;
 mod kernel;
+mod mistakes;
 mod network;
 mod no_network;
 mod old_ssh;

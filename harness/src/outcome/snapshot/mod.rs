@@ -161,9 +161,8 @@ fn write(path: &Path, document: &Document, text: &str) -> Result<()> {
 
 fn remove(path: &Path) -> Result<()> {
     match std::fs::remove_file(path) {
-        Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
-            Err(e).host(|| format!("failed to remove `{}`", path.display()))
-        }
+        // A read-only checkout is refused even what is not there.
+        Err(e) if path.exists() => Err(e).host(|| format!("failed to remove `{}`", path.display())),
         _ => Ok(()),
     }
 }
