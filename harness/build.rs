@@ -30,6 +30,8 @@ fn main() {
         .env_remove("CARGO_ENCODED_RUSTFLAGS")
         .env_remove("RUSTC_WRAPPER")
         .env_remove("RUSTC_WORKSPACE_WRAPPER")
+        // The host has the standard library for itself, whatever the outer build makes one for.
+        .env_remove("CARGO_UNSTABLE_BUILD_STD")
         .env("RUSTFLAGS", "-C target-feature=+crt-static -C relocation-model=static")
         .status()
         .expect("cargo can be started");
