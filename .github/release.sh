@@ -22,7 +22,7 @@ third_parties() {
     cargo tree --locked --target "$target" --edges normal,build --prefix none --no-dedupe --format '{p} {l}' |
         sort -u | while read -r crate version licence; do
         local folder
-        folder=$(find "${CARGO_HOME:-$HOME/.cargo}/registry/src" -mindepth 2 -maxdepth 2 -name "$crate-${version#v}")
+        folder=$(find "${CARGO_HOME:-$HOME/.cargo}/registry/src" -mindepth 2 -maxdepth 2 -name "$crate-${version#v}" | head -n 1)
         [[ -n $folder ]] || continue
         printf '\n==== %s %s: %s\n' "$crate" "${version#v}" "$licence"
         find "$folder" -maxdepth 3 -type f \( -iname 'licen[cs]e*' -o -iname 'copying*' \) -print0 | sort -z | xargs -0r cat

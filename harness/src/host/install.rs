@@ -64,8 +64,11 @@ pub fn by_hand<'l>(packaging: Packaging, lacks: impl Iterator<Item = &'l Lack>) 
 fn packages<'l>(lacks: impl Iterator<Item = &'l Lack>) -> Vec<&'static str> {
     let mut packages = Vec::new();
     for lack in lacks {
-        if let Fix::Packages(names) = lack.fix {
-            packages.extend(names.iter().filter(|name| !packages.contains(name)).collect::<Vec<_>>());
+        let Fix::Packages(names) = lack.fix else { continue };
+        for name in names {
+            if !packages.contains(name) {
+                packages.push(*name);
+            }
         }
     }
     packages

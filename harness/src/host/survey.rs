@@ -38,7 +38,7 @@ pub struct Survey {
 }
 
 impl Survey {
-    pub fn lacks(&self) -> impl Iterator<Item = (Need, &Lack)> {
+    pub fn lacks(&self) -> impl Iterator<Item = (Need, &Lack)> + Clone {
         self.rows.iter().filter_map(|row| Some((row.need, row.found.as_ref().err()?)))
     }
 }
