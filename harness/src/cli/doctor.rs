@@ -4,7 +4,7 @@ use super::say::say;
 use crate::{
     cache::Cache,
     error::Result,
-    host::{self, BUILD, Fix, InstallPolicy, Need, RUN, Row, Survey, TESTS, kvm, kvm::KvmState, resources},
+    host::{self, BUILD, Fix, InstallPolicy, Need, Packaging, RUN, Row, Survey, TESTS, kvm, kvm::KvmState, resources},
     lab::proof::{self, Proof},
     story::Teller,
 };
@@ -99,13 +99,15 @@ impl Found {
 
 fn tools(title: &str, survey: &Survey) -> Table {
     let mut table = Table::new();
-    table.load_style(presets::UTF8_BORDERS_ONLY).set_header([title, "for", "found", "Debian package"]);
+    let packaging = Packaging::here();
+    let package = format!("{} package", packaging.name());
+    table.load_style(presets::UTF8_BORDERS_ONLY).set_header([title, "for", "found", &package]);
     for row in &survey.rows {
         let found = match &row.found {
             Ok(fact) => fact.clone(),
             Err(lack) => format!("✗ {}", lack.what),
         };
-        table.add_row([row.need.name(), row.need.purpose(), &found, &row.need.packages().join(" ")]);
+        table.add_row([row.need.name(), row.need.purpose(), &found, &packaging.packages(row.need).join(" ")]);
     }
     table
 }
@@ -113,7 +115,7 @@ fn tools(title: &str, survey: &Survey) -> Table {
 /// One need of the document.
 fn entry(row: &Row, needed: bool) -> serde_json::Value {
     let mut entry = json!({
-        "name": row.need.name(), "purpose": row.need.purpose(), "packages": row.need.packages(),
+        "name": row.need.name(), "purpose": row.need.purpose(), "packages": Packaging::here().packages(row.need),
         "needed": needed, "ok": row.found.is_ok(),
     });
     match &row.found {

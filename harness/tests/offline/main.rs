@@ -20,6 +20,7 @@ mod out;
 mod outcome;
 mod plan;
 mod recipe;
+mod release;
 mod report;
 mod scenario;
 mod search;
