@@ -42,7 +42,7 @@ pub async fn run(args: Args, cache: &Cache, teller: &Teller) -> Result<()> {
     let found = Found {
         needed: host::survey(&needed).await,
         optional: host::survey(&optional).await,
-        kvm: kvm::proven(cache).await,
+        kvm: kvm::proven(cache, None).await,
         proof: prove(cache, teller).await,
     };
     match args.format {

@@ -28,7 +28,7 @@ pub use open::{OpenMachine, Wanted, open, own_shape};
 pub use room::Room;
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 use tokio::sync::{Mutex, Semaphore, watch};
@@ -117,7 +117,6 @@ impl<'a> Lab<'a> {
         request.runs.iter().try_for_each(|run| possible(&run.machine, request.clock))?;
         host::require(host::RUN, request.install, teller).await?;
         room::sweep(cache, teller)?;
-        let accel = accel(request.clock, cache, teller).await;
         let kernel = ready_kernel(request.kernel.as_ref(), request.install, cache, teller).await?;
         let names: BTreeSet<&str> = request.runs.iter().map(|spec| spec.run.image.as_str()).collect();
         let recipes = names.into_iter().map(|name| Recipe::find(&request.images, name)).collect::<Result<Vec<_>>>()?;
@@ -126,6 +125,8 @@ impl<'a> Lab<'a> {
             let image = under(image?, kernel.as_ref());
             images.insert(image.name.clone(), image);
         }
+        let linux = images.values().next().map(|image| image.kernel.as_path());
+        let accel = accel(request.clock, linux, cache, teller).await;
         Ok(Lab { request, cache, teller, accel, images, warm: Mutex::default() })
     }
 
@@ -205,11 +206,11 @@ fn possible(machine: &crate::scenario::Machine, clock: Clock) -> Result<()> {
 }
 
 /// KVM only for wall-clock machines, and only where a guest has really run under it.
-async fn accel(clock: Clock, cache: &Cache, teller: &Teller) -> Accel {
+async fn accel(clock: Clock, linux: Option<&Path>, cache: &Cache, teller: &Teller) -> Accel {
     if clock == Clock::Virtual {
         return Accel::VirtualClock { shift: SHIFT };
     }
-    let state = kvm::proven(cache).await;
+    let state = kvm::proven(cache, linux).await;
     if state.usable() {
         return Accel::WallKvm;
     }

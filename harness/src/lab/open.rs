@@ -58,9 +58,9 @@ pub async fn open(wanted: &Wanted<'_>, install: InstallPolicy, cache: &Cache, te
     possible(machine, clock)?;
     host::require(host::RUN, install, teller).await?;
     room::sweep(cache, teller)?;
-    let accel = accel(clock, cache, teller).await;
     let kernel = ready_kernel(wanted.kernel, install, cache, teller).await?;
     let image = under(ready_image(wanted.image, install, cache, teller).await?, kernel.as_ref());
+    let accel = accel(clock, Some(&image.kernel), cache, teller).await;
     let stack = run.map_or(Stack { machine, files: None, seed: 1 }, Stack::from);
     let recipe = Recipe { image: &image, accel, stack };
     let attempt = async |room: &Room| boot_and_deploy(&recipe, room, teller).await;

@@ -4,13 +4,13 @@
 //! Its guest is 100 bytes, not Linux: this needs no image, and takes less than a second. The verdict is remembered for
 //! the QEMU that gave it, by its checksum.
 
-mod guest;
+pub mod guest;
 
 use super::{SHIFT, room::Room};
 use crate::{
     cache::Cache,
     error::{Context, Error, Result},
-    host,
+    host, read,
     vm::{Accel, Machine, MachineSpec, RootDisk, Shape},
 };
 use serde::{Deserialize, Serialize};
@@ -78,7 +78,9 @@ struct Identity {
 pub async fn proven(cache: &Cache) -> Result<Proof> {
     let file = find().ok_or_else(|| Error::host(format!("`{QEMU}` was not found")))?;
     let remembered = cache.root().join(REMEMBERED);
-    let known = fs::read(&remembered).ok().and_then(|text| serde_json::from_slice::<Remembered>(&text).ok());
+    let known = read::bytes(&remembered, "a proof", read::WRITTEN)
+        .ok()
+        .and_then(|text| serde_json::from_slice::<Remembered>(&text).ok());
     if let Some(known) = &known
         && known.file == file
     {

@@ -16,7 +16,8 @@ const AT_ONCE: Duration = Duration::from_secs(2);
 #[test]
 fn ctrl_c_while_days_pass() {
     on_bench(async |bench| {
-        let record = asked_to_end(bench, ": started", "INT").join(format!("{ENDLESS}-{IMAGE}-article-1-1/events.jsonl"));
+        let record =
+            asked_to_end(bench, ": started", "INT").join(format!("{ENDLESS}-{IMAGE}-article-1-1/events.jsonl"));
         let events = fs::read_to_string(record).expect("what there is");
         assert!(events.starts_with('{'), "{events}");
     });
