@@ -68,13 +68,15 @@ fn a_qemu_that_cannot_restore_is_told_with_its_own_words() {
     assert!(!cache.path().join("qemu.json").exists(), "what failed is tried again");
 }
 
-#[tokio::test]
-async fn an_accelerator_is_proven_by_a_linux_that_speaks() {
-    let shared = crate::shared::get();
-    tunelab::host::kvm::runs_linux("tcg", &shared.image.kernel, Duration::from_secs(120)).await.unwrap();
+#[test]
+fn an_accelerator_is_proven_by_a_linux_that_speaks() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let runs = |kernel: &Path, seconds| {
+        runtime.block_on(tunelab::host::kvm::runs_linux("tcg", kernel, Duration::from_secs(seconds)))
+    };
+    runs(&crate::shared::get().image.kernel, 120).unwrap();
     // Bytes that run and say nothing: as where KVM runs seven of them, and Linux hangs with an empty console.
     let silent = tempfile::NamedTempFile::new().unwrap();
     fs::write(silent.path(), tunelab::lab::proof::guest::kernel()).unwrap();
-    let why = tunelab::host::kvm::runs_linux("tcg", silent.path(), Duration::from_secs(3)).await.unwrap_err();
-    assert_eq!(why, "a Linux without a root disk did not end in 3 s");
+    assert_eq!(runs(silent.path(), 3).unwrap_err(), "a Linux without a root disk did not end in 3 s");
 }
