@@ -225,17 +225,17 @@ fn log_in(stream: TcpStream, user_key: &str, host: &Host, pulse: Pulse) -> Resul
     Ok(Ssh { session: Arc::new(Mutex::new(session)), pulse })
 }
 
-/// Calls libssh2 again when its slice of time was over, until the patience is.
+/// Calls libssh2, and again when its slice of time was over, until the patience is.
 pub(super) fn patiently<T, E: Into<std::io::Error>>(
     patience: &mut Patience,
     mut call: impl FnMut() -> Result<T, E>,
 ) -> std::io::Result<T> {
     loop {
+        patience.look().map_err(|overdue| std::io::Error::new(ErrorKind::TimedOut, overdue.to_string()))?;
         match call().map_err(Into::into) {
             Err(e) if e.kind() == ErrorKind::TimedOut => {}
             done => return done,
         }
-        patience.look().map_err(|overdue| std::io::Error::new(ErrorKind::TimedOut, overdue.to_string()))?;
     }
 }
 

@@ -61,8 +61,10 @@ mod tests {
     use crate::story::Story;
     use std::cell::Cell;
 
+    type End = Result<u8, fn() -> Error>;
+
     /// Attempts that end so, one after the other; how often it was tried, what came of it, what was told.
-    async fn tried(ends: &[Result<u8, fn() -> Error>]) -> (usize, Result<(u8, Vec<String>)>, Vec<String>) {
+    async fn tried(ends: &[End]) -> (usize, Result<(u8, Vec<String>)>, Vec<String>) {
         let home = tempfile::tempdir().unwrap();
         let cache = Cache::at(home.path().to_owned()).unwrap();
         let (teller, mut story) = Teller::new();
