@@ -21,7 +21,7 @@ fn each_shell_has_completions() {
         let output = tunelab(&["completions", shell]);
         let script = String::from_utf8(output.stdout).unwrap();
         assert_eq!((output.status.code(), output.stderr.len()), (Some(0), 0), "{shell}");
-        assert!(script.contains(part) && script.contains("--no-install"), "{script}");
+        assert!(script.contains(part) && script.contains("no-install"), "{script}");
     }
     assert_eq!(tunelab(&["completions", "tcsh"]).status.code(), Some(2));
 }
