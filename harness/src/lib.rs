@@ -4,6 +4,8 @@ pub mod cli;
 
 pub mod report;
 
+pub mod project;
+
 pub mod lab;
 
 pub mod outcome;
@@ -16,6 +18,7 @@ pub mod vm;
 
 pub mod host;
 
+pub mod built_in;
 pub mod cache;
 pub mod error;
 pub mod story;

@@ -6,21 +6,16 @@ use crate::{
     outcome::{
         Outcome,
         claims::{self, Outcomes},
-        snapshot::{self, Document, Mode},
+        snapshot::{self, Document, Mode, Shelf},
     },
     plan::RunSpec,
+    project::Found,
     report::{Compared, Ran, Told, Verdict},
     scenario::{Scenario, YOURS},
 };
-use std::path::Path;
 
 /// Runs and their results, in order, of any number of scenarios, images and repeats.
-pub fn judge(
-    repository: &Path,
-    scenarios: &[Scenario],
-    runs: Vec<(RunSpec, Result<RunResult>)>,
-    mode: Mode,
-) -> Result<Vec<Verdict>> {
+pub fn judge(scenarios: &[Found], runs: Vec<(RunSpec, Result<RunResult>)>, mode: Mode) -> Result<Vec<Verdict>> {
     let mut groups: Vec<Vec<(RunSpec, Result<RunResult>)>> = Vec::new();
     for run in runs {
         match groups.iter_mut().find(|group| same(&group[0].0, &run.0)) {
@@ -28,8 +23,8 @@ pub fn judge(
             None => groups.push(vec![run]),
         }
     }
-    let scenario = |name: &str| scenarios.iter().find(|s| s.name == name).expect("runs come from these scenarios");
-    groups.into_iter().map(|group| one(repository, scenario(&group[0].0.run.scenario), group, mode)).collect()
+    let found = |label: &str| scenarios.iter().find(|s| s.label == label).expect("runs come from these scenarios");
+    groups.into_iter().map(|group| one(found(&group[0].0.run.scenario), group, mode)).collect()
 }
 
 /// One snapshot's worth of runs.
@@ -38,12 +33,8 @@ fn same(a: &RunSpec, b: &RunSpec) -> bool {
     key(a) == key(b)
 }
 
-fn one(
-    repository: &Path,
-    scenario: &Scenario,
-    group: Vec<(RunSpec, Result<RunResult>)>,
-    mode: Mode,
-) -> Result<Verdict> {
+fn one(found: &Found, group: Vec<(RunSpec, Result<RunResult>)>, mode: Mode) -> Result<Verdict> {
+    let scenario = &found.scenario;
     let name = group[0].0.run.clone();
     let not_comparable = group[0].0.not_comparable;
     let runs: Vec<Told> = group.into_iter().map(|(spec, result)| told(scenario, spec, result)).collect();
@@ -51,7 +42,7 @@ fn one(
         runs.iter().filter_map(|t| Some((t.run.variant.clone(), t.result.as_ref().ok()?.outcome.document()))).collect();
     let judged = claims::judge(scenario, &outcomes);
     let document = Document {
-        scenario: name.scenario.clone(),
+        scenario: scenario.name.clone(),
         image: name.image.clone(),
         variants: runs
             .iter()
@@ -62,8 +53,9 @@ fn one(
         whole: scenario.variants.iter().all(|v| v.name == YOURS || outcomes.contains_key(&v.name)),
     };
     Ok(Verdict {
-        comparison: compare(repository, &document, &runs, not_comparable, mode)?,
+        comparison: compare(&found.snapshots, &document, &runs, not_comparable, mode)?,
         scenario: name.scenario.clone(),
+        origin: found.origin,
         image: name.image.clone(),
         kernel: name.kernel.clone(),
         seed: name.seed,
@@ -88,7 +80,7 @@ fn asked_of<'a>(scenario: &'a Scenario, variant: &'a str) -> &'a str {
 }
 
 fn compare(
-    repository: &Path,
+    shelf: &Shelf,
     document: &Document,
     runs: &[Told],
     not_comparable: Option<&'static str>,
@@ -104,5 +96,5 @@ fn compare(
     if clocks.contains(&Clock::Wall) {
         return Ok(Compared::Not("the wall clock repeats nothing exactly, snapshots are of the virtual one"));
     }
-    Ok(Compared::With(snapshot::compare(repository, document, mode)?))
+    Ok(Compared::With(snapshot::compare(shelf, document, mode)?))
 }

@@ -1,10 +1,16 @@
 //! `tunelab list`: what there is.
 
-use super::{Outcome, experiments, repo, say::say};
+use super::{
+    Outcome, experiments,
+    say::say,
+    sources::{ImagesArg, say_notes},
+};
 use crate::{
     error::Result,
+    image::Recipes,
     plan,
-    scenario::{Scenario, units},
+    project::Found,
+    scenario::{FILE, Scenario, units},
 };
 use serde_json::{Value, json};
 
@@ -14,6 +20,8 @@ pub struct Args {
     /// `json` is an array of scenarios
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
+    #[command(flatten)]
+    images: ImagesArg,
 }
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
@@ -23,11 +31,23 @@ enum Format {
 }
 
 pub fn run(args: &Args) -> Result<Outcome> {
-    let scenarios = experiments::scenarios(&repo::find()?)?;
-    match args.format {
-        Format::Json => say(format!("{}\n", scenarios.iter().map(document).collect::<Value>()))?,
-        Format::Human => say(scenarios.iter().map(describe).collect::<String>())?,
+    let project = args.images.project()?;
+    project.introduce();
+    project.introduce_built_in();
+    for stray in project.catalogue()?.strays() {
+        project.note(format!("`{}` has no readable `{FILE}`", stray.display()));
     }
+    say_notes(&project);
+    let found = experiments::scenarios(&project)?;
+    let recipes = |found: &Found| project.images_for(std::slice::from_ref(found));
+    let text = match args.format {
+        Format::Json => format!("{}\n", found.iter().map(|found| document(&found.scenario)).collect::<Value>()),
+        Format::Human => {
+            found.iter().map(|found| Ok(describe(&found.scenario, &recipes(found)?))).collect::<Result<String>>()?
+        }
+    };
+    say_notes(&project);
+    say(text)?;
     Ok(Outcome::AsExpected)
 }
 
@@ -47,9 +67,13 @@ fn document(scenario: &Scenario) -> Value {
     })
 }
 
-fn describe(scenario: &Scenario) -> String {
+fn describe(scenario: &Scenario, recipes: &Recipes) -> String {
     let mut out = format!("{}  {}\n", scenario.name, scenario.summary);
-    let images = scenario.images.join(", ");
+    let image = |name: &String| match recipes.file(name) {
+        Some(_) => name.clone(),
+        None => format!("{name} (no such image)"),
+    };
+    let images = scenario.images.iter().map(image).collect::<Vec<_>>().join(", ");
     out += &format!("  {} in the guest, {} claims, on {images}\n", units::show(lasts(scenario)), scenario.claims.len());
     for variant in &scenario.variants {
         out += &format!("  {:<20} {}\n", variant.name, variant.summary);

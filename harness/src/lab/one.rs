@@ -66,7 +66,7 @@ async fn restore(lab: &Lab<'_>, spec: &RunSpec, recipe: &warm::Recipe<'_>) -> Re
         None => warm::ensure(recipe, lab.cache, lab.teller).await?,
     };
     let plan = serde_json::to_vec(&spec.plan).expect("plans are plain data");
-    let room = Room::open(lab.cache, &spec.run.scenario)?;
+    let room = Room::open(lab.cache, &spec.run.scenario_in_files())?;
     let mut restored = Machine::restore(&warm.spec, &warm.state, &plan, room.path()).await;
     if let Err(RestoreError::Unusable(why)) = &restored {
         warm = warm::remake(recipe, &warm.state, why, lab.cache, lab.teller).await?;
@@ -102,7 +102,7 @@ fn copy_out(lab: &Lab<'_>, spec: &RunSpec, path: &Path) -> Result<PathBuf> {
     let Some(out) = &lab.request.out else { return Ok(path.to_owned()) };
     let run = &spec.run;
     let kernel = run.kernel.as_ref().map(|release| format!("-{release}")).unwrap_or_default();
-    let name = format!("{}-{}{kernel}-{}-{}-{}", run.scenario, run.image, run.variant, run.seed, run.repeat);
+    let name = format!("{}-{}{kernel}-{}-{}-{}", run.scenario_in_files(), run.image, run.variant, run.seed, run.repeat);
     let to = out.join(name);
     let copy = || {
         std::fs::create_dir_all(&to)?;

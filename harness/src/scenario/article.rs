@@ -7,7 +7,7 @@ use std::{ops::Range, path::Path};
 use toml::{Spanned, de::DeTable};
 
 /// Beside the folders of the scenarios.
-const FILE: &str = "article.toml";
+pub const FILE: &str = "article.toml";
 
 /// In the order of their numbers.
 #[derive(Debug, Clone)]
@@ -32,13 +32,22 @@ pub struct ArticleClaim {
 }
 
 impl Article {
-    pub fn of(repository: &Path) -> Result<Self> {
-        Self::read(&repository.join("scenarios").join(FILE))
+    /// A project's; it need not have one.
+    pub fn of(project: &Path) -> Result<Option<Self>> {
+        let path = project.join("scenarios").join(FILE);
+        path.exists().then(|| Self::read(&path)).transpose()
     }
 
-    /// The one that a scenario's `settles` is about.
+    /// The one that a scenario's `settles` is about: that beside it, else that which comes with tunelab.
     pub fn beside(scenario: &Path) -> Result<Self> {
-        Self::read(&scenario.with_file_name(FILE))
+        let path = scenario.with_file_name(FILE);
+        if path.exists() { Self::read(&path) } else { Self::built_in() }
+    }
+
+    fn built_in() -> Result<Self> {
+        let path = format!("scenarios/{FILE}");
+        let file = tunelab_catalogue::file(&path).expect("the article is embedded");
+        Self::parse(format!("the built-in {path}"), &String::from_utf8_lossy(&file.bytes))
     }
 
     fn read(path: &Path) -> Result<Self> {
@@ -46,9 +55,12 @@ impl Article {
             let hint = "it lists what the article claims; scenarios refer to it by `settles`";
             Error::input(format!("failed to read `{}`", path.display())).cause(e).hint(hint)
         };
-        let text = std::fs::read_to_string(path).map_err(failed)?;
-        let problems = Problems::of(path.display().to_string(), text.clone());
-        let (table, errors) = DeTable::parse_recoverable(&text);
+        Self::parse(path.display().to_string(), &std::fs::read_to_string(path).map_err(failed)?)
+    }
+
+    fn parse(file: String, text: &str) -> Result<Self> {
+        let problems = Problems::of(file, text.to_owned());
+        let (table, errors) = DeTable::parse_recoverable(text);
         report_syntax(&errors, &problems);
         // What follows a syntax error would only confuse.
         let mut claims = if errors.is_empty() { claims(&Section::root(&table, &problems)) } else { Vec::new() };

@@ -25,8 +25,8 @@ pub mod units;
 mod values;
 mod visiting;
 
-pub use article::{Article, ArticleClaim};
-pub use catalogue::Catalogue;
+pub use article::{Article, ArticleClaim, FILE as ARTICLE};
+pub use catalogue::{Catalogue, SCENARIOS};
 pub use model::*;
 pub use own::{OwnFiles, YOURS};
 pub use problems::{nearest, suggestion};

@@ -29,15 +29,15 @@ pub fn arguments(scenario: &str) -> [&str; 7] {
     ["--no-install", "scenario", scenario, "--variant", "article", "--seed=1", "--accept"]
 }
 
-/// With the bench's folders in place of the user's.
-pub fn environment(bench: &Bench) -> [(&'static str, std::path::PathBuf); 2] {
-    [("TUNELAB_CACHE", bench.cache.root().to_owned()), ("CARGO_MANIFEST_DIR", bench.repository())]
+/// With the bench's cache in place of the user's; its scenarios are found from its own folder.
+pub fn environment(bench: &Bench) -> [(&'static str, std::path::PathBuf); 1] {
+    [("TUNELAB_CACHE", bench.cache.root().to_owned())]
 }
 
 impl Tunelab {
     pub fn scenario(bench: &Bench, scenario: &str) -> Self {
         let mut command = Command::new(BINARY);
-        command.args(arguments(scenario)).envs(environment(bench));
+        command.args(arguments(scenario)).current_dir(bench.repository()).envs(environment(bench));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let stderr = BufReader::new(child.stderr.take().unwrap());

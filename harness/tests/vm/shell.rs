@@ -13,7 +13,12 @@ fn a_command_beside_a_running_scenario() {
                             && echo complains >&2; exit 7";
         let mut command = Command::new(BINARY);
         command.args(["--no-install", "shell", IMAGE, "--scenario", SHORT, "--", looks_around]);
-        let output = command.envs(environment(bench)).write_stdin(vec![b'x'; 300_000]).output().unwrap();
+        let output = command
+            .current_dir(bench.repository())
+            .envs(environment(bench))
+            .write_stdin(vec![b'x'; 300_000])
+            .output()
+            .unwrap();
         let told = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(7), "{told}");
         assert_eq!(output.stdout, vec![b'x'; 300_000]);
