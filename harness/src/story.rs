@@ -23,9 +23,11 @@ pub struct RunName {
 }
 
 impl RunName {
-    /// The scenario as part of a file's name: two of one name are told apart by the folders they are in.
+    /// The scenario as part of a file's name: two of one name are told apart by the folders they are in. A folder of the
+    /// user's may have a comma or a space in its name, which QEMU's options do not bear.
     pub fn scenario_in_files(&self) -> String {
-        self.scenario.replace('/', "+")
+        let plain = |c: char| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '_' };
+        self.scenario.split('/').map(|part| part.chars().map(plain).collect::<String>()).collect::<Vec<_>>().join("+")
     }
 }
 

@@ -5,7 +5,10 @@ use crate::{
     error::{Error, Result},
     image::Recipes,
 };
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 /// A folder of recipes, in a project and beside a scenario.
 pub const FOLDER: &str = "images";
@@ -35,7 +38,7 @@ impl Project {
     /// Notes which of these images stand in place of others that have their names.
     pub fn introduce_images(&self, recipes: &Recipes, names: &[&str]) {
         for name in names {
-            let Some(file) = recipes.file(name).filter(|_| !self.is_checkout) else { continue };
+            let Some(file) = recipes.file(name).filter(|file| !self.is_of_checkout(file)) else { continue };
             let ours = fs::read(file).ok();
             let built_in = tunelab_catalogue::file(&format!("{FOLDER}/{name}.toml"));
             if let Some(other) = recipes.shadowed(name).filter(|other| !self.is_built_in(other)) {
@@ -48,7 +51,12 @@ impl Project {
         }
     }
 
-    fn is_built_in(&self, path: &std::path::Path) -> bool {
+    /// What stands there is what the next binary carries.
+    fn is_of_checkout(&self, file: &Path) -> bool {
+        self.is_checkout && self.own.as_ref().is_some_and(|tree| file.starts_with(tree.folder.join(FOLDER)))
+    }
+
+    fn is_built_in(&self, path: &Path) -> bool {
         self.built_in.get().is_some_and(|(built_in, _)| path.starts_with(built_in.folder()))
     }
 

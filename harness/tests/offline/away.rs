@@ -307,6 +307,11 @@ fn recipes_of_ones_own_stand_beside_the_built_in_ones() {
         said.out
     );
     assert_eq!(said.err, "note: image `debian-12` is `mine/debian-12.toml`, not the built-in one\n");
+    // Under `cargo run` too, which says nothing of its own folder's.
+    let ours = [("CARGO_MANIFEST_DIR", repository.as_path()), ("CARGO_PKG_NAME", Path::new("tunelab"))];
+    let said = away.run_in("", &["image", "list", "--images=mine"], &ours);
+    let theirs = repository.join("images/debian-12.toml");
+    assert_eq!(said.err, format!("note: image `debian-12` is `mine/debian-12.toml`, not `{}`\n", theirs.display()));
     assert!(
         away.refused(&["image", "list", "--images=nowhere"]).starts_with("error: no recipes of images in `nowhere`")
     );

@@ -3,7 +3,7 @@
 use super::{Recipe, reader::nearest};
 use crate::error::{Context, Error, Result};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, btree_map::Entry},
     path::{Path, PathBuf},
 };
 
@@ -25,10 +25,9 @@ impl Recipes {
         for folder in &folders {
             for name in names(folder)? {
                 let path = folder.join(format!("{name}{ENDING}"));
-                if files.contains_key(&name) {
-                    shadowed.entry(name).or_insert(path);
-                } else {
-                    files.insert(name, path);
+                match files.entry(name) {
+                    Entry::Vacant(first) => drop(first.insert(path)),
+                    Entry::Occupied(first) => drop(shadowed.entry(first.key().clone()).or_insert(path)),
                 }
             }
         }
