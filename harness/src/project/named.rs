@@ -46,7 +46,8 @@ impl Project {
 
     fn by_path(&self, typed: &str) -> Result<Found> {
         let folder = folder(Path::new(typed))?;
-        if !folder.join(FILE).exists() {
+        let unreadable = |e| Error::input(format!("failed to look into `{}`", folder.display())).cause(e);
+        if !folder.join(FILE).try_exists().map_err(unreadable)? {
             return Err(nothing_at(typed, &folder));
         }
         let parent = folder.parent().filter(|parent| parent.ends_with(SCENARIOS));

@@ -5,7 +5,7 @@ use std::{
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
 };
 use tempfile::TempDir;
 use tunelab::{built_in, cache::Cache, scenario::FILE};
@@ -162,6 +162,19 @@ fn what_was_changed_in_the_cache_is_unpacked_again() {
     assert_eq!(away.ok(&["list"]).err, BUILT_IN, "once");
     let room = fs::read_dir(away.cache().catalogue()).unwrap().map(|entry| entry.unwrap().file_name());
     assert_eq!(room.filter(|name| !name.as_encoded_bytes().starts_with(b".")).count(), 1);
+}
+
+#[test]
+fn several_unpack_it_at_once() {
+    let away = Away::new();
+    let start = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tunelab"));
+        command.arg("matrix").current_dir(away.home.path()).env("TUNELAB_CACHE", away.cache.path());
+        command.env_remove("CARGO_MANIFEST_DIR").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    let started = [(); 4].map(|()| start());
+    let said = started.map(|child| child.wait_with_output().unwrap());
+    assert!(said.iter().all(|said| said.status.success() && said.stderr == BUILT_IN.as_bytes()), "{said:?}");
 }
 
 #[test]
