@@ -39,7 +39,7 @@ pub fn run(args: &Args) -> Result<Outcome> {
         }
     }
     if args.check && !stale.is_empty() {
-        eprintln!("hint: `tunelab docs` writes them");
+        report::aside("hint: `tunelab docs` writes them");
         return Ok(Outcome::Ended(Exit::Differs));
     }
     Ok(Outcome::AsExpected)

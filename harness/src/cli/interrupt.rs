@@ -1,7 +1,11 @@
-//! Ctrl-C: the first asks, the second insists, the third leaves at once.
+//! Ctrl-C: the first asks, the second insists, the third leaves at once. A closed terminal and `kill` ask alike.
 
-use crate::error::Exit;
-use std::time::Duration;
+use crate::{
+    error::Exit,
+    report::aside,
+    vm::{living, load},
+};
+use std::{collections::BTreeSet, time::Duration};
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     sync::watch,
@@ -9,6 +13,8 @@ use tokio::{
 
 /// How long a cleaning up that was asked for may take before it is insisted on.
 const GRACE: Duration = Duration::from_millis(1500);
+/// How long a killed QEMU may take to be gone before that is told.
+const DEATH: Duration = Duration::from_secs(2);
 
 pub struct Interrupt {
     asked: watch::Receiver<bool>,
@@ -16,23 +22,23 @@ pub struct Interrupt {
 }
 
 impl Interrupt {
-    /// Takes over SIGINT and SIGTERM for the rest of the process's life.
+    /// Takes over SIGINT, SIGTERM and SIGHUP for the rest of the process's life.
     pub fn watch() -> Self {
         let (ask, asked) = watch::channel(false);
         let (insist, insisted) = watch::channel(false);
+        let signals = Signals::take();
         tokio::spawn(async move {
-            let (Ok(mut int), Ok(mut term)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) else {
-                return;
-            };
-            next(&mut int, &mut term).await;
-            eprintln!("interrupted: cleaning up (again to insist)");
+            let Ok(mut signals) = signals else { return };
+            let how = signals.next().await;
+            aside(format!("{how}: cleaning up (again to insist)"));
             let _ = ask.send(true);
             tokio::select! {
-                () = next(&mut int, &mut term) => {}
+                _ = signals.next() => {}
                 () = tokio::time::sleep(GRACE) => {}
             }
             let _ = insist.send(true);
-            next(&mut int, &mut term).await;
+            signals.next().await;
+            aside(format!("leaving at once{}", left(&living().borrow())));
             std::process::exit(Exit::Interrupted as i32);
         });
         Interrupt { asked, insisted }
@@ -62,9 +68,44 @@ impl Interrupt {
     }
 }
 
-async fn next(int: &mut Signal, term: &mut Signal) {
-    tokio::select! {
-        _ = int.recv() => {}
-        _ = term.recv() => {}
+/// Waits until the kernel has taken apart each QEMU that was killed: what it holds (memory, a core) is not ours to leave
+/// behind, and the next run would find it.
+pub async fn until_all_are_gone() {
+    let mut living = living();
+    if tokio::time::timeout(DEATH, living.wait_for(BTreeSet::is_empty)).await.is_ok() {
+        return;
+    }
+    aside(format!("waiting for the kernel ({}){}", load(), left(&living.borrow())));
+    let _ = living.wait_for(BTreeSet::is_empty).await;
+}
+
+/// What is killed and not gone.
+fn left(living: &BTreeSet<i32>) -> String {
+    let pids: Vec<String> = living.iter().map(i32::to_string).collect();
+    match &pids[..] {
+        [] => String::new(),
+        pids => format!(": QEMU is killed, and not gone yet (process {})", pids.join(", ")),
+    }
+}
+
+struct Signals {
+    int: Signal,
+    term: Signal,
+    hup: Signal,
+}
+
+impl Signals {
+    fn take() -> std::io::Result<Self> {
+        let [int, term, hup] = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()].map(signal);
+        Ok(Signals { int: int?, term: term?, hup: hup? })
+    }
+
+    /// The next of them, in words.
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.int.recv() => "interrupted",
+            _ = self.term.recv() => "asked to end (SIGTERM)",
+            _ = self.hup.recv() => "the terminal was closed (SIGHUP)",
+        }
     }
 }

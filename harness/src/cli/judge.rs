@@ -13,6 +13,7 @@ use crate::{
     report::{Compared, Ran, Told, Verdict},
     scenario::{Scenario, YOURS},
 };
+use std::collections::BTreeSet;
 
 /// Runs and their results, in order, of any number of scenarios, images and repeats.
 pub fn judge(scenarios: &[Found], runs: Vec<(RunSpec, Result<RunResult>)>, mode: Mode) -> Result<Vec<Verdict>> {
@@ -24,7 +25,18 @@ pub fn judge(scenarios: &[Found], runs: Vec<(RunSpec, Result<RunResult>)>, mode:
         }
     }
     let found = |label: &str| scenarios.iter().find(|s| s.label == label).expect("runs come from these scenarios");
-    groups.into_iter().map(|group| one(found(&group[0].0.run.scenario), group, mode)).collect()
+    let failed: BTreeSet<String> = groups
+        .iter()
+        .flatten()
+        .filter(|(_, result)| result.is_err())
+        .map(|(spec, _)| spec.run.scenario.clone())
+        .collect();
+    let judged = groups.into_iter().map(|group| {
+        let found = found(&group[0].0.run.scenario);
+        let taken = (mode != Mode::Accept || !failed.contains(&found.label)).then_some(mode);
+        one(found, group, taken)
+    });
+    judged.collect()
 }
 
 /// One snapshot's worth of runs.
@@ -33,7 +45,7 @@ fn same(a: &RunSpec, b: &RunSpec) -> bool {
     key(a) == key(b)
 }
 
-fn one(found: &Found, group: Vec<(RunSpec, Result<RunResult>)>, mode: Mode) -> Result<Verdict> {
+fn one(found: &Found, group: Vec<(RunSpec, Result<RunResult>)>, mode: Option<Mode>) -> Result<Verdict> {
     let scenario = &found.scenario;
     let name = group[0].0.run.clone();
     let not_comparable = group[0].0.not_comparable;
@@ -84,7 +96,7 @@ fn compare(
     document: &Document,
     runs: &[Told],
     not_comparable: Option<&'static str>,
-    mode: Mode,
+    mode: Option<Mode>,
 ) -> Result<Compared> {
     let clocks: Vec<Clock> = runs.iter().filter_map(|t| Some(t.result.as_ref().ok()?.result.clock)).collect();
     if clocks.is_empty() {
@@ -96,5 +108,9 @@ fn compare(
     if clocks.contains(&Clock::Wall) {
         return Ok(Compared::Not("the wall clock repeats nothing exactly, snapshots are of the virtual one"));
     }
+    // What is accepted stands for the scenario: half of it would hide that the other half is broken.
+    let Some(mode) = mode else {
+        return Ok(Compared::Not("a run of this scenario failed: nothing of it was accepted"));
+    };
     Ok(Compared::With(snapshot::compare(shelf, document, mode)?))
 }

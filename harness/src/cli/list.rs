@@ -34,8 +34,10 @@ pub fn run(args: &Args) -> Result<Outcome> {
     let project = args.images.project()?;
     project.introduce();
     project.introduce_built_in();
-    for stray in project.catalogue()?.strays() {
-        project.note(format!("`{}` has no readable `{FILE}`", stray.display()));
+    for folder in project.catalogue()?.others() {
+        let why =
+            if folder.to_str().is_some() { format!("it has no `{FILE}`") } else { "its name is not UTF-8".into() };
+        project.note(format!("`{}` is no scenario: {why}", folder.display()));
     }
     say_notes(&project);
     let found = experiments::scenarios(&project)?;

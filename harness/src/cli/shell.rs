@@ -2,7 +2,7 @@
 
 use super::{
     Outcome,
-    interrupt::Interrupt,
+    interrupt::{Interrupt, until_all_are_gone},
     known,
     machine::MachineArgs,
     scenario::ClockName,
@@ -18,6 +18,7 @@ use crate::{
     lab,
     plan::RunSpec,
     project::Found,
+    report::aside,
     story::RunName,
 };
 use tunelab_protocol::guest;
@@ -95,7 +96,9 @@ pub async fn run(args: Args, policy: InstallPolicy) -> Result<Outcome> {
         ended = open.machine.while_alive(terminal.join(&open.ssh)) => ended,
         () = interrupt.asked_once() => Err(Error::interrupted()),
     };
-    open.close(ended.as_ref().is_err_and(|e| e.exit() == Exit::Guest)).await?;
+    let broke = ended.as_ref().is_err_and(|e| e.exit() == Exit::Guest);
+    let (closed, ()) = tokio::join!(open.close(broke), until_all_are_gone());
+    closed?;
     ended.map(Outcome::Code)
 }
 
@@ -124,8 +127,8 @@ fn spec(found: &Found, args: &Args, kernel: Option<&GivenKernel>) -> Result<RunS
 
 /// What a person at the prompt cannot guess.
 fn greet(run: Option<&RunSpec>) {
-    eprintln!("the root disk is read-only; /run, /tmp and /var/log are writable, and gone when this shell ends");
+    aside("the root disk is read-only; /run, /tmp and /var/log are writable, and gone when this shell ends");
     if let Some(RunSpec { run, .. }) = run {
-        eprintln!("{}/{} is running; its events: tail -f {}/events.jsonl", run.scenario, run.variant, guest::HOME);
+        aside(format!("{}/{} is running; its events: tail -f {}/events.jsonl", run.scenario, run.variant, guest::HOME));
     }
 }

@@ -1,6 +1,6 @@
 //! Where a command's scenarios and images come from, and what is said of that.
 
-use crate::{error::Result, project::Project};
+use crate::{error::Result, project::Project, report::aside, visible::visible};
 use std::path::PathBuf;
 
 /// For every command that looks for images.
@@ -19,5 +19,5 @@ impl ImagesArg {
 
 /// On standard error, so that what is read by scripts stays as it is.
 pub fn say_notes(project: &Project) {
-    project.notes().iter().for_each(|line| eprintln!("note: {line}"));
+    project.notes().iter().for_each(|line| aside(format!("note: {}", visible(line))));
 }

@@ -2,12 +2,13 @@
 
 use super::Keys;
 use crate::error::{Context, Error, Result};
-use ssh2::{MethodType, Session};
+use crate::vm::{Overdue, Patience, Pulse};
 use std::collections::VecDeque;
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
+use tunelab_ssh::{MethodType, Session};
 
 /// What OpenSSH 5.9 has too; the first of each that both sides know is used. Elliptic curves and AES in counter mode
 /// are also what an emulated CPU does fastest.
@@ -20,6 +21,8 @@ const ALGORITHMS: [(MethodType, &str); 5] = [
 ];
 /// For one handshake or one answer of sshd. An emulated guest takes a second; a busy one with old algorithms, many.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Of one call of libssh2, which goes on where it was when it is called again.
+const SLICE_MS: u32 = 200;
 /// From one attempt to connect to the next, or an eighth of the time since the first: a distribution takes minutes.
 const ATTEMPT: Duration = Duration::from_secs(1);
 /// That are waited for at once.
@@ -31,7 +34,11 @@ const STDERR_END: usize = 600;
 
 /// A login as root. Cheap to clone; the connection carries one command at a time.
 #[derive(Clone)]
-pub struct Ssh(Arc<Mutex<Session>>);
+pub struct Ssh {
+    session: Arc<Mutex<Session>>,
+    /// Of the QEMU behind it: what is waited for takes as long as that one is kept waiting.
+    pulse: Pulse,
+}
 
 /// Who must answer.
 struct Host {
@@ -48,25 +55,25 @@ pub struct Output {
 }
 
 impl Ssh {
-    /// Logs in, trying until `limit` is over; the host must prove to have the host key of `keys`, to the bit.
+    /// Logs in, trying until the patience is over; the host must prove to have the host key of `keys`, to the bit.
     ///
     /// Run it under [`crate::vm::Machine::while_alive`]: a guest that died is no reason to wait.
-    pub async fn connect(port: u16, keys: &Keys, limit: Duration) -> Result<Self> {
-        let (user, host) = (keys.user_key()?, Host { blob: keys.host_blob()?, algorithms: keys.host_algorithms() });
+    pub async fn connect(port: u16, keys: &Keys, mut patience: Patience) -> Result<Self> {
+        let (user, host) = (keys.user_key()?, Host { blob: keys.host_blob(), algorithms: keys.host_algorithms() });
         blocking(move || {
-            let (deadline, mut refused) = (Instant::now() + limit, None);
+            let mut refused = None;
             loop {
-                let stream = match wait_for_banner(port, deadline) {
+                let stream = match wait_for_banner(port, &mut patience) {
                     Ok(stream) => stream,
                     // Why the last answer was none says more than that the attempt after it had no time left.
-                    Err(last) => {
-                        let silent = || Error::guest(format!("no SSH in the guest within {limit:?}: {last}"));
+                    Err((last, overdue)) => {
+                        let silent = || Error::guest(format!("no SSH in the guest: {last}; {overdue}"));
                         return Err(refused.unwrap_or_else(silent));
                     }
                 };
-                match log_in(stream, &user, &host) {
+                match log_in(stream, &user, &host, patience.pulse()) {
                     // A distribution's sshd may answer before its keys are in place.
-                    Err(why) if Instant::now() < deadline => refused = Some(why),
+                    Err(why) if patience.look().is_ok() => refused = Some(why),
                     done => return done,
                 }
                 std::thread::sleep(PAUSE);
@@ -87,24 +94,43 @@ impl Ssh {
         self.exec(command, bytes, limit).await.map(drop)
     }
 
+    /// Runs what ends the connection: that no answer comes is no error, a status other than 0 is one.
+    pub async fn launch(&self, command: impl Into<String>, limit: Duration) -> Result<()> {
+        match self.converse_within(command.into(), Vec::new(), limit).await {
+            (command, Ok((status, output))) if status != 0 => Err(failed(&command, status, &output.stderr)),
+            _ => Ok(()),
+        }
+    }
+
     /// The connection itself, for a conversation of another kind.
     pub(super) async fn converse<T: Send + 'static>(
         &self,
-        talk: impl FnOnce(&Session) -> Result<T> + Send + 'static,
+        talk: impl FnOnce(&Session, Pulse) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let session = self.0.clone();
-        blocking(move || talk(&session.lock().unwrap_or_else(|e| e.into_inner()))).await
+        let Ssh { session, pulse } = self.clone();
+        blocking(move || talk(&session.lock().unwrap_or_else(|e| e.into_inner()), pulse)).await
     }
 
     async fn exec(&self, command: String, stdin: Vec<u8>, limit: Duration) -> Result<Output> {
-        let session = self.0.clone();
-        blocking(move || {
-            let session = session.lock().unwrap_or_else(|e| e.into_inner());
-            let done = Deadline::new(&session, limit).exec(&command, &stdin);
-            let (status, output) = done.guest(|| format!("lost the guest while running `{}`", shown(&command)))?;
-            if status == 0 { Ok(output) } else { Err(failed(&command, status, &output.stderr)) }
-        })
-        .await
+        let (command, done) = self.converse_within(command, stdin, limit).await;
+        let (status, output) = done?;
+        if status == 0 { Ok(output) } else { Err(failed(&command, status, &output.stderr)) }
+    }
+
+    /// One command's conversation; its status and what it wrote, with the command itself.
+    async fn converse_within(
+        &self,
+        command: String,
+        stdin: Vec<u8>,
+        limit: Duration,
+    ) -> (String, Result<(i32, Output)>) {
+        let line = command.clone();
+        let done = self.converse(move |session, pulse| {
+            let done = Conversation { session, patience: pulse.allow(limit) }.exec(&line, &stdin);
+            done.guest(|| format!("lost the guest while running `{}`", shown(&line)))
+        });
+        let done = done.await;
+        (command, done)
     }
 }
 
@@ -113,29 +139,30 @@ impl Ssh {
 /// QEMU accepts a connection whether or not the guest does: only the guest's first byte proves that it is there. One that was
 /// opened before the guest had a network may hang for ever where one that is opened now is answered, and a busy host's sshd
 /// may need long for its first byte: so several are waited for at once.
-fn wait_for_banner(port: u16, deadline: Instant) -> Result<TcpStream, String> {
+fn wait_for_banner(port: u16, patience: &mut Patience) -> Result<TcpStream, (String, Overdue)> {
     let (start, mut next) = (Instant::now(), Instant::now());
     let mut attempts = Attempts {
         address: SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
         open: VecDeque::new(),
         last: "nothing answers on the guest's port 22".into(),
     };
-    while Instant::now() <= deadline {
+    loop {
         if Instant::now() >= next {
             attempts.begin();
             next = Instant::now() + ATTEMPT.max(start.elapsed() / 8);
         }
         let open = attempts.open.len();
         if let Some(stream) = attempts.answered() {
-            stream.set_nonblocking(false).map_err(|e| e.to_string())?;
             return Ok(stream);
+        }
+        if let Err(overdue) = patience.look() {
+            return Err((attempts.last, overdue));
         }
         if attempts.open.len() < open {
             next = Instant::now();
         }
         std::thread::sleep(PAUSE);
     }
-    Err(attempts.last)
 }
 
 /// Connections that nobody has answered yet, the newest last.
@@ -179,71 +206,71 @@ impl Attempts {
     }
 }
 
-fn log_in(stream: TcpStream, user_key: &str, host: &Host) -> Result<Ssh> {
+fn log_in(stream: TcpStream, user_key: &str, host: &Host, pulse: Pulse) -> Result<Ssh> {
     let failed = |what: &'static str| move || format!("SSH to the guest failed: {what}");
-    stream.set_nodelay(true).host(failed("socket"))?;
+    stream.set_nonblocking(false).and_then(|()| stream.set_nodelay(true)).host(failed("socket"))?;
     let mut session = Session::new().host(failed("no session"))?;
-    session.set_timeout(millis(PATIENCE));
+    session.set_timeout(SLICE_MS);
     for (method, names) in ALGORITHMS.into_iter().chain([(MethodType::HostKey, host.algorithms)]) {
         session.method_pref(method, names).host(failed("algorithms"))?;
     }
     session.set_tcp_stream(stream);
-    session.handshake().guest(failed("handshake"))?;
+    patiently(&mut pulse.allow(PATIENCE), || session.handshake()).guest(failed("handshake"))?;
     match session.host_key() {
         Some((key, _)) if key == host.blob => {}
         _ => return Err(Error::guest("SSH to the guest failed: its host key is not the one expected")),
     }
-    session.userauth_pubkey_memory("root", None, user_key, None).guest(failed("root's key was not accepted"))?;
-    Ok(Ssh(Arc::new(Mutex::new(session))))
+    let prove = || session.userauth_pubkey_memory("root", None, user_key, None);
+    patiently(&mut pulse.allow(PATIENCE), prove).guest(failed("root's key was not accepted"))?;
+    Ok(Ssh { session: Arc::new(Mutex::new(session)), pulse })
+}
+
+/// Calls libssh2 again when its slice of time was over, until the patience is.
+pub(super) fn patiently<T, E: Into<std::io::Error>>(
+    patience: &mut Patience,
+    mut call: impl FnMut() -> Result<T, E>,
+) -> std::io::Result<T> {
+    loop {
+        match call().map_err(Into::into) {
+            Err(e) if e.kind() == ErrorKind::TimedOut => {}
+            done => return done,
+        }
+        patience.look().map_err(|overdue| std::io::Error::new(ErrorKind::TimedOut, overdue.to_string()))?;
+    }
 }
 
 /// One command's conversation, all of it within a limit.
-struct Deadline<'a> {
+struct Conversation<'a> {
     session: &'a Session,
-    end: Instant,
+    patience: Patience,
 }
 
-impl<'a> Deadline<'a> {
-    fn new(session: &'a Session, limit: Duration) -> Self {
-        Deadline { session, end: Instant::now() + limit }
-    }
-
-    /// Each blocking call of libssh2 may take what is left.
-    fn arm(&self) -> std::io::Result<()> {
-        let left = self.end.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Err(std::io::Error::new(std::io::ErrorKind::TimedOut, "it took too long"));
+impl Conversation<'_> {
+    fn exec(&mut self, command: &str, stdin: &[u8]) -> std::io::Result<(i32, Output)> {
+        let (session, patience) = (self.session, &mut self.patience);
+        let mut channel = patiently(patience, || session.channel_session())?;
+        patiently(patience, || channel.exec(&into_files(command)))?;
+        let mut left = stdin;
+        while !left.is_empty() {
+            let written = patiently(patience, || channel.write(left))?;
+            left = &left[written..];
         }
-        self.session.set_timeout(millis(left));
-        Ok(())
-    }
-
-    fn exec(&self, command: &str, stdin: &[u8]) -> std::io::Result<(i32, Output)> {
-        self.arm()?;
-        let mut channel = self.session.channel_session()?;
-        channel.exec(command)?;
-        for chunk in stdin.chunks(1 << 16) {
-            self.arm()?;
-            channel.write_all(chunk)?;
-        }
-        self.arm()?;
-        channel.send_eof()?;
+        patiently(patience, || channel.send_eof())?;
         // What our commands write to stderr fits into the channel's window, so reading one after the other is safe.
-        let output = Output { stdout: self.read_all(&mut channel)?, stderr: self.read_all(&mut channel.stderr())? };
-        self.arm()?;
-        channel.wait_close()?;
-        Ok((channel.exit_status()?, output))
+        let stdout = read_all(patience, &mut channel)?;
+        let stderr = read_all(patience, &mut channel.stderr())?;
+        patiently(patience, || channel.wait_close())?;
+        Ok((channel.exit_status()?, Output { stdout, stderr }))
     }
+}
 
-    fn read_all(&self, from: &mut impl Read) -> std::io::Result<Vec<u8>> {
-        let mut all = Vec::new();
-        let mut buffer = vec![0; 1 << 15];
-        loop {
-            self.arm()?;
-            match from.read(&mut buffer)? {
-                0 => return Ok(all),
-                n => all.extend_from_slice(&buffer[..n]),
-            }
+fn read_all(patience: &mut Patience, from: &mut impl Read) -> std::io::Result<Vec<u8>> {
+    let mut all = Vec::new();
+    let mut buffer = vec![0; 1 << 15];
+    loop {
+        match patiently(patience, || from.read(&mut buffer))? {
+            0 => return Ok(all),
+            n => all.extend_from_slice(&buffer[..n]),
         }
     }
 }
@@ -269,13 +296,25 @@ pub fn command_line(words: &[String]) -> String {
     }
 }
 
-/// As one word of a shell.
-fn quote(word: &str) -> String {
-    format!("'{}'", word.replace('\'', r"'\''"))
+/// The command's own streams are files, which are read when it has ended: sshd would keep the channel open for as long as
+/// anything holds its pipes, and a daemon that the command leaves behind holds what it was started with.
+fn into_files(command: &str) -> String {
+    format!(
+        "o=/run/tunelab-exec.$$
+(
+{command}
+) > $o.out 2> $o.err
+s=$?
+[ -s $o.out ] && cat $o.out
+[ -s $o.err ] && cat $o.err >&2
+rm -f $o.out $o.err
+exit $s"
+    )
 }
 
-fn millis(duration: Duration) -> u32 {
-    u32::try_from(duration.as_millis()).unwrap_or(u32::MAX).max(1)
+/// As one word of a shell.
+pub(super) fn quote(word: &str) -> String {
+    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {

@@ -1,22 +1,30 @@
 //! A person's or a script's session in a guest: this process's own terminal or pipes, joined to a shell there.
 
-use super::Ssh;
+use super::{
+    Ssh,
+    ssh::{patiently, quote},
+};
 use crate::error::{Context, Error, Result};
+use crate::vm::Pulse;
 use nix::errno::Errno;
 use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::Signal;
 use nix::sys::termios::{self, SetArg, Termios};
-use ssh2::{BlockDirections, Channel, Session};
 use std::io::{ErrorKind, IsTerminal, Read, Write, stderr, stdin, stdout};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
+use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
+use tunelab_protocol::guest;
+use tunelab_ssh::{BlockDirections, Channel, Session};
 
 /// As a shell says that a signal ended a command: 128 and its number.
 const BY_SIGNAL: i32 = 128;
+/// For sshd to give us a shell.
+const OPENING: Duration = Duration::from_secs(60);
 /// For sshd's last word, once the shell has ended.
-const FAREWELL_MS: u32 = 5_000;
+const FAREWELL: Duration = Duration::from_secs(5);
 
 /// One session, of a command or of a login shell.
 pub struct Terminal {
@@ -45,41 +53,48 @@ impl Terminal {
             std::future::pending().await
         };
         let ended = tokio::select! {
-            ended = ssh.converse(move |session| self.talk(session, woken)) => ended,
+            ended = ssh.converse(move |session, pulse| self.talk(session, pulse, woken)) => ended,
             () = resizes => unreachable!("it never ends"),
         };
         drop(raw);
         ended
     }
 
-    fn talk(&self, session: &Session, woken: UnixStream) -> Result<u8> {
-        let mut channel = self.open(session).guest(|| "the guest gave us no shell".into())?;
+    fn talk(&self, session: &Session, pulse: Pulse, woken: UnixStream) -> Result<u8> {
+        let mut channel = self.open(session, pulse).guest(|| "the guest gave us no shell".into())?;
         session.set_blocking(false);
         let pumped = Pump::new(session, &mut channel, woken).run();
         session.set_blocking(true);
-        session.set_timeout(FAREWELL_MS);
         pumped?;
-        exit_code(&mut channel).guest(|| "the guest's shell ended without a word".into())
+        exit_code(&mut channel, pulse).guest(|| "the guest's shell ended without a word".into())
     }
 
-    fn open(&self, session: &Session) -> Result<Channel, ssh2::Error> {
-        let mut channel = session.channel_session()?;
+    fn open(&self, session: &Session, pulse: Pulse) -> std::io::Result<Channel> {
+        let patience = &mut pulse.allow(OPENING);
+        let mut channel = patiently(patience, || session.channel_session())?;
         if self.pty {
             let (columns, rows) = window();
             let term = std::env::var("TERM").unwrap_or_else(|_| "vt100".into());
-            channel.request_pty(&term, None, Some((columns, rows, 0, 0)))?;
+            patiently(patience, || channel.request_pty(&term, None, Some((columns, rows, 0, 0))))?;
         }
-        match &self.command {
-            Some(command) => channel.exec(command)?,
-            None => channel.shell()?,
+        match (&self.command, self.pty) {
+            // The shell's terminal goes with the shell, and with it whatever holds it open.
+            (Some(command), true) => patiently(patience, || channel.exec(command))?,
+            (None, true) => patiently(patience, || channel.shell())?,
+            // Pipes do not: a daemon left behind would keep the session open for ever.
+            (command, false) => {
+                let command = command.as_ref().map_or_else(String::new, |command| format!(" {}", quote(command)));
+                patiently(patience, || channel.exec(&format!("exec {} session{command}", guest::AGENT)))?;
+            }
         }
         Ok(channel)
     }
 }
 
-fn exit_code(channel: &mut Channel) -> Result<u8, ssh2::Error> {
-    channel.close()?;
-    channel.wait_close()?;
+fn exit_code(channel: &mut Channel, pulse: Pulse) -> std::io::Result<u8> {
+    let patience = &mut pulse.allow(FAREWELL);
+    patiently(patience, || channel.close())?;
+    patiently(patience, || channel.wait_close())?;
     let code = match channel.exit_signal()?.exit_signal {
         Some(name) => BY_SIGNAL + format!("SIG{name}").parse::<Signal>().map_or(0, |signal| signal as i32),
         None => channel.exit_status()?,

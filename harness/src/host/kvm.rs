@@ -1,6 +1,6 @@
 //! Whether KVM works, proven by a guest that ran under it: /dev/kvm may exist, open, and still be of no use.
 
-use crate::{cache::Cache, error::Result};
+use crate::{cache::Cache, error::Result, read};
 use serde::{Deserialize, Serialize};
 use std::{fmt, path::Path, process::Stdio, time::Duration};
 use tokio::process::Command;
@@ -57,7 +57,9 @@ pub async fn proven(cache: &Cache) -> KvmState {
     }
     let file = cache.root().join("kvm.json");
     let (boot_id, qemu) = (boot_id(), qemu_version().await);
-    let known = std::fs::read(&file).ok().and_then(|text| serde_json::from_slice::<Verdict>(&text).ok());
+    let known = read::bytes(&file, "a proof", read::WRITTEN)
+        .ok()
+        .and_then(|text| serde_json::from_slice::<Verdict>(&text).ok());
     if let Some(known) = known
         && known.boot_id == boot_id
         && known.qemu == qemu

@@ -3,7 +3,7 @@
 //!
 //! The seed is cloud-init's NoCloud, in words that every cloud-init since 0.6.3 (Ubuntu 12.04) knows.
 
-use super::login::patience;
+use super::login::limit;
 use crate::{
     error::{Context, Error, Result},
     guest::{Keys, Ssh},
@@ -67,8 +67,8 @@ fn user_data(keys: &Keys) -> Result<String> {
     let config = json!({
         "user": "root",
         "disable_root": false,
-        "ssh_authorized_keys": [keys.authorized_keys()?.trim_end()],
-        "ssh_keys": { "ecdsa_private": keys.host_key()?, "ecdsa_public": keys.host_key_public()? },
+        "ssh_authorized_keys": [keys.authorized_keys().trim_end()],
+        "ssh_keys": { "ecdsa_private": keys.host_key()?, "ecdsa_public": keys.host_key_public() },
         "cloud_init_modules": ["ssh"],
         "cloud_config_modules": [],
         "cloud_final_modules": ["final-message"],
@@ -105,7 +105,7 @@ fn network_config() -> String {
 /// adds.
 pub async fn prepare(ssh: &Ssh, image: &Image) -> Result<()> {
     let home = guest::HOME;
-    let settle = patience(Init::Distribution);
+    let settle = limit(Init::Distribution);
     // `/run` itself may forbid executing.
     let make_room = format!(
         "mkdir -p {home} && mount -t tmpfs -o mode=0755 tunelab {home} && mkdir -p {} /run/lock /run/sshd",

@@ -4,18 +4,18 @@ use crate::{
     error::{Error, Result},
     guest::{Keys, Ssh},
     image::Init,
-    vm::{Machine, console::last_lines},
+    vm::{Machine, Patience, console::last_lines},
 };
 use std::{path::Path, time::Duration};
 
 /// Of the console, in an error.
 const LAST_LINES: usize = 10;
 
-/// From power-on to a shell, all on an emulated CPU and maybe a busy host; a guest that died is found at once all the same.
+/// From power-on to a shell, all on an emulated CPU, as the host lets it run; a guest that died is found at once all the same.
 ///
 /// Our own init has sshd up in seconds. A distribution's starts some hundred processes first: Debian 12 took 90 s on two
 /// idle cores, Ubuntu 24.04 starts twice as many. Upstart's waits up to two minutes for a network, if it misses one.
-pub fn patience(init: Init) -> Duration {
+pub fn limit(init: Init) -> Duration {
     match init {
         Init::Agent => Duration::from_secs(180),
         Init::Distribution => Duration::from_secs(480),
@@ -25,11 +25,11 @@ pub fn patience(init: Init) -> Duration {
 /// Run it under [`Machine::while_alive`].
 pub async fn log_in(machine: &Machine, init: Init, keys: &Keys) -> Result<Ssh> {
     let port = machine.ssh_port().expect("a booted machine has one");
-    within(patience(init), port, keys, &machine.console(), init).await
+    within(machine.pulse().allow(limit(init)), port, keys, &machine.console(), init).await
 }
 
-async fn within(limit: Duration, port: u16, keys: &Keys, console: &Path, init: Init) -> Result<Ssh> {
-    Ssh::connect(port, keys, limit).await.map_err(|e| locked_out(e, console, init))
+async fn within(patience: Patience, port: u16, keys: &Keys, console: &Path, init: Init) -> Result<Ssh> {
+    Ssh::connect(port, keys, patience).await.map_err(|e| locked_out(e, console, init))
 }
 
 /// Nothing let us in: what the console says last is most of what can be known.
@@ -56,13 +56,16 @@ mod tests {
         let console = tempfile::NamedTempFile::new().unwrap();
         let said: String = (1..=LAST_LINES + 1).map(|n| format!("line {n}.\r\n")).collect();
         std::fs::write(console.path(), said).unwrap();
-        let limit = Duration::from_millis(100);
-        let Err(error) = within(limit, port, &Keys::generate(), console.path(), init).await else {
+        let patience = crate::vm::Pulse::none().allow(Duration::from_millis(100));
+        let Err(error) = within(patience, port, &Keys::generate(), console.path(), init).await else {
             panic!("nobody answers there");
         };
         assert_eq!(error.exit() as u8, 4);
         let text = format!("{error}");
-        assert!(text.starts_with("no SSH in the guest within 100ms: "), "{text}");
+        assert!(
+            text.starts_with("no SSH in the guest: nothing answers on the guest's port 22; 0.1 s passed\n"),
+            "{text}"
+        );
         assert!(text.ends_with(&format!("\n  line {}.", LAST_LINES + 1)), "{text}");
         assert!(!text.contains("line 1."), "{text}");
         assert!(error.hint_text().unwrap().contains(console.path().to_str().unwrap()), "{error:?}");

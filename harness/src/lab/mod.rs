@@ -2,10 +2,15 @@
 
 mod distribution;
 mod login;
+pub mod mistake;
 mod one;
 mod open;
+pub mod out;
+pub mod proof;
 pub mod prune;
+mod retry;
 mod room;
+mod slow;
 pub mod stock;
 mod warm;
 
@@ -17,7 +22,7 @@ use crate::{
     outcome::Record,
     plan::RunSpec,
     story::{RunName, Teller},
-    vm::Accel,
+    vm::{Accel, bounds},
 };
 pub use open::{OpenMachine, Wanted, open, own_shape};
 pub use room::Room;
@@ -58,7 +63,7 @@ pub struct Request {
     pub keep: bool,
     /// Whether packages missing on this host may be installed.
     pub install: InstallPolicy,
-    /// Records are copied to here.
+    /// Records are copied to here, of failed runs too.
     pub out: Option<PathBuf>,
     /// Becomes true when the user wants it to end: clean up and return `Error::interrupted()`.
     pub cancel: watch::Receiver<bool>,
@@ -76,8 +81,12 @@ pub struct RunResult {
     pub clock: Clock,
     pub virtual_seconds: f64,
     pub wall_seconds: f64,
+    /// What went wrong with boots of its warm machine, before one that went well.
+    pub boot_retries: Vec<String>,
     /// Where the record is kept.
     pub path: PathBuf,
+    /// Why that is not where it was asked for.
+    pub not_copied: Option<String>,
     pub record: Record,
 }
 
@@ -104,6 +113,7 @@ struct Lab<'a> {
 
 impl<'a> Lab<'a> {
     async fn open(request: Request, cache: &'a Cache, teller: &'a Teller) -> Result<Self> {
+        request.out.as_deref().map_or(Ok(()), out::ready)?;
         request.runs.iter().try_for_each(|run| possible(&run.machine, request.clock))?;
         host::require(host::RUN, request.install, teller).await?;
         room::sweep(cache, teller)?;
@@ -120,9 +130,6 @@ impl<'a> Lab<'a> {
     }
 
     async fn run_all(&self) -> Result<Vec<Result<RunResult>>> {
-        if let Some(out) = &self.request.out {
-            std::fs::create_dir_all(out).host(|| format!("failed to create `{}`", out.display()))?;
-        }
         let places = Semaphore::new(self.request.jobs.max(1));
         let runs = self.request.runs.iter().map(async |spec| {
             let _place = places.acquire().await.expect("never closed");
@@ -193,7 +200,8 @@ fn possible(machine: &crate::scenario::Machine, clock: Clock) -> Result<()> {
             "it counts instructions, and CPUs that take turns would be no measurement; `--clock wall` has any number",
         ));
     }
-    Ok(())
+    // Each word is checked where it is said; only here it is known how many they are together.
+    bounds::check_cmdline(&machine.cmdline).map_err(Error::input)
 }
 
 /// KVM only for wall-clock machines, and only where a guest has really run under it.

@@ -1,10 +1,6 @@
 //! The warm machine: booted, deployed to, parked and saved once for each image, shape and stack; each run restores it.
 
-use super::{
-    distribution,
-    login::log_in,
-    room::{Room, given_up},
-};
+use super::{distribution, login::log_in, retry::twice, room::Room, slow};
 use crate::{
     AGENT,
     cache::{Cache, Claim},
@@ -12,6 +8,7 @@ use crate::{
     guest::{Events, Keys, Ssh},
     image::{self, Image, initrd, kernel},
     plan::RunSpec,
+    read,
     story::Teller,
     vm::{Accel, Machine, MachineSpec, RestoreError, RootDisk, SavedState, Shape, argv},
 };
@@ -26,7 +23,7 @@ use std::{
 };
 use tunelab_protocol::{Event, guest};
 
-/// One file, one command.
+/// One file, one command, as the host lets QEMU run.
 const DEPLOY: Duration = Duration::from_secs(60);
 /// Beside the state: the kernel as the parked agent reports it. Written last.
 const FACTS: &str = "warm.json";
@@ -38,6 +35,8 @@ pub struct Warm {
     pub state: SavedState,
     /// As `uname -r` says it.
     pub kernel: String,
+    /// What went wrong with the boots before the one that it was saved from.
+    pub boot_retries: Vec<String>,
     /// Nobody prunes it before the last copy of this is gone.
     _claim: Arc<Claim>,
 }
@@ -51,6 +50,8 @@ struct Facts {
     /// sha256 of [`AGENT`].
     #[serde(default)]
     agent: String,
+    #[serde(default)]
+    boot_retries: Vec<String>,
 }
 
 static AGENT_SHA256: LazyLock<String> = LazyLock::new(|| hex::encode(Sha256::digest(AGENT)));
@@ -61,7 +62,7 @@ pub fn is_of(dir: &Path, recipes: &[image::Recipe]) -> bool {
 }
 
 fn facts(dir: &Path) -> Option<Facts> {
-    serde_json::from_slice(&fs::read(dir.join(FACTS)).ok()?).ok()
+    serde_json::from_slice(&read::bytes(&dir.join(FACTS), "a state's facts", read::WRITTEN).ok()?).ok()
 }
 
 /// What a warm machine depends on.
@@ -188,30 +189,34 @@ async fn lock(cache: &Cache, key: &str) -> Result<(File, Arc<Claim>)> {
 
 fn find(recipe: &Recipe, dir: &Path, claim: &Arc<Claim>) -> Result<Warm, RestoreError> {
     let state = SavedState::open(dir)?;
-    let facts = facts(dir).ok_or_else(|| RestoreError::Unusable(format!("no `{FACTS}` beside the state")))?;
-    Ok(Warm { spec: recipe.spec(PathBuf::new()), state, kernel: facts.kernel, _claim: claim.clone() })
+    let unusable = || format!("the saved machine in `{}` cannot be used: `{FACTS}` cannot be read", dir.display());
+    let Facts { kernel, boot_retries, .. } = facts(dir).ok_or_else(|| RestoreError::Unusable(unusable()))?;
+    Ok(Warm { spec: recipe.spec(PathBuf::new()), state, kernel, boot_retries, _claim: claim.clone() })
 }
 
 async fn make(recipe: &Recipe<'_>, cache: &Cache, key: &str, claim: Arc<Claim>, teller: &Teller) -> Result<Warm> {
-    let room = Room::open(cache, "boot")?;
-    match make_in(&room, recipe, &cache.states().join(key), claim, teller).await {
-        Ok(warm) => Ok(warm),
-        Err(e) => Err(given_up(room, e)),
-    }
-}
-
-async fn make_in(room: &Room, recipe: &Recipe<'_>, dir: &Path, claim: Arc<Claim>, teller: &Teller) -> Result<Warm> {
-    let (machine, ssh) = boot_and_deploy(recipe, room, teller).await?;
-    let parking = teller.step("parking the machine");
-    let kernel = machine.while_alive(park(&machine, &ssh)).await?;
-    parking.done();
-    let saving = teller.step("saving the warm machine");
-    let state = machine.save(dir).await?;
-    let facts = Facts { kernel: kernel.clone(), image: recipe.image.recipe.key(), agent: AGENT_SHA256.clone() };
+    let dir = cache.states().join(key);
+    let attempt = async |room: &Room| make_in(room, recipe, &dir, teller).await;
+    let ((state, kernel), _, boot_retries) = twice("boot", &recipe.image.name, cache, teller, attempt).await?;
+    let (image, agent) = (recipe.image.recipe.key(), AGENT_SHA256.clone());
+    let facts = Facts { kernel: kernel.clone(), image, agent, boot_retries: boot_retries.clone() };
     let facts = serde_json::to_vec(&facts).expect("plain data");
     fs::write(dir.join(FACTS), facts).host(|| format!("failed to write to `{}`", dir.display()))?;
+    Ok(Warm { spec: recipe.spec(PathBuf::new()), state, kernel, boot_retries, _claim: claim })
+}
+
+/// Its state, and which kernel it is.
+async fn make_in(room: &Room, recipe: &Recipe<'_>, dir: &Path, teller: &Teller) -> Result<(SavedState, String)> {
+    let (machine, ssh) = boot_and_deploy(recipe, room, teller).await?;
+    let parking = teller.step("parking the machine");
+    let parked = machine.while_alive(park(&machine, &ssh));
+    let kernel = slow::told(teller, machine.pulse(), "the machine has been parking", parked).await?;
+    parking.done();
+    let saving = teller.step("saving the warm machine");
+    let pulse = machine.pulse();
+    let state = slow::told(teller, pulse, "the warm machine has been saved", machine.save(dir)).await?;
     saving.done();
-    Ok(Warm { spec: recipe.spec(PathBuf::new()), state, kernel, _claim: claim })
+    Ok((state, kernel))
 }
 
 /// A machine with the agent and the scenario's files in place, and a way in.
@@ -222,15 +227,22 @@ pub async fn boot_and_deploy(recipe: &Recipe<'_>, room: &Room, teller: &Teller) 
         .host(|| format!("failed to write `{}`", initrd_path.display()))?;
     let booting = teller.step(booting(recipe.image));
     let machine = Machine::boot(&recipe.spec(initrd_path), room.path()).await?;
-    let ssh = machine.while_alive(log_in(&machine, recipe.image.recipe.init, &keys)).await?;
+    let logging_in = machine.while_alive(log_in(&machine, recipe.image.recipe.init, &keys));
+    let booted = format!("`{}` has been booting", recipe.image.name);
+    let ssh = slow::told(teller, machine.pulse(), &booted, logging_in).await?;
     booting.done();
     let deploying = teller.step("deploying over SSH");
-    if recipe.image.disk().is_some() {
-        machine.while_alive(distribution::prepare(&ssh, recipe.image)).await?;
-    }
-    machine.while_alive(deploy(&ssh, recipe.stack.files)).await?;
+    let provided = machine.while_alive(provide(&ssh, recipe));
+    slow::told(teller, machine.pulse(), "deploying has been going on", provided).await?;
     deploying.done();
     Ok((machine, ssh))
+}
+
+async fn provide(ssh: &Ssh, recipe: &Recipe<'_>) -> Result<()> {
+    if recipe.image.disk().is_some() {
+        distribution::prepare(ssh, recipe.image).await?;
+    }
+    deploy(ssh, recipe.stack.files).await
 }
 
 fn booting(image: &Image) -> String {
@@ -248,9 +260,9 @@ fn initrd_bytes(image: &Image, keys: &Keys) -> Result<Vec<u8>> {
         return Ok(bytes);
     }
     bytes.extend(initrd::archive([
-        ("etc/tunelab/authorized_keys", 0o600, keys.authorized_keys()?),
+        ("etc/tunelab/authorized_keys", 0o600, keys.authorized_keys()),
         ("etc/tunelab/ssh_host_ecdsa_key", 0o600, keys.host_key()?),
-        ("etc/tunelab/ssh_host_ecdsa_key.pub", 0o644, keys.host_key_public()?),
+        ("etc/tunelab/ssh_host_ecdsa_key.pub", 0o644, keys.host_key_public()),
     ]));
     Ok(bytes)
 }
@@ -265,20 +277,22 @@ async fn deploy(ssh: &Ssh, paths: Option<&BTreeMap<String, PathBuf>>) -> Result<
 
 /// The scenario's files by the names they have in the guest.
 fn files(paths: Option<&BTreeMap<String, PathBuf>>) -> Result<Vec<(String, Vec<u8>)>> {
-    let read = |(name, path): (&String, &PathBuf)| {
-        Ok((name.clone(), fs::read(path).host(|| format!("failed to read `{}`", path.display()))?))
-    };
+    let read = |(name, path): (&String, &PathBuf)| Ok((name.clone(), read::bytes(path, "the file", read::TEXT)?));
     paths.into_iter().flatten().map(read).collect()
 }
 
 /// Until the agent says that all is warm and quiet; which kernel it is.
 async fn park(machine: &Machine, ssh: &Ssh) -> Result<String> {
     let mut events = Events::of(machine).await?;
-    ssh.run(format!("{} park", guest::AGENT), DEPLOY).await?;
-    let parked = tokio::time::timeout(DEPLOY, events.next()).await;
-    match parked.map_err(|_| Error::guest("the agent did not park within 60 s"))??.event {
+    // The agent ends sshd, and with it the connection, maybe before sshd's answer is through: what counts is the event.
+    let launched = ssh.launch(format!("{} park", guest::AGENT), DEPLOY);
+    let parked = tokio::select! {
+        parked = machine.pulse().allow(DEPLOY).wait(events.next()) => parked,
+        Err(refused) = launched => return Err(refused),
+    };
+    match parked.map_err(|overdue| Error::guest(format!("the agent did not park: {overdue}")))??.event {
         Event::Parked { kernel, .. } => Ok(kernel),
-        Event::Failed { what, hint } => {
+        Event::Failed { what, hint, .. } => {
             let error = Error::guest(format!("the agent could not park: {what}"));
             Err(hint.into_iter().fold(error, Error::hint))
         }

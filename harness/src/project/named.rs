@@ -6,7 +6,10 @@ use crate::{
     error::{Error, Result},
     scenario::{FILE, SCENARIOS, nearest, suggestion},
 };
-use std::path::{Path, PathBuf};
+use std::{
+    io::ErrorKind,
+    path::{Path, PathBuf},
+};
 
 impl Project {
     /// All that are named, each once, and each with a label of its own.
@@ -46,9 +49,13 @@ impl Project {
 
     fn by_path(&self, typed: &str) -> Result<Found> {
         let folder = folder(Path::new(typed))?;
-        let unreadable = |e| Error::input(format!("failed to look into `{}`", folder.display())).cause(e);
-        if !folder.join(FILE).try_exists().map_err(unreadable)? {
-            return Err(nothing_at(typed, &folder));
+        // What it is, a pipe or a link that leads nowhere, is told by whoever loads it.
+        match folder.join(FILE).symlink_metadata() {
+            Ok(_) => {}
+            Err(e) if e.kind() == ErrorKind::PermissionDenied => {
+                return Err(Error::input(format!("failed to look into `{}`", folder.display())).cause(e));
+            }
+            Err(_) => return Err(nothing_at(typed, &folder)),
         }
         let parent = folder.parent().filter(|parent| parent.ends_with(SCENARIOS));
         let Some(project) = parent.and_then(Path::parent) else { return Found::alone(&folder) };

@@ -39,6 +39,7 @@ fn variant(told: &Told) -> TestCase {
     };
     if let Ok(ran) = &told.result {
         case.set_time(Duration::from_secs_f64(ran.result.wall_seconds));
+        case.add_properties(ran.result.boot_retries.iter().map(|why| ("boot_retry", why.as_str())));
     }
     case
 }

@@ -5,6 +5,7 @@
 //! `page`: one scenario's page. `diagnostic` shows
 //! errors.
 
+mod aside;
 mod bars;
 pub mod claims;
 pub mod diagnostic;
@@ -16,6 +17,7 @@ pub mod page;
 mod progress;
 pub mod summary;
 
+pub use aside::aside;
 pub use lines::Lines;
 pub use progress::Progress;
 
@@ -131,7 +133,7 @@ pub async fn follow(mut story: UnboundedReceiver<Story>, style: Style) {
         Style::Lines => {
             let mut lines = Lines::default();
             while let Some(piece) = story.recv().await {
-                lines.hear(&piece).iter().for_each(|line| eprintln!("{line}"));
+                lines.hear(&piece).iter().for_each(aside);
             }
         }
         Style::Silent => while story.recv().await.is_some() {},

@@ -2,7 +2,10 @@
 //! of these claims they settle, and runs decide.
 
 use super::{problems::Problems, report_syntax, section::Section};
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    read,
+};
 use std::{ops::Range, path::Path};
 use toml::{Spanned, de::DeTable};
 
@@ -35,13 +38,13 @@ impl Article {
     /// A project's; it need not have one.
     pub fn of(project: &Path) -> Result<Option<Self>> {
         let path = project.join("scenarios").join(FILE);
-        path.exists().then(|| Self::read(&path)).transpose()
+        is_there(&path).then(|| Self::read(&path)).transpose()
     }
 
     /// The one that a scenario's `settles` is about: that beside it, else that which comes with tunelab.
     pub fn beside(scenario: &Path) -> Result<Self> {
         let path = scenario.with_file_name(FILE);
-        if path.exists() { Self::read(&path) } else { Self::built_in() }
+        if is_there(&path) { Self::read(&path) } else { Self::built_in() }
     }
 
     fn built_in() -> Result<Self> {
@@ -51,11 +54,9 @@ impl Article {
     }
 
     fn read(path: &Path) -> Result<Self> {
-        let failed = |e| {
-            let hint = "it lists what the article claims; scenarios refer to it by `settles`";
-            Error::input(format!("failed to read `{}`", path.display())).cause(e).hint(hint)
-        };
-        Self::parse(path.display().to_string(), &std::fs::read_to_string(path).map_err(failed)?)
+        let hint = "it lists what the article claims; scenarios refer to it by `settles`";
+        let with_hint = |e: Error| if e.hint_text().is_none() { e.hint(hint) } else { e };
+        Self::parse(path.display().to_string(), &read::text(path, "the article", read::TEXT).map_err(with_hint)?)
     }
 
     fn parse(file: String, text: &str) -> Result<Self> {
@@ -78,10 +79,15 @@ impl Article {
     }
 }
 
+/// Whatever it is: what cannot be read is told.
+fn is_there(path: &Path) -> bool {
+    path.symlink_metadata().is_ok()
+}
+
 fn claims(root: &Section<'_>) -> Vec<ArticleClaim> {
     let named = root.named("claim");
     root.finish();
-    if named.is_empty() {
+    if root.lacks("claim") {
         root.problems.report_with_hint(
             0..0,
             "there is no claim",

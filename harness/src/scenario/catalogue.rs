@@ -11,7 +11,7 @@ pub const SCENARIOS: &str = "scenarios";
 pub struct Catalogue {
     folder: PathBuf,
     names: Vec<String>,
-    strays: Vec<PathBuf>,
+    others: Vec<PathBuf>,
 }
 
 impl Catalogue {
@@ -19,25 +19,28 @@ impl Catalogue {
     pub fn of(project: &Path) -> Result<Self> {
         let folder = project.join(SCENARIOS);
         let entries = std::fs::read_dir(&folder).host(|| format!("failed to list `{}`", folder.display()))?;
-        let (mut names, mut strays) = (Vec::new(), Vec::new());
-        for entry in entries.flatten().filter(|entry| entry.path().is_dir()) {
-            match entry.file_name().into_string() {
-                Ok(name) if entry.path().join(FILE).is_file() => names.push(name),
-                _ => strays.push(entry.path()),
+        let (mut names, mut others) = (Vec::new(), Vec::new());
+        let hidden = |path: &Path| path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+        for path in entries.flatten().map(|entry| entry.path()).filter(|path| path.is_dir() && !hidden(path)) {
+            // What it is, a pipe or a link that leads nowhere, is told by whoever loads it.
+            let has_file = path.join(FILE).symlink_metadata().is_ok();
+            match path.file_name().and_then(|name| name.to_str()).filter(|_| has_file) {
+                Some(name) => names.push(name.to_owned()),
+                None => others.push(path),
             }
         }
         names.sort();
-        strays.sort();
-        Ok(Catalogue { folder, names, strays })
+        others.sort();
+        Ok(Catalogue { folder, names, others })
+    }
+
+    /// Folders that are no scenarios: without the file that makes one, or by a name that is not UTF-8.
+    pub fn others(&self) -> &[PathBuf] {
+        &self.others
     }
 
     pub fn names(&self) -> &[String] {
         &self.names
-    }
-
-    /// Folders that look like scenarios and are none.
-    pub fn strays(&self) -> &[PathBuf] {
-        &self.strays
     }
 
     /// `scenarios/` itself.

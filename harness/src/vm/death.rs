@@ -1,11 +1,11 @@
 //! The ways a machine can die, each its own case, and what a stranger is told about it.
 
 use super::console;
+use super::patience::Overdue;
 use crate::error::Error;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
-use std::time::Duration;
 
 /// Lines of the console that go into a message.
 const LAST_LINES: usize = 12;
@@ -26,8 +26,8 @@ pub enum Death {
     Ended,
     #[error("the guest hangs: the vCPU stays at rip={rip:#x} with interrupts off")]
     Deaf { rip: u64 },
-    #[error("the guest has said nothing for {0:?}")]
-    Silent(Duration),
+    #[error("the guest said nothing: {0}")]
+    Silent(Overdue),
     #[error("QEMU stopped the guest by itself (`{0}`)")]
     Stopped(String),
     #[error("QEMU was killed by signal {0}")]

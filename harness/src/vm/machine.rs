@@ -3,6 +3,7 @@
 use super::argv::{self, Start, Wiring};
 use super::death::Death;
 use super::monitor::Monitor;
+use super::patience::Pulse;
 use super::process::Process;
 use super::processor::Seat;
 use super::qcow2;
@@ -19,8 +20,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::process::Command;
 
-/// How long a failed conversation waits for the watcher to say that the machine died of something.
-const AFTERTHOUGHT: Duration = Duration::from_millis(500);
+/// How long a failed conversation waits for the watcher to say that the machine died of something: so many turns, each of
+/// which a busy host gives to the watcher, too.
+const AFTERTHOUGHT: (u32, Duration) = (10, Duration::from_millis(50));
 
 /// What a guest with a writable root disk writes, and in the end its saved state.
 pub const LAYER: &str = "disk.qcow2";
@@ -107,7 +109,7 @@ impl Machine {
         seat.iter().for_each(|seat| seat.give_to(&mut command));
         let inherited = state.into_iter().chain([theirs.into()]).collect();
         let process = Process::spawn(command, inherited).await?;
-        let (monitor, version, said) = match Monitor::connect(ours, start).await {
+        let (monitor, version, said) = match Monitor::connect(ours, start, process.pulse()).await {
             Ok(connected) => connected,
             Err(e) => return Err(Self::stillborn(process, e, dir).await),
         };
@@ -120,6 +122,7 @@ impl Machine {
             console,
             events,
             expected: expected.clone(),
+            pulse: process.pulse(),
         };
         let watcher = tokio::spawn(async move {
             let died = watch(watched).await;
@@ -181,7 +184,12 @@ impl Machine {
         Ok(())
     }
 
-    /// From now on a running guest that writes nothing for so long, in wall time, is taken for dead.
+    /// What its QEMU does, for whoever waits for the guest.
+    pub fn pulse(&self) -> Pulse {
+        self.process.pulse()
+    }
+
+    /// From now on a running guest that writes nothing for so long, as QEMU could use the time, is taken for dead.
     pub fn limit_silence(&self, limit: Option<Duration>) {
         self.expected.limit_silence(limit);
     }
@@ -231,7 +239,7 @@ impl Machine {
 
     async fn or_death<T>(&self, result: Result<T>) -> Result<T> {
         let Err(error) = result else { return result };
-        match self.died_within(AFTERTHOUGHT).await {
+        match self.died_meanwhile().await {
             Some(death) => Err(death.into_error(&self.console(), &self.qemu_log())),
             None => Err(error),
         }
@@ -245,11 +253,21 @@ impl Machine {
         }
     }
 
-    async fn died_within(&self, limit: Duration) -> Option<Death> {
-        tokio::time::timeout(limit, self.died()).await.ok()
+    async fn died_meanwhile(&self) -> Option<Death> {
+        let (turns, turn) = AFTERTHOUGHT;
+        let waited = async {
+            for _ in 0..turns {
+                tokio::time::sleep(turn).await;
+            }
+        };
+        tokio::select! {
+            biased;
+            death = self.died() => Some(death),
+            () = waited => None,
+        }
     }
 
-    /// Kills QEMU and proves that nothing of it survived.
+    /// Kills QEMU and proves that nothing of it survived, when the kernel has taken it apart.
     pub async fn shutdown(self) -> Result<()> {
         self.watcher.abort();
         self.process.end().await

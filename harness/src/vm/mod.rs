@@ -3,11 +3,13 @@
 //! [`Machine`] is the way in: boot one, or restore one from a [`SavedState`]; it knows nothing of what runs inside.
 
 pub mod argv;
+pub mod bounds;
 pub mod console;
 mod death;
 mod human;
 mod machine;
 mod monitor;
+mod patience;
 mod process;
 mod processor;
 mod qcow2;
@@ -19,7 +21,9 @@ mod watch;
 
 pub use death::Death;
 pub use machine::{LAYER, Machine, PACKETS};
-pub use spec::{Accel, LEAST_MEMORY_BYTES, MachineSpec, RootDisk, Shape, TOO_LITTLE_MEMORY};
+pub use patience::{Overdue, Patience, Pulse, load, seconds};
+pub use process::living;
+pub use spec::{Accel, MachineSpec, RootDisk, Shape};
 pub use state::{Draft, Manifest, RestoreError, SavedState};
 
 /// Bytes an ordinary user can still write to the file system of `path`.

@@ -2,9 +2,9 @@
 
 use super::argv::Start;
 use super::human::Human;
-use super::qmp::Qmp;
+use super::patience::Pulse;
+use super::qmp::{Event, Qmp};
 use crate::error::Result;
-use qapi::qmp::Event;
 use std::time::Duration;
 use tokio::sync::mpsc;
 
@@ -22,14 +22,15 @@ impl Monitor {
     pub async fn connect(
         stream: std::os::unix::net::UnixStream,
         start: Start<'_>,
+        pulse: Pulse,
     ) -> Result<(Self, String, mpsc::UnboundedReceiver<Event>)> {
         let (monitor, events) = match start {
             Start::Boot => {
-                let (qmp, events) = Qmp::connect(stream).await?;
+                let (qmp, events) = Qmp::connect(stream, pulse).await?;
                 (Monitor::Qmp(qmp), events)
             }
             Start::Restore { .. } => {
-                (Monitor::Human(Human::connect(stream, STATE).await?), mpsc::unbounded_channel().1)
+                (Monitor::Human(Human::connect(stream, STATE, pulse).await?), mpsc::unbounded_channel().1)
             }
         };
         let version = monitor.ask("info version", STATE).await?;

@@ -1,28 +1,33 @@
 //! The QEMU process: guarded at birth, proven dead at the end.
 
+use super::patience::Pulse;
 use crate::error::{Context, Error, Result};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
+use std::collections::BTreeSet;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::process::ExitStatus;
 use std::sync::{LazyLock, mpsc};
-use std::time::Duration;
 use tokio::process::{Child, Command};
 use tokio::runtime::Handle;
 use tokio::sync::{oneshot, watch};
-use tokio::task::JoinHandle;
 
-/// How long a killed process may take to be gone.
-const DEATH: Duration = Duration::from_secs(5);
+/// The processes that are not reaped yet, running or killed.
+static LIVING: LazyLock<watch::Sender<BTreeSet<i32>>> = LazyLock::new(|| watch::channel(BTreeSet::new()).0);
 
-/// A running QEMU. Dropping it kills; [`Process::end`] is the normal way out and proves that nothing survived.
+/// All QEMUs of this process that are not reaped yet. One that is killed is among them until the kernel has taken it
+/// apart, which takes seconds where the host is busy.
+pub fn living() -> watch::Receiver<BTreeSet<i32>> {
+    LIVING.subscribe()
+}
+
+/// A running QEMU. Dropping it kills; [`Process::end`] is the normal way out and proves that nothing survived. However it
+/// goes, a task reaps it.
 #[derive(Debug)]
 pub struct Process {
     /// The process and, being its leader, its process group.
     pid: Pid,
     exit: watch::Receiver<Option<ExitStatus>>,
-    /// Owns the child; aborting it drops the child, which kills.
-    reaper: JoinHandle<()>,
 }
 
 impl Process {
@@ -40,12 +45,18 @@ impl Process {
     fn adopt(mut child: Child) -> Self {
         let pid = Pid::from_raw(child.id().expect("not yet waited for").cast_signed());
         let (tell, exit) = watch::channel(None);
-        let reaper = tokio::spawn(async move {
+        let living = Living::new(pid);
+        tokio::spawn(async move {
             if let Ok(status) = child.wait().await {
                 tell.send_replace(Some(status));
             }
+            drop(living);
         });
-        Process { pid, exit, reaper }
+        Process { pid, exit }
+    }
+
+    pub fn pulse(&self) -> Pulse {
+        Pulse::of(self.pid)
     }
 
     /// A handle that tells how it ended, and may outlive it.
@@ -53,13 +64,12 @@ impl Process {
         self.exit.clone()
     }
 
-    /// Kills and waits. There is nothing to flush: disks are read-only, and what QEMU wrote is in the kernel's hands.
+    /// Kills and waits, however long the kernel takes. There is nothing to flush: disks are read-only, and what QEMU wrote
+    /// is in the kernel's hands.
     pub async fn end(mut self) -> Result<()> {
         self.kill();
-        tokio::time::timeout(DEATH, self.exit.wait_for(Option::is_some))
-            .await
-            .host(|| format!("QEMU (process {}) did not die within {DEATH:?} of SIGKILL", self.pid))?
-            .host(|| format!("lost track of QEMU (process {})", self.pid))?;
+        let gone = self.exit.wait_for(Option::is_some).await.map(drop);
+        gone.host(|| format!("lost track of QEMU (process {})", self.pid))?;
         match killpg(self.pid, None) {
             Err(nix::Error::ESRCH) => Ok(()),
             _ => Err(Error::host(format!("something of QEMU's process group {} survived it", self.pid))),
@@ -77,7 +87,22 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         self.kill();
-        self.reaper.abort();
+    }
+}
+
+/// Listed among the [`living`] until it is dropped.
+struct Living(i32);
+
+impl Living {
+    fn new(pid: Pid) -> Self {
+        LIVING.send_modify(|living| _ = living.insert(pid.as_raw()));
+        Living(pid.as_raw())
+    }
+}
+
+impl Drop for Living {
+    fn drop(&mut self) {
+        LIVING.send_modify(|living| _ = living.remove(&self.0));
     }
 }
 
@@ -92,8 +117,10 @@ static SPAWNER: LazyLock<mpsc::Sender<Job>> = LazyLock::new(|| {
                 let _runtime = job.runtime.enter();
                 let child = job.command.spawn();
                 drop(job.inherited);
-                // Nobody there any more: the child is dropped here, and so killed.
-                let _ = job.reply.send(child);
+                // Given up meanwhile: killed, and reaped like all others.
+                if let Err(Ok(child)) = job.reply.send(child) {
+                    drop(Process::adopt(child));
+                }
             }
         })
         .expect("a thread can be started");

@@ -3,24 +3,25 @@
 use super::console::{Cry, Listener};
 use super::death::Death;
 use super::monitor::Monitor;
+use super::patience::{Patience, Pulse};
+use super::qmp::{Cause, Event};
 use super::registers::{self, Cpu};
 use crate::error::Result;
-use qapi::qmp;
 use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
 /// Between two looks at the files.
 const LOOK: Duration = Duration::from_millis(50);
-/// After so long without a byte the vCPU itself is looked at.
+/// After so long without a byte the vCPU itself is looked at. This and what follows is time that the host let QEMU use.
 const SUSPICION: Duration = Duration::from_millis(1500);
 /// Between two looks at the vCPU, and how many must agree: 2.5 s with interrupts off is no driver's critical section.
 const LOOK_AT_CPU: Duration = Duration::from_millis(250);
 const LOOKS_AT_CPU: usize = 11;
-/// How long the last words of a dying kernel may take to be written.
+/// How long the last words of a dying kernel may take to be written, in wall time: without them there is less to tell.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 /// Less than this, and QEMU's writes fail any moment.
 const ROOM: u64 = 1 << 20;
@@ -30,17 +31,18 @@ pub struct Watched {
     pub monitor: Arc<Monitor>,
     pub exit: watch::Receiver<Option<ExitStatus>>,
     /// What QEMU says by itself.
-    pub said: mpsc::UnboundedReceiver<qmp::Event>,
+    pub said: mpsc::UnboundedReceiver<Event>,
     pub console: PathBuf,
     pub events: PathBuf,
     pub expected: Arc<Expected>,
+    pub pulse: Pulse,
 }
 
 /// What the machine's owner has asked for, so that it is not taken for a death.
 #[derive(Debug, Default)]
 pub struct Expected {
     running: AtomicBool,
-    /// Milliseconds of wall time without a byte of the guest; 0 is no limit.
+    /// Milliseconds without a byte of the guest; 0 is no limit.
     silence_ms: AtomicU64,
 }
 
@@ -68,14 +70,14 @@ impl Expected {
 
 /// Watches until the machine dies.
 pub async fn watch(watched: Watched) -> Death {
-    let Watched { monitor, mut exit, mut said, console, events, expected } = watched;
+    let Watched { monitor, mut exit, mut said, console, events, expected, pulse } = watched;
     let sight = Mutex::new(Listener::default());
     let listen = || sight.lock().expect("no panics here").listen(&console);
     let reason = Mutex::new(None);
     let death = tokio::select! {
         status = ended(&mut exit) => Death::of_process(status),
         death = follow(&monitor, &mut said, &expected, &reason) => death,
-        death = vital_signs(&monitor, &events, &expected, &sight, &console) => death,
+        death = vital_signs(&monitor, &events, &expected, &sight, &console, pulse) => death,
     };
     // What the guest said last explains how QEMU ended: a panic reboots, a reboot ends QEMU with status 0.
     if !matches!(death, Death::Panic(_) | Death::Init(_) | Death::Oops(_))
@@ -92,8 +94,8 @@ pub async fn watch(watched: Watched) -> Death {
         reason = tokio::time::timeout(LAST_WORDS, why_it_ended(&mut said)).await.ok().flatten();
     }
     match (death, reason) {
-        (Death::Exited(0), Some(qmp::ShutdownCause::guest_shutdown)) => Death::PoweredOff,
-        (Death::Exited(0), Some(qmp::ShutdownCause::guest_reset)) => Death::Rebooted,
+        (Death::Exited(0), Some(Cause::GuestShutdown)) => Death::PoweredOff,
+        (Death::Exited(0), Some(Cause::GuestReset)) => Death::Rebooted,
         // The human monitor gives no reason.
         (Death::Exited(0), None) => Death::Ended,
         (death, _) => death,
@@ -112,23 +114,23 @@ async fn ended(exit: &mut watch::Receiver<Option<ExitStatus>>) -> ExitStatus {
 /// Follows QEMU's events; ends only if QEMU stops a guest that should run.
 async fn follow(
     monitor: &Monitor,
-    events: &mut mpsc::UnboundedReceiver<qmp::Event>,
+    events: &mut mpsc::UnboundedReceiver<Event>,
     expected: &Expected,
-    reason: &Mutex<Option<qmp::ShutdownCause>>,
+    reason: &Mutex<Option<Cause>>,
 ) -> Death {
     while let Some(event) = events.recv().await {
         match event {
-            qmp::Event::SHUTDOWN { data, .. } => *reason.lock().expect("no panics here") = Some(data.reason),
-            qmp::Event::STOP { .. } if expected.running() => {
+            Event::Shutdown(cause) => *reason.lock().expect("no panics here") = Some(cause),
+            Event::Stop if expected.running() => {
                 if let Monitor::Qmp(qmp) = monitor
                     && let Ok(status) = qmp.status().await
                     && !status.running
                     && expected.running()
                 {
-                    return Death::Stopped(format!("{:?}", status.status));
+                    return Death::Stopped(status.status);
                 }
             }
-            _ => {}
+            Event::Stop => {}
         }
     }
     // The monitor hangs up when QEMU ends: its exit status says more.
@@ -136,10 +138,10 @@ async fn follow(
 }
 
 /// What QEMU says of its end, if it still does.
-async fn why_it_ended(events: &mut mpsc::UnboundedReceiver<qmp::Event>) -> Option<qmp::ShutdownCause> {
+async fn why_it_ended(events: &mut mpsc::UnboundedReceiver<Event>) -> Option<Cause> {
     while let Some(event) = events.recv().await {
-        if let qmp::Event::SHUTDOWN { data, .. } = event {
-            return Some(data.reason);
+        if let Event::Shutdown(cause) = event {
+            return Some(cause);
         }
     }
     None
@@ -152,11 +154,13 @@ async fn vital_signs(
     expected: &Expected,
     sight: &Mutex<Listener>,
     console: &std::path::Path,
+    pulse: Pulse,
 ) -> Death {
     let mut written = 0;
-    let mut since = Instant::now();
+    // Begun by the first look at which there is nothing new.
+    let mut silence: Option<Patience> = None;
+    let mut between_looks = pulse.allow(LOOK_AT_CPU);
     let mut looks: Vec<Vec<Cpu>> = Vec::new();
-    let mut looked = Instant::now();
     loop {
         tokio::time::sleep(LOOK).await;
         let (cry, heard) = {
@@ -168,20 +172,22 @@ async fn vital_signs(
         }
         let now_written = heard + events.metadata().map_or(0, |m| m.len());
         if now_written != written || !expected.running() {
-            (written, since) = (now_written, Instant::now());
+            (written, silence) = (now_written, None);
             looks.clear();
             continue;
         }
-        let silent = since.elapsed();
-        if silent < SUSPICION || looked.elapsed() < LOOK_AT_CPU {
+        let limit = expected.silence();
+        let silence = silence.get_or_insert_with(|| pulse.allow(limit.unwrap_or(Duration::MAX)));
+        let overdue = silence.look().err();
+        if silence.spent() < SUSPICION.min(limit.unwrap_or(SUSPICION)) || between_looks.look().is_ok() {
             continue;
         }
-        looked = Instant::now();
+        between_looks.begin_again();
         // First of all: a full disk looks like a hang from the outside.
         if let Some(death) = no_room(events) {
             return death;
         }
-        // Before its first word a kernel may still be unpacking itself, with interrupts off, for seconds on a busy host.
+        // Before its first word a kernel may still be unpacking itself, with interrupts off, for seconds.
         if written > 0
             && let Ok(cpus) = look_at_cpus(monitor).await
         {
@@ -193,10 +199,10 @@ async fn vital_signs(
         {
             return Death::Deaf { rip };
         }
-        if let Some(limit) = expected.silence()
-            && silent > limit
+        if limit.is_some()
+            && let Some(overdue) = overdue
         {
-            return Death::Silent(limit);
+            return Death::Silent(overdue);
         }
     }
 }

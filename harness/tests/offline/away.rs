@@ -211,7 +211,7 @@ fn a_project_of_ones_own_is_a_folder_of_scenarios() {
     fs::create_dir_all(away.path("scenarios/notes/deeper")).unwrap();
     let said = away.run_in("scenarios/notes/deeper", &["list"], &[]);
     assert_eq!((said.code, said.out.lines().next()), (Some(0), Some("small  two ways of leaving")));
-    assert_eq!(said.err, format!("{OWN}note: `HOME/scenarios/notes` has no readable `scenario.toml`\n"));
+    assert_eq!(said.err, format!("{OWN}note: `HOME/scenarios/notes` is no scenario: it has no `scenario.toml`\n"));
     assert_eq!(away.ok(&["matrix"]).out, "[{\"image\":\"debian-12\",\"scenario\":\"small\"}]\n");
     let said = away.ok(&["claims"]);
     let sentence = "there is no article here whose claims could be settled: no `HOME/scenarios/article.toml`\n";

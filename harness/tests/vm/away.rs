@@ -32,7 +32,7 @@ fn a_path_keeps_its_snapshot_beside_it() {
             home.path(),
             &[&["--no-install", "scenario", file.to_str().unwrap()], &accepted[3..6]].concat(),
         );
-        assert!(compared.contains("snapshot: matches, as far as it ran"), "{compared}");
+        assert!(compared.contains("snapshot: matches"), "{compared}");
         assert_eq!(fs::read_dir(home.path()).unwrap().count(), 1, "nothing else is left");
     });
 }

@@ -36,8 +36,12 @@ pub fn environment(bench: &Bench) -> [(&'static str, std::path::PathBuf); 1] {
 
 impl Tunelab {
     pub fn scenario(bench: &Bench, scenario: &str) -> Self {
+        Self::scenario_with(bench, scenario, &[])
+    }
+
+    pub fn scenario_with(bench: &Bench, scenario: &str, more: &[&str]) -> Self {
         let mut command = Command::new(BINARY);
-        command.args(arguments(scenario)).current_dir(bench.repository()).envs(environment(bench));
+        command.args(arguments(scenario)).args(more).current_dir(bench.repository()).envs(environment(bench));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let stderr = BufReader::new(child.stderr.take().unwrap());
@@ -58,6 +62,14 @@ impl Tunelab {
 
     pub fn signal(&self, signal: &str) {
         kill(self.child.id() as i32, signal);
+    }
+
+    /// As when a terminal is closed: nobody reads any more, and a hang-up comes. Its exit code.
+    pub fn hang_up(mut self) -> Option<i32> {
+        drop(self.stderr);
+        drop(self.child.stdout.take());
+        kill(self.child.id() as i32, "HUP");
+        self.child.wait().unwrap().code()
     }
 
     pub fn end(mut self) -> Ended {

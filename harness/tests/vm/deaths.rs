@@ -51,6 +51,10 @@ async fn died_of(bench: &Bench, command: &str) -> Error {
     let open = lab::open(&wanted, InstallPolicy::Never, &bench.cache, &teller);
     let open = open.await.unwrap_or_else(|e| panic!("{e:?}"));
     let since = Instant::now();
+    // What a command leaves behind and what holds its streams keeps nobody waiting.
+    let left = open.machine.while_alive(open.ssh.run("sleep 100000 & echo left; echo and >&2", 2 * SOON)).await;
+    let left = left.unwrap_or_else(|e| panic!("{e:?}"));
+    assert_eq!((&left.stdout[..], &left.stderr[..]), (&b"left\n"[..], &b"and\n"[..]));
     let error = open.machine.while_alive(open.ssh.run(command, 2 * SOON)).await.expect_err("it broke");
     assert!(since.elapsed() < SOON, "it took {:?}", since.elapsed());
     assert_eq!(error.exit(), Exit::Guest);

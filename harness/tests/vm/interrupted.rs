@@ -1,34 +1,62 @@
 //! Ctrl-C and `kill -9`: what is left, and whether the next run works.
 
 use crate::{
-    bench::{Bench, ENDLESS, SHORT, Use, on_bench, with},
+    bench::{Bench, ENDLESS, IMAGE, SHORT, Use, on_bench, with},
     command::{Tunelab, within},
 };
-use std::time::{Duration, Instant};
+use std::{
+    fs,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 
 /// Between a signal and the end of all that it should end.
 const AT_ONCE: Duration = Duration::from_secs(2);
 
 #[test]
 fn ctrl_c_while_days_pass() {
-    on_bench(async |bench| ctrl_c(bench, ": started"));
+    on_bench(async |bench| {
+        let record =
+            asked_to_end(bench, ": started", "INT").join(format!("{ENDLESS}-{IMAGE}-article-1-1/events.jsonl"));
+        let events = fs::read_to_string(record).expect("what there is");
+        assert!(events.starts_with('{'), "{events}");
+    });
 }
 
 #[test]
-fn ctrl_c_while_booting() {
-    with(Use::Shared, Use::None, async |bench| ctrl_c(bench, "booting"));
+fn terminated_while_booting() {
+    with(Use::Shared, Use::None, async |bench| drop(asked_to_end(bench, "booting", "TERM")));
 }
 
-fn ctrl_c(bench: &Bench, at: &str) {
-    let mut tunelab = Tunelab::scenario(bench, ENDLESS);
+#[test]
+fn a_terminal_that_is_closed_while_days_pass() {
+    on_bench(async |bench| {
+        let mut tunelab = Tunelab::scenario(bench, ENDLESS);
+        tunelab.wait_for(": started");
+        assert_eq!(tunelab.hang_up(), Some(130));
+        nothing_is_left(bench);
+    });
+}
+
+/// Where the records were to go.
+fn asked_to_end(bench: &Bench, at: &str, signal: &str) -> PathBuf {
+    let out = bench.repository().join("records");
+    let mut tunelab = Tunelab::scenario_with(bench, ENDLESS, &["--out", out.to_str().unwrap()]);
     tunelab.wait_for(at);
     assert!(within(AT_ONCE, || !bench.processes().is_empty()), "no QEMU");
     let since = Instant::now();
-    tunelab.signal("INT");
+    tunelab.signal(signal);
     let ended = tunelab.end();
     let took = since.elapsed();
+    nothing_is_left(bench);
     assert_eq!(ended.code, Some(130), "{}", ended.told);
     assert!(took < AT_ONCE, "it took {took:?}");
+    out
+}
+
+/// From the moment at which tunelab has ended: it waits for QEMU, not we.
+fn nothing_is_left(bench: &Bench) {
+    assert!(bench.processes().is_empty(), "{:#?}", bench.processes());
     assert!(bench.runs().is_empty(), "{:#?}", bench.runs());
 }
 

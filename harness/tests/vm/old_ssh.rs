@@ -68,9 +68,9 @@ async fn provide(open: &OpenMachine) -> Keys {
     let keys = Keys::generate();
     let make = "mkdir -p /run/old && ssh-keygen -q -t rsa -b 2048 -N '' -f /run/old/rsa";
     open.ssh.run(make, LIMIT).await.unwrap();
-    for (name, bytes) in [("ecdsa", keys.host_key()), ("authorized", keys.authorized_keys())] {
+    for (name, bytes) in [("ecdsa", keys.host_key().unwrap()), ("authorized", keys.authorized_keys())] {
         let path = Path::new("/run/old").join(name);
-        open.ssh.upload(path.to_str().unwrap(), 0o600, bytes.unwrap().into(), LIMIT).await.unwrap();
+        open.ssh.upload(path.to_str().unwrap(), 0o600, bytes.into(), LIMIT).await.unwrap();
     }
     keys
 }
@@ -101,7 +101,9 @@ async fn serve(open: &OpenMachine, [kex, host_key, macs]: Config) {
 async fn works(open: &OpenMachine, keys: &Keys, config: Config) {
     serve(open, config).await;
     let port = open.machine.ssh_port().unwrap();
-    let ssh = Ssh::connect(port, keys, LIMIT).await.unwrap_or_else(|e| panic!("{config:?}: {e:?}"));
+    let ssh = Ssh::connect(port, keys, open.machine.pulse().allow(LIMIT))
+        .await
+        .unwrap_or_else(|e| panic!("{config:?}: {e:?}"));
     ssh.upload("/run/old/file", 0o600, vec![b'x'; 100_000], LIMIT)
         .await
         .unwrap_or_else(|e| panic!("{config:?}: {e:?}"));
@@ -110,7 +112,8 @@ async fn works(open: &OpenMachine, keys: &Keys, config: Config) {
 }
 
 async fn refused(open: &OpenMachine, keys: &Keys) -> Error {
-    let error = Ssh::connect(open.machine.ssh_port().unwrap(), keys, LIMIT).await.err().expect("must be refused");
+    let (port, patience) = (open.machine.ssh_port().unwrap(), open.machine.pulse().allow(LIMIT));
+    let error = Ssh::connect(port, keys, patience).await.err().expect("must be refused");
     assert_eq!(error.exit(), Exit::Guest);
     error
 }

@@ -10,6 +10,9 @@ const IN_INITRD: &str = "/etc/tunelab";
 const HOME: &str = "/run/tunelab/ssh";
 const HOST_KEY: &str = "ssh_host_ecdsa_key";
 const AUTHORIZED: &str = "authorized_keys";
+/// What OpenSSH has from 9.8 on, the first that penalises sources; those before it refuse to start with a word they do not
+/// know.
+const SESSION_PROGRAMS: [&str; 2] = ["/usr/lib/openssh/sshd-session", "/usr/libexec/openssh/sshd-session"];
 
 /// What the host put into the initrd; read before the initrd is left behind.
 pub struct Keys {
@@ -43,6 +46,7 @@ pub fn start(keys: &Keys) -> Result<()> {
         .args(["-o", "PermitRootLogin=yes", "-o", "PasswordAuthentication=no", "-o", "UsePAM=no"])
         .args(["-o", "UseDNS=no", "-o", "StrictModes=no", "-o", "Subsystem=sftp internal-sftp"])
         .args(["-o", "LoginGraceTime=0", "-o", "MaxStartups=100", "-o", "PrintMotd=no", "-o", "PrintLastLog=no"])
+        .args(no_penalties(|program| Path::new(program).exists()))
         .env("PATH", crate::tool::PATH)
         .stdin(Stdio::null())
         .spawn()
@@ -50,9 +54,27 @@ pub fn start(keys: &Keys) -> Result<()> {
     Ok(())
 }
 
+/// The host opens several connections and logs in by the first that answers. Each of the others would count against it: from
+/// fifteen seconds of penalties on (a second each, five for a login before the keys are in place) sshd closes every
+/// connection at once.
+fn no_penalties(is_there: impl Fn(&str) -> bool) -> &'static [&'static str] {
+    if SESSION_PROGRAMS.into_iter().any(is_there) { &["-o", "PerSourcePenalties=no"] } else { &[] }
+}
+
 fn write_private(name: &str, bytes: &[u8]) -> Result<()> {
     use std::io::Write;
     let path = Path::new(HOME).join(name);
     let mut file = fs::File::options().write(true).create(true).truncate(true).mode(0o600).open(&path)?;
     file.write_all(bytes).with_context(|| format!("failed to write {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::no_penalties;
+
+    #[test]
+    fn only_an_sshd_that_has_penalties_is_told_to_forget_them() {
+        assert!(no_penalties(|_| false).is_empty());
+        assert_eq!(no_penalties(|program| program == "/usr/lib/openssh/sshd-session"), ["-o", "PerSourcePenalties=no"]);
+    }
 }

@@ -67,3 +67,10 @@ impl Recipe {
         release.strip_prefix(kernel.as_str()).is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_digit()))
     }
 }
+
+/// What an image may be called: it becomes a part of file names, and a word of command lines.
+pub fn is_name(name: &str) -> bool {
+    let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    let begins = name.starts_with(|c: char| c.is_ascii_alphanumeric());
+    begins && name.len() <= 64 && name.chars().all(good) && !name.contains("..")
+}

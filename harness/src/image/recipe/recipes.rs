@@ -1,7 +1,10 @@
 //! The recipes there are, of several folders: what stands in an earlier one counts in place of what has its name in a later.
 
 use super::{Recipe, reader::nearest};
-use crate::error::{Context, Error, Result};
+use crate::{
+    error::{Error, Result},
+    read,
+};
 use std::{
     collections::{BTreeMap, btree_map::Entry},
     path::{Path, PathBuf},
@@ -51,7 +54,7 @@ impl Recipes {
     /// The recipe, checked; an unknown name is told with the nearest and all known ones.
     pub fn find(&self, name: &str) -> Result<Recipe> {
         let path = self.file(name).ok_or_else(|| self.unknown(name))?;
-        let text = std::fs::read_to_string(path).host(|| format!("failed to read `{}`", path.display()))?;
+        let text = read::text(path, "the recipe", read::TEXT)?;
         // Keys beside the recipe first, then what the other folders have.
         let beside = path.with_file_name(super::KEYS);
         let others = self.folders.iter().map(|folder| folder.join(super::KEYS)).filter(|keys| *keys != beside);

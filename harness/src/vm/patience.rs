@@ -1,0 +1,218 @@
+//! How long QEMU may take for something: counted by what the host let it do, not by the wall clock.
+//!
+//! On a host with a load of twelve a machine gets a sixth of a CPU, and everything takes six times as long. So time in
+//! which a thread of QEMU's wanted to run, and the host ran others or read a disk, does not count. What counts is time
+//! in which QEMU worked, and time in which it had nothing to do.
+
+use nix::time::ClockId;
+use nix::unistd::Pid;
+use std::collections::HashMap;
+use std::fmt;
+use std::fs;
+use std::time::{Duration, Instant};
+
+/// Between two looks.
+const LOOK: Duration = Duration::from_millis(100);
+/// The most that one look counts: when the last was longer ago, it was this process that did not run (a suspended laptop, a
+/// stopped job, a busy host).
+const LONGEST_LOOK: Duration = Duration::from_secs(1);
+/// A QEMU that uses no CPU at all for so long is dead, whatever it waits for.
+const STILL: Duration = Duration::from_secs(120);
+
+/// What a QEMU does, as the host's kernel counts it.
+#[derive(Debug, Clone, Copy)]
+pub struct Pulse(Option<Pid>);
+
+impl Pulse {
+    /// Of a process that is not reaped yet.
+    pub fn of(pid: Pid) -> Self {
+        Pulse(Some(pid))
+    }
+
+    /// For a conversation with no QEMU behind it: all time counts.
+    pub fn none() -> Self {
+        Pulse(None)
+    }
+
+    /// A wait that begins now.
+    pub fn allow(self, limit: Duration) -> Patience {
+        let mut patience = Patience {
+            pulse: self,
+            limit,
+            begun: (Instant::now(), self.cpu()),
+            looked: (Instant::now(), self.cpu()),
+            waits: HashMap::new(),
+            passed: Duration::ZERO,
+            worked: Duration::ZERO,
+            denied: Duration::ZERO,
+            still: Duration::ZERO,
+        };
+        patience.kept_waiting(Duration::ZERO);
+        patience
+    }
+
+    /// CPU time that all threads have used.
+    fn cpu(self) -> Duration {
+        let clock = self.0.and_then(|pid| ClockId::pid_cpu_clock_id(pid).ok());
+        clock.and_then(|clock| clock.now().ok()).map_or(Duration::ZERO, Duration::from)
+    }
+
+    fn threads(self) -> Vec<Thread> {
+        let Some(pid) = self.0 else { return Vec::new() };
+        let tasks = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+        tasks.filter_map(|task| Thread::look(task.file_name().to_str()?, &task.path())).collect()
+    }
+}
+
+/// One thread of QEMU's.
+struct Thread {
+    number: u32,
+    /// All the time in which it could have run and the host ran others.
+    waited: Duration,
+    /// It waits for a disk, or for memory to come back from one.
+    on_disk: bool,
+}
+
+impl Thread {
+    fn look(number: &str, task: &std::path::Path) -> Option<Self> {
+        let stat = fs::read_to_string(task.join("stat")).ok()?;
+        // `12 (qemu-system-x86) S 1 ...`; the name may contain anything.
+        let state = stat.rsplit_once(") ")?.1.chars().next()?;
+        // Nanoseconds on a CPU, nanoseconds in the queue for one, slices. A kernel without it has no queue to tell of.
+        let schedule = fs::read_to_string(task.join("schedstat")).unwrap_or_default();
+        let waited = schedule.split_whitespace().nth(1).and_then(|ns| ns.parse().ok()).unwrap_or(0);
+        Some(Thread { number: number.parse().ok()?, waited: Duration::from_nanos(waited), on_disk: state == 'D' })
+    }
+}
+
+/// A wait that has begun. Whoever waits looks again and again: [`Patience::wait`] does it.
+#[derive(Debug)]
+pub struct Patience {
+    pulse: Pulse,
+    limit: Duration,
+    /// When, and the CPU time at that moment.
+    begun: (Instant, Duration),
+    looked: (Instant, Duration),
+    /// How long each thread had been kept waiting by the last look.
+    waits: HashMap<u32, Duration>,
+    /// Of the time since, by looks that saw it.
+    passed: Duration,
+    worked: Duration,
+    denied: Duration,
+    /// Without any CPU time used.
+    still: Duration,
+}
+
+impl Patience {
+    /// Waits for `work` until the limit is spent.
+    pub async fn wait<T>(mut self, work: impl Future<Output = T>) -> Result<T, Overdue> {
+        tokio::pin!(work);
+        loop {
+            tokio::select! {
+                biased;
+                done = &mut work => return Ok(done),
+                () = tokio::time::sleep(self.pause()) => self.look()?,
+            }
+        }
+    }
+
+    /// Counts what passed since the last look.
+    pub fn look(&mut self) -> Result<(), Overdue> {
+        let (now, cpu) = (Instant::now(), self.pulse.cpu());
+        let passed = (now - self.looked.0).min(LONGEST_LOOK);
+        let worked = cpu.saturating_sub(self.looked.1);
+        self.looked = (now, cpu);
+        self.passed += passed;
+        self.worked += worked;
+        // What a thread waits for at this moment is counted when it runs again: only the sums can be compared.
+        let kept = self.kept_waiting(passed.saturating_sub(worked));
+        self.denied += kept;
+        let still = self.pulse.0.is_some() && worked.is_zero();
+        self.still = if still { self.still + passed } else { Duration::ZERO };
+        if self.spent() >= self.limit || self.still >= STILL { Err(self.overdue()) } else { Ok(()) }
+    }
+
+    /// What was waited for happened, and is waited for again.
+    pub fn begin_again(&mut self) {
+        *self = self.pulse.allow(self.limit);
+    }
+
+    pub fn pulse(&self) -> Pulse {
+        self.pulse
+    }
+
+    /// Of the limit, as far as it was looked at.
+    pub fn spent(&self) -> Duration {
+        self.passed.saturating_sub(self.denied).max(self.worked.min(self.passed))
+    }
+
+    /// How long one may sleep until the next look.
+    pub fn pause(&self) -> Duration {
+        LOOK.min(self.limit.saturating_sub(self.spent())).max(Duration::from_millis(1))
+    }
+
+    /// What was seen so far, as a wait that is over tells it.
+    pub fn overdue(&self) -> Overdue {
+        let passed = self.begun.0.elapsed();
+        Overdue {
+            passed,
+            cpu: self.pulse.0.map(|_| self.pulse.cpu().saturating_sub(self.begun.1)),
+            denied: passed.saturating_sub(self.spent()),
+        }
+    }
+
+    /// For how long, since the last call, the host kept threads of QEMU's waiting: for all of `idle`, where one waits for a
+    /// disk.
+    fn kept_waiting(&mut self, idle: Duration) -> Duration {
+        let threads = self.pulse.threads();
+        let before = std::mem::take(&mut self.waits);
+        let waited = |thread: &Thread| {
+            let before = before.get(&thread.number).copied().unwrap_or_default();
+            thread.waited.saturating_sub(before)
+        };
+        let kept = threads.iter().map(waited).sum();
+        self.waits = threads.iter().map(|thread| (thread.number, thread.waited)).collect();
+        if threads.iter().any(|thread| thread.on_disk) { idle.max(kept) } else { kept }
+    }
+}
+
+/// A limit that is spent: what passed meanwhile. Comes after what did not happen and a colon.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Overdue {
+    pub passed: Duration,
+    /// Used by QEMU, if there is one.
+    pub cpu: Option<Duration>,
+    /// In which the host kept QEMU waiting, or us.
+    pub denied: Duration,
+}
+
+impl Overdue {
+    /// The host kept QEMU waiting for more than a third of the time.
+    pub fn busy_host(&self) -> bool {
+        self.denied > self.passed / 3
+    }
+}
+
+impl fmt::Display for Overdue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(cpu) = self.cpu else { return write!(f, "{} passed", seconds(self.passed)) };
+        write!(f, "in {} QEMU used {} of CPU", seconds(self.passed), seconds(cpu))?;
+        if self.busy_host() {
+            write!(f, " and was kept waiting for {} by this busy host ({})", seconds(self.denied), load())?;
+        }
+        Ok(())
+    }
+}
+
+/// `load 12`, as uptime(1) says it.
+pub fn load() -> String {
+    let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let load = text.split_whitespace().next().and_then(|load| load.parse::<f64>().ok());
+    load.map_or_else(|| "load unknown".into(), |load| format!("load {load:.0}"))
+}
+
+/// `61 s`, `2.5 s`.
+pub fn seconds(duration: Duration) -> String {
+    let seconds = duration.as_secs_f64();
+    if seconds < 9.95 { format!("{seconds:.1} s") } else { format!("{seconds:.0} s") }
+}

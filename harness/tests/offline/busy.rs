@@ -1,0 +1,175 @@
+//! Machines on busy hosts, and QEMUs that say nothing, answer late or not at all: a script stands in for QEMU.
+
+use nix::{
+    sched::{CpuSet, sched_getaffinity, sched_setaffinity},
+    unistd::Pid,
+};
+use std::{
+    fs,
+    os::unix::{fs::PermissionsExt, process::CommandExt},
+    process::{Child, Command},
+    time::{Duration, Instant},
+};
+use tempfile::TempDir;
+use tunelab::{
+    error::{Error, Exit},
+    vm::{Accel, Machine, MachineSpec, Overdue, Pulse, RootDisk, Shape, living},
+};
+
+/// Writes the console's first line and answers like QEMU; but not the commands that it is deaf to, and between them it
+/// burns CPU, if it burns.
+const QEMU: &str = r#"#!/usr/bin/perl
+use strict;
+my ($deaf, $burns) = ('DEAF', BURNS);
+my ($fd, $console, $events);
+for (@ARGV) {
+    $fd = $1 if /^socket,id=monitor,fd=(\d+)/;
+    $console = $1 if /^file,id=console,path=(.*)/;
+    $events = $1 if /^file,id=events,path=(.*)/;
+}
+open(my $c, '>', $console); syswrite($c, "hello\n");
+open(my $e, '>', $events);
+open(my $monitor, '+<&=', $fd) or die;
+sub say_it { syswrite($monitor, $_[0] . "\r\n") }
+say_it('{"QMP": {"version": {}, "capabilities": []}}') unless $deaf eq 'all';
+my $bits = ''; vec($bits, $fd, 1) = 1;
+my $heard = '';
+while (1) {
+    if (!select(my $ready = $bits, undef, undef, $burns ? 0 : undef)) { for my $n (1 .. 10000) {} next }
+    sysread($monitor, $heard, 4096, length $heard) or exit 0;
+    while ($heard =~ s/^(.*?)\n//) {
+        my $line = $1;
+        my ($id) = $line =~ /"id":(\d+)/;
+        next if $line =~ /$deaf/;
+        my $answer = '{}';
+        $answer = '"7.2.22\n"' if $line =~ /info version/;
+        $answer = '"  TCP[HOST_FORWARD]   3       127.0.0.1 38627       10.0.2.15    22     0     0\n"' if $line =~ /info usernet/;
+        $answer = '""' if $line =~ /info registers/;
+        say_it(qq({"return": $answer, "id": $id}));
+    }
+}
+"#;
+
+struct Bench(TempDir);
+
+impl Bench {
+    fn new() -> Self {
+        Bench(tempfile::tempdir().unwrap())
+    }
+
+    async fn boot(&self, deaf_to: &str, burns: bool) -> Result<Machine, Error> {
+        let qemu = self.0.path().join("qemu");
+        fs::write(&qemu, QEMU.replace("DEAF", deaf_to).replace("BURNS", if burns { "1" } else { "0" })).unwrap();
+        fs::set_permissions(&qemu, fs::Permissions::from_mode(0o755)).unwrap();
+        let spec = MachineSpec {
+            qemu,
+            shape: Shape { accel: Accel::WallTcg, memory_mb: 64, cpus: 1 },
+            seed: 1,
+            kernel: "kernel".into(),
+            linux: (6, 1),
+            modules: None,
+            initrd: "initrd".into(),
+            cmdline: vec![],
+            root: RootDisk::ReadOnly("root".into()),
+        };
+        Machine::boot(&spec, self.0.path()).await
+    }
+}
+
+/// Seconds after these words.
+fn seconds_after(words: &str, text: &str) -> f64 {
+    let (_, after) = text.split_once(words).unwrap_or_else(|| panic!("no `{words}` in: {text}"));
+    after.split_whitespace().next().unwrap().parse().unwrap()
+}
+
+#[tokio::test]
+async fn a_guest_that_works_in_silence_is_told_with_the_cpu_that_it_used() {
+    let bench = Bench::new();
+    let machine = bench.boot("nothing", true).await.unwrap();
+    machine.limit_silence(Some(Duration::from_secs(2)));
+    let error = machine.watch().await;
+    assert_eq!(error.exit(), Exit::Guest);
+    let used = seconds_after("QEMU used ", error.message());
+    assert!(error.message().starts_with("the guest said nothing: in "), "{error:?}");
+    assert!((1.5..2.5).contains(&used), "{error:?}");
+    machine.shutdown().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_guest_that_does_nothing_is_told_so() {
+    let bench = Bench::new();
+    let machine = bench.boot("nothing", false).await.unwrap();
+    machine.limit_silence(Some(Duration::from_secs(1)));
+    let error = machine.watch().await;
+    assert!(seconds_after("QEMU used ", error.message()) < 0.5, "{error:?}");
+    assert!(seconds_after("nothing: in ", error.message()) >= 1.0, "{error:?}");
+    machine.shutdown().await.unwrap();
+}
+
+/// A machine that is given up in the middle, as by Ctrl-C: who waits for `living` finds nothing of it left.
+#[tokio::test]
+async fn a_killed_qemu_is_waited_for_until_it_is_reaped() {
+    let bench = Bench::new();
+    let before = living().borrow().clone();
+    let machine = bench.boot("nothing", true).await.unwrap();
+    let born: Vec<i32> = living().borrow().difference(&before).copied().filter(|pid| is_of(*pid, &bench)).collect();
+    assert_eq!(born.len(), 1, "{born:?}");
+    drop(machine);
+    living().wait_for(|living| !living.contains(&born[0])).await.unwrap();
+    assert!(!fs::exists(format!("/proc/{}", born[0])).unwrap(), "not even a zombie");
+}
+
+fn is_of(pid: i32, bench: &Bench) -> bool {
+    let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    String::from_utf8_lossy(&words).contains(bench.0.path().to_str().unwrap())
+}
+
+/// A process that burns the first CPU that we may use.
+struct Burner(Child);
+
+impl Burner {
+    fn new() -> Self {
+        let allowed = sched_getaffinity(Pid::from_raw(0)).unwrap();
+        let cpu = (0..CpuSet::count()).find(|&cpu| allowed.is_set(cpu).unwrap()).unwrap();
+        let mut here = CpuSet::new();
+        here.set(cpu).unwrap();
+        let mut command = Command::new("sh");
+        command.args(["-c", "while :; do :; done"]);
+        // SAFETY: between fork and exec one async-signal-safe system call is made.
+        unsafe { command.pre_exec(move || Ok(sched_setaffinity(Pid::from_raw(0), &here)?)) };
+        Burner(command.spawn().unwrap())
+    }
+
+    /// How long a wait that is given so much lasts, and what it says.
+    async fn waits(&self, limit: Duration) -> (Duration, Overdue) {
+        let since = Instant::now();
+        let pulse = Pulse::of(Pid::from_raw(self.0.id() as i32));
+        let overdue = pulse.allow(limit).wait(std::future::pending::<()>()).await.unwrap_err();
+        (since.elapsed(), overdue)
+    }
+}
+
+impl Drop for Burner {
+    fn drop(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+#[tokio::test]
+async fn waits_last_as_much_longer_as_the_host_keeps_qemu_waiting() {
+    let limit = Duration::from_secs(1);
+    let crowd: Vec<Burner> = (0..5).map(|_| Burner::new()).collect();
+    let (lasted, overdue) = crowd[0].waits(limit).await;
+    // A fifth of one CPU at most.
+    assert!(lasted > 3 * limit, "{lasted:?}, {overdue}");
+    assert!(overdue.cpu.unwrap() < limit + limit / 4, "{overdue}");
+    assert!(overdue.to_string().contains(" by this busy host (load "), "{overdue}");
+}
+
+#[tokio::test]
+async fn a_wait_for_a_fact_ends_with_it() {
+    let burner = Burner::new();
+    let pulse = Pulse::of(Pid::from_raw(burner.0.id() as i32));
+    assert_eq!(pulse.allow(Duration::from_secs(60)).wait(async { 7 }).await, Ok(7));
+}
