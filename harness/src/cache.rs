@@ -29,7 +29,9 @@ impl Cache {
 
     pub fn at(root: PathBuf) -> Result<Self> {
         let cache = Cache { root };
-        for room in [cache.images(), cache.kernels(), cache.states(), cache.runs(), cache.downloads()] {
+        for room in
+            [cache.images(), cache.kernels(), cache.states(), cache.runs(), cache.downloads(), cache.catalogue()]
+        {
             std::fs::create_dir_all(&room).host(|| format!("failed to create `{}`", room.display()))?;
         }
         Ok(cache)
@@ -58,6 +60,11 @@ impl Cache {
     /// `<key>/`: warm machines, ready to be restored.
     pub fn states(&self) -> PathBuf {
         self.root.join("states")
+    }
+
+    /// `<hash>/`: what the binary carries of scenarios, snapshots and images, as files.
+    pub fn catalogue(&self) -> PathBuf {
+        self.root.join("catalogue")
     }
 
     /// `<run>/`: records, consoles, and what a running machine needs; see `lab` for what is swept when.

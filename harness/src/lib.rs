@@ -9,6 +9,8 @@ pub mod cli;
 
 pub mod report;
 
+pub mod project;
+
 pub mod lab;
 
 pub mod outcome;
@@ -21,6 +23,7 @@ pub mod vm;
 
 pub mod host;
 
+pub mod built_in;
 pub mod cache;
 pub mod error;
 pub mod read;

@@ -11,6 +11,7 @@ use tunelab_protocol::Stamped;
 /// Which run a piece of the story belongs to.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RunName {
+    /// Its name, or the end of its path where one command runs two of that name.
     pub scenario: String,
     pub image: String,
     /// Release of a kernel that is not the image's own.
@@ -19,6 +20,15 @@ pub struct RunName {
     pub seed: u64,
     /// From 1; above 1 only with `--repeat`.
     pub repeat: u32,
+}
+
+impl RunName {
+    /// The scenario as part of a file's name: two of one name are told apart by the folders they are in. A folder of the
+    /// user's may have a comma or a space in its name, which QEMU's options do not bear.
+    pub fn scenario_in_files(&self) -> String {
+        let plain = |c: char| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '_' };
+        self.scenario.split('/').map(|part| part.chars().map(plain).collect::<String>()).collect::<Vec<_>>().join("+")
+    }
 }
 
 impl fmt::Display for RunName {

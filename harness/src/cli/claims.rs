@@ -1,11 +1,12 @@
 //! `tunelab claims`: what the article claims, settled from stored snapshots. No machine is started.
 
-use super::{Outcome, experiments, repo, say::say};
+use super::{Outcome, experiments, say::say, sources::say_notes};
 use crate::{
     error::{Error, Result},
     outcome::claims::{self, Settled},
+    project::Project,
     report,
-    scenario::{Article, suggestion},
+    scenario::{ARTICLE, suggestion},
 };
 
 const AFTER: &str = "\
@@ -44,9 +45,13 @@ enum Format {
 }
 
 pub fn run(args: &Args) -> Result<Outcome> {
-    let repository = repo::find()?;
-    let article = Article::of(&repository)?;
-    let (experiments, images) = experiments::all(&repository, &args.image)?;
+    let project = Project::find(None)?;
+    project.introduce();
+    project.introduce_built_in();
+    let article = project.article()?;
+    say_notes(&project);
+    let Some(article) = article else { return without_article(args, &project) };
+    let (experiments, images) = experiments::all(&project, &args.image)?;
     let all = claims::settle(&article, &experiments, &images);
     let shown = shown(&args.names, &all)?;
     let text = match args.format {
@@ -55,6 +60,21 @@ pub fn run(args: &Args) -> Result<Outcome> {
         Format::Markdown => report::claims::markdown(&all, &shown, &images),
     };
     say(text)?;
+    Ok(Outcome::AsExpected)
+}
+
+/// A project of one's own has scenarios with claims, and no article of which they settle some.
+fn without_article(args: &Args, project: &Project) -> Result<Outcome> {
+    let file = project.catalogue()?.folder().join(ARTICLE);
+    let sentence = format!("there is no article here whose claims could be settled: no `{}`", file.display());
+    if let Some(name) = args.names.first() {
+        let error = Error::input(format!("the article has no claim `{name}`: {sentence}"));
+        return Err(error.hint("a scenario's own claims are shown when it runs, and in its snapshots"));
+    }
+    match args.format {
+        Format::Json => say("[]\n")?,
+        Format::Human | Format::Markdown => say(format!("{sentence}\n"))?,
+    }
     Ok(Outcome::AsExpected)
 }
 

@@ -1,11 +1,11 @@
 //! `tunelab docs`: the pages in `docs/`, from scenario files and snapshots. No machine is started.
 
-use super::{Outcome, experiments, repo, say::say};
+use super::{Outcome, experiments, say::say, sources::say_notes};
 use crate::{
     error::{Context, Error, Exit, Result},
     outcome::claims,
+    project::Project,
     report,
-    scenario::Article,
 };
 use std::{
     fs,
@@ -27,12 +27,15 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> Result<Outcome> {
-    let repository = repo::find()?;
-    let stale: Vec<(PathBuf, Option<String>)> = stale(&repository)?;
+    let project = Project::find(None)?;
+    project.introduce();
+    say_notes(&project);
+    let Some(folder) = project.folder() else { return Err(nowhere()) };
+    let stale: Vec<(PathBuf, Option<String>)> = stale(&project)?;
     for (path, text) in &stale {
         say(format!("{}{}\n", path.display(), if args.check { " is stale" } else { "" }))?;
         if !args.check {
-            write(&repository.join(path), text.as_deref())?;
+            write(&folder.join(path), text.as_deref())?;
         }
     }
     if args.check && !stale.is_empty() {
@@ -42,32 +45,42 @@ pub fn run(args: &Args) -> Result<Outcome> {
     Ok(Outcome::AsExpected)
 }
 
+fn nowhere() -> Error {
+    Error::input("there is no project to write pages of: no folder with a scenario in `scenarios/` is here or above")
+        .hint("the pages of the built-in scenarios come with tunelab's source, in `docs/`")
+}
+
 /// Pages that are not what they should be, and what they should be; `None` for one whose scenario is gone.
-pub fn stale(repository: &Path) -> Result<Vec<(PathBuf, Option<String>)>> {
-    let pages = pages(repository)?;
-    let gone = fs::read_dir(repository.join(SCENARIOS)).into_iter().flatten().flatten();
-    let gone = gone.map(|entry| Path::new(SCENARIOS).join(entry.file_name()));
+pub fn stale(project: &Project) -> Result<Vec<(PathBuf, Option<String>)>> {
+    let pages = pages(project)?;
+    let folder = project.folder().unwrap_or(Path::new(""));
+    let gone = fs::read_dir(folder.join(SCENARIOS)).into_iter().flatten().flatten();
+    let gone = gone.filter(|entry| is_ours(&entry.path())).map(|entry| Path::new(SCENARIOS).join(entry.file_name()));
     let gone: Vec<_> = gone.filter(|path| !pages.iter().any(|(page, _)| page == path)).map(|p| (p, None)).collect();
-    let differs =
-        |(path, text): &(PathBuf, String)| fs::read_to_string(repository.join(path)).ok().as_ref() != Some(text);
+    let differs = |(path, text): &(PathBuf, String)| fs::read_to_string(folder.join(path)).ok().as_ref() != Some(text);
     let changed = pages.into_iter().filter(differs).map(|(path, text)| (path, Some(text)));
     Ok(changed.chain(gone).collect())
 }
 
 const SCENARIOS: &str = "docs/scenarios";
 
-fn pages(repository: &Path) -> Result<Vec<(PathBuf, String)>> {
-    let article = Article::of(repository)?;
-    let (experiments, images) = experiments::all(repository, &[])?;
-    let all = claims::settle(&article, &experiments, &images);
-    let claims = report::claims::markdown(&all, &all.iter().collect::<Vec<_>>(), &images);
+/// A project may keep pages of its own there, which are not ours to remove.
+fn is_ours(page: &Path) -> bool {
+    fs::read_to_string(page).is_ok_and(|text| text.contains(report::page::WRITTEN))
+}
+
+fn pages(project: &Project) -> Result<Vec<(PathBuf, String)>> {
+    let (experiments, images) = experiments::all(project, &[])?;
+    let claims = project.article()?.map(|article| {
+        let all = claims::settle(&article, &experiments, &images);
+        let page = report::claims::markdown(&all, &all.iter().collect::<Vec<_>>(), &images);
+        (PathBuf::from("docs/claims.md"), page)
+    });
     let page = |experiment: &claims::Experiment| {
         let name = format!("{}.md", experiment.scenario.name);
         (Path::new(SCENARIOS).join(name), report::page::render(experiment))
     };
-    let mut pages = vec![(PathBuf::from("docs/claims.md"), claims)];
-    pages.extend(experiments.iter().map(page));
-    Ok(pages)
+    Ok(claims.into_iter().chain(experiments.iter().map(page)).collect())
 }
 
 fn write(path: &Path, text: Option<&str>) -> Result<()> {

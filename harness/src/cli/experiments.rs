@@ -7,29 +7,28 @@ use crate::{
         claims::{self, Experiment},
         snapshot,
     },
-    scenario::{Catalogue, Scenario},
+    project::{Found, Project},
 };
-use std::{collections::BTreeSet, path::Path};
+use std::collections::BTreeSet;
 
 /// Of all scenarios, on those images that are asked for, else on all that some scenario names.
-pub fn all(repository: &Path, asked: &[String]) -> Result<(Vec<Experiment>, Vec<String>)> {
-    let scenarios = scenarios(repository)?;
+pub fn all(project: &Project, asked: &[String]) -> Result<(Vec<Experiment>, Vec<String>)> {
+    let scenarios = scenarios(project)?;
     let images = images(asked, &scenarios)?;
-    let experiments = scenarios.into_iter().map(|s| experiment(repository, s, &images)).collect::<Result<_>>()?;
+    let experiments = scenarios.into_iter().map(|found| experiment(found, &images)).collect::<Result<_>>()?;
     Ok((experiments, images))
 }
 
 /// All of them, checked.
-pub fn scenarios(repository: &Path) -> Result<Vec<Scenario>> {
-    let catalogue = Catalogue::of(repository)?;
-    let scenarios = catalogue.names().iter().map(|name| catalogue.load(name)).collect::<Result<Vec<_>>>()?;
-    scenarios.iter().try_for_each(claims::check)?;
-    Ok(scenarios)
+pub fn scenarios(project: &Project) -> Result<Vec<Found>> {
+    let found = project.scenarios()?;
+    found.iter().try_for_each(|found| claims::check(&found.scenario))?;
+    Ok(found)
 }
 
 /// Each once.
-fn images(asked: &[String], scenarios: &[Scenario]) -> Result<Vec<String>> {
-    let named: BTreeSet<&str> = scenarios.iter().flat_map(|s| &s.images).map(String::as_str).collect();
+fn images(asked: &[String], scenarios: &[Found]) -> Result<Vec<String>> {
+    let named: BTreeSet<&str> = scenarios.iter().flat_map(|found| &found.scenario.images).map(String::as_str).collect();
     let named: Vec<&str> = named.into_iter().collect();
     if asked.is_empty() {
         return Ok(named.into_iter().map(str::to_owned).collect());
@@ -45,9 +44,10 @@ fn images(asked: &[String], scenarios: &[Scenario]) -> Result<Vec<String>> {
 }
 
 /// A scenario with what is stored of it on those images that it names.
-fn experiment(repository: &Path, scenario: Scenario, images: &[String]) -> Result<Experiment> {
+fn experiment(found: Found, images: &[String]) -> Result<Experiment> {
+    let Found { scenario, snapshots, .. } = found;
     let named = images.iter().filter(|image| scenario.images.contains(image));
-    let stored = |image: &String| Ok((image.clone(), snapshot::outcomes(repository, &scenario.name, image)?));
+    let stored = |image: &String| Ok((image.clone(), snapshot::outcomes(&snapshots, image)?));
     let outcomes = named.map(stored).collect::<Result<_>>()?;
     Ok(Experiment { scenario, outcomes })
 }

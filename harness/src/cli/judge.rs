@@ -6,21 +6,17 @@ use crate::{
     outcome::{
         Outcome,
         claims::{self, Outcomes},
-        snapshot::{self, Document, Mode},
+        snapshot::{self, Document, Mode, Shelf},
     },
     plan::RunSpec,
+    project::Found,
     report::{Compared, Ran, Told, Verdict},
     scenario::{Scenario, YOURS},
 };
-use std::{collections::BTreeSet, path::Path};
+use std::collections::BTreeSet;
 
 /// Runs and their results, in order, of any number of scenarios, images and repeats.
-pub fn judge(
-    repository: &Path,
-    scenarios: &[Scenario],
-    runs: Vec<(RunSpec, Result<RunResult>)>,
-    mode: Mode,
-) -> Result<Vec<Verdict>> {
+pub fn judge(scenarios: &[Found], runs: Vec<(RunSpec, Result<RunResult>)>, mode: Mode) -> Result<Vec<Verdict>> {
     let mut groups: Vec<Vec<(RunSpec, Result<RunResult>)>> = Vec::new();
     for run in runs {
         match groups.iter_mut().find(|group| same(&group[0].0, &run.0)) {
@@ -28,7 +24,7 @@ pub fn judge(
             None => groups.push(vec![run]),
         }
     }
-    let scenario = |name: &str| scenarios.iter().find(|s| s.name == name).expect("runs come from these scenarios");
+    let found = |label: &str| scenarios.iter().find(|s| s.label == label).expect("runs come from these scenarios");
     let failed: BTreeSet<String> = groups
         .iter()
         .flatten()
@@ -36,9 +32,9 @@ pub fn judge(
         .map(|(spec, _)| spec.run.scenario.clone())
         .collect();
     let judged = groups.into_iter().map(|group| {
-        let scenario = scenario(&group[0].0.run.scenario);
-        let taken = (mode != Mode::Accept || !failed.contains(&scenario.name)).then_some(mode);
-        one(repository, scenario, group, taken)
+        let found = found(&group[0].0.run.scenario);
+        let taken = (mode != Mode::Accept || !failed.contains(&found.label)).then_some(mode);
+        one(found, group, taken)
     });
     judged.collect()
 }
@@ -49,12 +45,8 @@ fn same(a: &RunSpec, b: &RunSpec) -> bool {
     key(a) == key(b)
 }
 
-fn one(
-    repository: &Path,
-    scenario: &Scenario,
-    group: Vec<(RunSpec, Result<RunResult>)>,
-    mode: Option<Mode>,
-) -> Result<Verdict> {
+fn one(found: &Found, group: Vec<(RunSpec, Result<RunResult>)>, mode: Option<Mode>) -> Result<Verdict> {
+    let scenario = &found.scenario;
     let name = group[0].0.run.clone();
     let not_comparable = group[0].0.not_comparable;
     let runs: Vec<Told> = group.into_iter().map(|(spec, result)| told(scenario, spec, result)).collect();
@@ -62,7 +54,7 @@ fn one(
         runs.iter().filter_map(|t| Some((t.run.variant.clone(), t.result.as_ref().ok()?.outcome.document()))).collect();
     let judged = claims::judge(scenario, &outcomes);
     let document = Document {
-        scenario: name.scenario.clone(),
+        scenario: scenario.name.clone(),
         image: name.image.clone(),
         variants: runs
             .iter()
@@ -73,8 +65,9 @@ fn one(
         whole: scenario.variants.iter().all(|v| v.name == YOURS || outcomes.contains_key(&v.name)),
     };
     Ok(Verdict {
-        comparison: compare(repository, &document, &runs, not_comparable, mode)?,
+        comparison: compare(&found.snapshots, &document, &runs, not_comparable, mode)?,
         scenario: name.scenario.clone(),
+        origin: found.origin,
         image: name.image.clone(),
         kernel: name.kernel.clone(),
         seed: name.seed,
@@ -99,7 +92,7 @@ fn asked_of<'a>(scenario: &'a Scenario, variant: &'a str) -> &'a str {
 }
 
 fn compare(
-    repository: &Path,
+    shelf: &Shelf,
     document: &Document,
     runs: &[Told],
     not_comparable: Option<&'static str>,
@@ -119,5 +112,5 @@ fn compare(
     let Some(mode) = mode else {
         return Ok(Compared::Not("a run of this scenario failed: nothing of it was accepted"));
     };
-    Ok(Compared::With(snapshot::compare(repository, document, mode)?))
+    Ok(Compared::With(snapshot::compare(shelf, document, mode)?))
 }

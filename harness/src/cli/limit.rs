@@ -4,12 +4,12 @@ use crate::{
     cache::Cache,
     error::{Error, Result},
     host::resources::size,
-    image::Recipe,
+    image::Recipes,
     lab::prune::{self, Policy, Pruned},
     scenario::units::Bytes,
     story::Teller,
 };
-use std::{path::PathBuf, time::SystemTime};
+use std::time::SystemTime;
 
 const VARIABLE: &str = "TUNELAB_CACHE_LIMIT";
 
@@ -20,12 +20,12 @@ const DEFAULT: u64 = 20 << 30;
 pub struct Limit {
     bytes: u64,
     since: SystemTime,
-    images: PathBuf,
+    images: Recipes,
 }
 
 impl Limit {
-    /// None if the user wants none; wrong words are refused before anything is done. `images` is the folder of recipes.
-    pub fn of_environment(images: PathBuf) -> Result<Option<Self>> {
+    /// None if the user wants none; wrong words are refused before anything is done. `images` are the recipes that may ask for what is kept.
+    pub fn of_environment(images: Recipes) -> Result<Option<Self>> {
         let text = std::env::var_os(VARIABLE).unwrap_or_default();
         let bytes = match &*text.to_string_lossy() {
             "" => DEFAULT,
@@ -43,7 +43,7 @@ impl Limit {
     /// removed is told too: the command itself has done its work.
     pub async fn keep(&self, cache: &Cache, teller: &Teller) {
         // A broken recipe asks for nothing; it must not keep what is broken.
-        let recipes = Recipe::list(&self.images).unwrap_or_default();
+        let recipes = self.images.list().unwrap_or_default();
         let (limit_bytes, used_before) = (Some(self.bytes), Some(self.since));
         match prune::prune(cache, Policy { recipes: &recipes, outdated: false, limit_bytes, used_before }).await {
             Ok(pruned) => self.said(&pruned).into_iter().for_each(|line| teller.notice(line)),

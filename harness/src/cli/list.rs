@@ -1,14 +1,18 @@
 //! `tunelab list`: what there is.
 
-use super::{Outcome, experiments, repo, say::say};
+use super::{
+    Outcome, experiments,
+    say::say,
+    sources::{ImagesArg, say_notes},
+};
 use crate::{
     error::Result,
+    image::Recipes,
     plan,
-    scenario::{Catalogue, FILE, Scenario, units},
-    visible::visible,
+    project::Found,
+    scenario::{FILE, Scenario, units},
 };
 use serde_json::{Value, json};
-use std::io::{Write, stderr};
 
 /// What there is: scenarios, their variants, and what they claim.
 #[derive(Debug, clap::Args)]
@@ -16,6 +20,8 @@ pub struct Args {
     /// `json` is an array of scenarios
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
+    #[command(flatten)]
+    images: ImagesArg,
 }
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
@@ -25,18 +31,25 @@ enum Format {
 }
 
 pub fn run(args: &Args) -> Result<Outcome> {
-    let repository = repo::find()?;
-    let scenarios = experiments::scenarios(&repository)?;
-    for folder in Catalogue::of(&repository)?.others() {
+    let project = args.images.project()?;
+    project.introduce();
+    project.introduce_built_in();
+    for folder in project.catalogue()?.others() {
         let why =
             if folder.to_str().is_some() { format!("it has no `{FILE}`") } else { "its name is not UTF-8".into() };
-        // Nobody may be reading.
-        let _ = writeln!(stderr(), "note: `{}` is no scenario: {why}", visible(&folder.display().to_string()));
+        project.note(format!("`{}` is no scenario: {why}", folder.display()));
     }
-    match args.format {
-        Format::Json => say(format!("{}\n", scenarios.iter().map(document).collect::<Value>()))?,
-        Format::Human => say(scenarios.iter().map(describe).collect::<String>())?,
-    }
+    say_notes(&project);
+    let found = experiments::scenarios(&project)?;
+    let recipes = |found: &Found| project.images_for(std::slice::from_ref(found));
+    let text = match args.format {
+        Format::Json => format!("{}\n", found.iter().map(|found| document(&found.scenario)).collect::<Value>()),
+        Format::Human => {
+            found.iter().map(|found| Ok(describe(&found.scenario, &recipes(found)?))).collect::<Result<String>>()?
+        }
+    };
+    say_notes(&project);
+    say(text)?;
     Ok(Outcome::AsExpected)
 }
 
@@ -56,9 +69,13 @@ fn document(scenario: &Scenario) -> Value {
     })
 }
 
-fn describe(scenario: &Scenario) -> String {
+fn describe(scenario: &Scenario, recipes: &Recipes) -> String {
     let mut out = format!("{}  {}\n", scenario.name, scenario.summary);
-    let images = scenario.images.join(", ");
+    let image = |name: &String| match recipes.file(name) {
+        Some(_) => name.clone(),
+        None => format!("{name} (no such image)"),
+    };
+    let images = scenario.images.iter().map(image).collect::<Vec<_>>().join(", ");
     out += &format!("  {} in the guest, {} claims, on {images}\n", units::show(lasts(scenario)), scenario.claims.len());
     for variant in &scenario.variants {
         out += &format!("  {:<20} {}\n", variant.name, variant.summary);

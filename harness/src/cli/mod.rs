@@ -13,10 +13,10 @@ mod list;
 mod machine;
 mod man;
 mod matrix;
-mod repo;
 mod say;
 mod scenario;
 mod shell;
+mod sources;
 
 pub use judge::judge;
 
@@ -42,6 +42,7 @@ Examples:
   tunelab scenario conntrack-leak                     all variants, six virtual days each
   tunelab scenario conntrack-leak --variant article   one of them
   tunelab scenario conntrack-leak --accept            take the outcome as the snapshot
+  tunelab scenario ./incidents/web3                   one of yours, by its path
   tunelab list                                        what there is
   tunelab claims                                      what the article claims, and what runs made of it
   tunelab shell debian-12                             look around in a guest
@@ -107,8 +108,8 @@ async fn run(cli: Cli) -> Result<Outcome> {
         Command::Docs(args) => docs::run(&args),
         Command::Shell(args) => shell::run(args, policy).await,
         Command::Image(args) => {
-            let (images, cache) = (repo::find()?.join("images"), Cache::open()?);
-            working(false, async |teller| image::run(args, &images, &cache, policy, teller).await).await?;
+            let cache = Cache::open()?;
+            working(false, async |teller| image::run(args, &cache, policy, teller).await).await?;
             Ok(Outcome::AsExpected)
         }
         Command::Completions(args) => completions::run(&args),

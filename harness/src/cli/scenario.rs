@@ -1,21 +1,31 @@
 //! `tunelab scenario`: what was typed -> runs -> the lab -> verdicts -> what is printed.
 
-use super::{Outcome, interrupt::Interrupt, judge, known, limit::Limit, machine::MachineArgs, repo, say::say, showing};
+use super::{
+    Outcome,
+    interrupt::Interrupt,
+    judge, known,
+    limit::Limit,
+    machine::MachineArgs,
+    say::say,
+    showing,
+    sources::{ImagesArg, say_notes},
+};
 use crate::{
     cache::Cache,
     error::{Error, Exit, Result},
     host::InstallPolicy,
-    image::GivenKernel,
+    image::{GivenKernel, Recipes},
     lab::{self, Clock, Request, RunResult},
     outcome::{claims, snapshot::Mode},
     plan::RunSpec,
+    project::{Found, Project},
     report::{self, Verdict, aside},
-    scenario::{Catalogue, OwnFiles, Scenario},
+    scenario::{FILE, OwnFiles, Scenario},
     story::RunName,
 };
 use std::{
     io::{IsTerminal, stdout},
-    path::{Path, PathBuf},
+    path::PathBuf,
     str::FromStr,
 };
 
@@ -31,6 +41,11 @@ Examples:
   tunelab scenario conntrack-leak --kernel boot/vmlinuz-X --modules lib/modules/X
   tunelab scenario conntrack-leak --sysctl /etc/sysctl.d/90-mine.conf    what do my settings change?
   tunelab scenario conntrack-leak --memory 2GiB --module nf_conntrack=hashsize=4096
+  tunelab scenario ./incidents/web3 --accept                      one of yours, by its path
+
+A NAME is looked for in `scenarios/` of the nearest folder here or above that has one in it, then among those that come
+with tunelab. A scenario that is named by its path keeps its snapshots beside it, in `snapshots/IMAGE.snap`; recipes of
+images in its `images/` count before others of their names.
 
 A snapshot is of an image's own kernel and of the scenario's own machine. With `--kernel`, `--memory`, `--cpus`,
 `--cmdline` or `--module` nothing is compared: the outcome and the claims are shown, and the exit code is 0 unless
@@ -43,8 +58,8 @@ too), 3 the host cannot, 4 the guest broke.";
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER)]
 pub struct Args {
-    /// Names, see `tunelab list`
-    #[arg(required = true, value_name = "NAME")]
+    /// Names, see `tunelab list`; or paths, with a `/`, of folders with a `scenario.toml`
+    #[arg(required = true, value_name = "NAME|PATH")]
     names: Vec<String>,
     /// Images to run on [default: the scenario's first]
     #[arg(long, value_name = "IMAGE", value_delimiter = ',')]
@@ -82,6 +97,8 @@ pub struct Args {
     /// No progress
     #[arg(long, short)]
     quiet: bool,
+    #[command(flatten)]
+    images: ImagesArg,
     #[command(flatten)]
     own: OwnArgs,
     #[command(flatten)]
@@ -156,13 +173,15 @@ fn default_jobs() -> u16 {
 }
 
 pub async fn run(args: &Args, policy: InstallPolicy) -> Result<Outcome> {
-    let repository = repo::find()?;
-    let scenarios = load(args, &repository)?;
+    let project = args.images.project()?;
+    let scenarios = load(args, &project)?;
+    let images = project.images_for(&scenarios)?;
     let kernel = args.machine.kernel()?;
-    let specs = specs(args, &repository, &scenarios, kernel.as_ref())?;
-    let results = execute(args, policy, &repository, kernel, specs.clone()).await?;
+    let specs = specs(args, &images, &scenarios, kernel.as_ref())?;
+    say_where(args, &project, &images, &specs);
+    let results = execute(args, policy, &images, kernel, specs.clone()).await?;
     let runs = specs.into_iter().zip(results).collect();
-    let verdicts = judge(&repository, &scenarios, runs, Mode::of_environment(args.accept))?;
+    let verdicts = judge(&scenarios, runs, Mode::of_environment(args.accept))?;
     print(args, &verdicts)?;
     for why in not_copied(&verdicts) {
         eprintln!("error: {why}");
@@ -173,30 +192,37 @@ pub async fn run(args: &Args, policy: InstallPolicy) -> Result<Outcome> {
     })
 }
 
-fn load(args: &Args, repository: &Path) -> Result<Vec<Scenario>> {
-    let catalogue = Catalogue::of(repository)?;
-    let mut names = args.names.clone();
-    let mut seen = std::collections::HashSet::new();
-    names.retain(|name| seen.insert(name.clone()));
-    let mut scenarios = names.iter().map(|name| catalogue.load(name)).collect::<Result<Vec<_>>>()?;
-    scenarios.iter().try_for_each(claims::check)?;
+fn load(args: &Args, project: &Project) -> Result<Vec<Found>> {
+    let mut found = project.named(&args.names)?;
+    if args.accept {
+        found.iter().try_for_each(Found::check_writable)?;
+    }
+    found.iter().try_for_each(|found| claims::check(&found.scenario))?;
     let own = args.own.files();
     own.check()?;
-    for scenario in &mut scenarios {
+    for scenario in found.iter_mut().map(|found| &mut found.scenario) {
         warn_of_scale(&own, scenario)?;
         own.add_to(scenario)?;
     }
-    Ok(scenarios)
+    Ok(found)
+}
+
+fn say_where(args: &Args, project: &Project, images: &Recipes, specs: &[RunSpec]) {
+    let used: std::collections::BTreeSet<&str> = specs.iter().map(|spec| spec.run.image.as_str()).collect();
+    project.introduce_images(images, &used.into_iter().collect::<Vec<_>>());
+    if !args.quiet {
+        say_notes(project);
+    }
 }
 
 /// Runs of one command. A range of seeds is quickly written, and each seed boots a machine of its own.
 const MOST_RUNS: u128 = 10_000;
 
 /// Counted before any of it is made.
-fn check_count(args: &Args, scenarios: &[Scenario]) -> Result<()> {
+fn check_count(args: &Args, found: &[Found]) -> Result<()> {
     let seeds: u128 = args.seed.iter().map(|seeds| u128::from(seeds.0.end() - seeds.0.start()) + 1).sum();
     let images = args.image.len().max(1) as u128;
-    let variants: u128 = scenarios.iter().map(|s| s.asked(&args.variant).count() as u128).sum();
+    let variants: u128 = found.iter().map(|one| one.scenario.asked(&args.variant).count() as u128).sum();
     let runs = variants.saturating_mul(images).saturating_mul(seeds).saturating_mul(args.repeat.into());
     if runs > MOST_RUNS {
         let message = format!("that would be {runs} runs, and one command does at most {MOST_RUNS}");
@@ -206,12 +232,12 @@ fn check_count(args: &Args, scenarios: &[Scenario]) -> Result<()> {
 }
 
 /// Scenarios x images x seeds x repeats x variants.
-fn specs(args: &Args, repository: &Path, scenarios: &[Scenario], kernel: Option<&GivenKernel>) -> Result<Vec<RunSpec>> {
-    let recipes = repo::images(repository);
-    let recipes: Vec<&str> = recipes.iter().map(String::as_str).collect();
+fn specs(args: &Args, images: &Recipes, found: &[Found], kernel: Option<&GivenKernel>) -> Result<Vec<RunSpec>> {
+    let recipes = images.names();
     let mut specs = Vec::new();
-    check_count(args, scenarios)?;
-    for scenario in scenarios {
+    check_count(args, found)?;
+    for one in found {
+        let scenario = &one.scenario;
         for variant in &args.variant {
             let none = || format!("`{}` has no variant `{variant}`", scenario.name);
             known(variant, &scenario.variant_names(), none)?;
@@ -221,7 +247,7 @@ fn specs(args: &Args, repository: &Path, scenarios: &[Scenario], kernel: Option<
             known(image, &recipes, || format!("there is no image `{image}`"))?;
             for seed in args.seed.iter().flat_map(|seeds| seeds.0.clone()) {
                 for repeat in 1..=args.repeat {
-                    specs.extend(variants(args, scenario, image, kernel, (seed, repeat)));
+                    specs.extend(variants(args, one, image, kernel, (seed, repeat)));
                 }
             }
         }
@@ -231,13 +257,14 @@ fn specs(args: &Args, repository: &Path, scenarios: &[Scenario], kernel: Option<
 
 fn variants<'a>(
     args: &'a Args,
-    scenario: &'a Scenario,
+    found: &'a Found,
     image: &'a str,
     kernel: Option<&'a GivenKernel>,
     (seed, repeat): (u64, u32),
 ) -> impl Iterator<Item = RunSpec> + 'a {
+    let scenario = &found.scenario;
     scenario.asked(&args.variant).map(move |variant| {
-        let (scenario_name, variant_name) = (scenario.name.clone(), variant.name.clone());
+        let (scenario_name, variant_name) = (found.label.clone(), variant.name.clone());
         let run = RunName {
             scenario: scenario_name,
             image: image.to_owned(),
@@ -260,14 +287,14 @@ fn variants<'a>(
 async fn execute(
     args: &Args,
     policy: InstallPolicy,
-    repository: &Path,
+    images: &Recipes,
     kernel: Option<GivenKernel>,
     runs: Vec<RunSpec>,
 ) -> Result<Vec<Result<RunResult>>> {
-    let limit = Limit::of_environment(repository.join("images"))?;
+    let limit = Limit::of_environment(images.clone())?;
     let cache = Cache::open()?;
     let mut interrupt = Interrupt::watch();
-    let request = Request { kernel, ..request(args, policy, repository, runs, &interrupt) };
+    let request = Request { kernel, ..request(args, policy, images, runs, &interrupt) };
     let results = showing(args.quiet, async |teller| {
         let results = tokio::select! {
             results = lab::run_all(request, &cache, teller) => results,
@@ -283,13 +310,7 @@ async fn execute(
     if interrupt.was_asked() { Err(Error::interrupted()) } else { results }
 }
 
-fn request(
-    args: &Args,
-    policy: InstallPolicy,
-    repository: &Path,
-    runs: Vec<RunSpec>,
-    interrupt: &Interrupt,
-) -> Request {
+fn request(args: &Args, policy: InstallPolicy, images: &Recipes, runs: Vec<RunSpec>, interrupt: &Interrupt) -> Request {
     Request {
         runs,
         kernel: None,
@@ -297,7 +318,7 @@ fn request(
         jobs: args.jobs.into(),
         keep: args.keep,
         install: policy,
-        images: repository.join("images"),
+        images: images.clone(),
         out: args.out.clone(),
         cancel: interrupt.asked(),
     }
@@ -308,8 +329,8 @@ fn warn_of_scale(own: &OwnFiles, scenario: &Scenario) -> Result<()> {
     for name in own.unscaled(scenario)? {
         aside(format!("warning: `{}` is scaled down, its `{name}` too; yours is taken as it is", scenario.name));
         aside(format!(
-            "  hint: scale yours alike; the top of scenarios/{}/scenario.toml says by how much",
-            scenario.name
+            "  hint: scale yours alike; the top of {} says by how much",
+            scenario.folder.join(FILE).display()
         ));
     }
     Ok(())

@@ -5,23 +5,22 @@ use super::{
     interrupt::{Interrupt, until_all_are_gone},
     known,
     machine::MachineArgs,
-    repo,
     scenario::ClockName,
     showing,
+    sources::{ImagesArg, say_notes},
 };
 use crate::{
     cache::Cache,
     error::{Error, Exit, Result},
     guest::{Terminal, command_line},
     host::InstallPolicy,
-    image::{self, GivenKernel},
+    image::{GivenKernel, Recipe, Recipes},
     lab,
     plan::RunSpec,
+    project::Found,
     report::aside,
-    scenario::Catalogue,
     story::RunName,
 };
-use std::path::Path;
 use tunelab_protocol::guest;
 
 const AFTER: &str = "\
@@ -43,7 +42,7 @@ pub struct Args {
     /// See `tunelab image list`
     image: String,
     /// Deploy this scenario and let it run: rules, sysctls, nginx, backends, visitors
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME|PATH")]
     scenario: Option<String>,
     /// The scenario's variant [default: its first]
     #[arg(long, value_name = "VARIANT", requires = "scenario")]
@@ -51,6 +50,8 @@ pub struct Args {
     /// `wall`: real time; `virtual`: as fast as instructions are counted, and far slower to type in
     #[arg(long, value_enum, default_value_t = ClockName::Wall)]
     clock: ClockName,
+    #[command(flatten)]
+    images: ImagesArg,
     #[command(flatten)]
     machine: MachineArgs,
     /// Run this instead of a shell
@@ -60,10 +61,14 @@ pub struct Args {
 
 /// Ends as the guest's shell did.
 pub async fn run(args: Args, policy: InstallPolicy) -> Result<Outcome> {
-    let repository = repo::find()?;
-    let image = find_image(&args.image, &repository)?;
+    let project = args.images.project()?;
+    let found = project.named(args.scenario.as_slice())?;
+    let images = project.images_for(&found)?;
+    let image = find_image(&args.image, &images)?;
+    project.introduce_images(&images, &[&args.image]);
+    say_notes(&project);
     let kernel = args.machine.kernel()?;
-    let run = args.scenario.as_deref().map(|name| spec(name, &args, kernel.as_ref(), &repository)).transpose()?;
+    let run = found.first().map(|found| spec(found, &args, kernel.as_ref())).transpose()?;
     let mut machine = lab::own_shape(&image);
     args.machine.reshape(&mut machine);
     let wanted = lab::Wanted {
@@ -97,15 +102,13 @@ pub async fn run(args: Args, policy: InstallPolicy) -> Result<Outcome> {
     ended.map(Outcome::Code)
 }
 
-fn find_image(name: &str, repository: &Path) -> Result<image::Recipe> {
-    let images = repo::images(repository);
-    let names: Vec<&str> = images.iter().map(String::as_str).collect();
-    known(name, &names, || format!("there is no image `{name}`"))?;
-    image::Recipe::find(&repository.join("images"), name)
+fn find_image(name: &str, images: &Recipes) -> Result<Recipe> {
+    known(name, &images.names(), || format!("there is no image `{name}`"))?;
+    images.find(name)
 }
 
-fn spec(name: &str, args: &Args, kernel: Option<&GivenKernel>, repository: &Path) -> Result<RunSpec> {
-    let scenario = Catalogue::of(repository)?.load(name)?;
+fn spec(found: &Found, args: &Args, kernel: Option<&GivenKernel>) -> Result<RunSpec> {
+    let Found { scenario, label: name, .. } = found;
     let variant = args.variant.as_deref().unwrap_or(&scenario.variants[0].name);
     known(variant, &scenario.variant_names(), || format!("`{name}` has no variant `{variant}`"))?;
     let variant = scenario.variants.iter().find(|v| v.name == variant).expect("known above");
@@ -117,7 +120,7 @@ fn spec(name: &str, args: &Args, kernel: Option<&GivenKernel>, repository: &Path
         seed: 1,
         repeat: 1,
     };
-    let mut spec = RunSpec::new(&scenario, variant, run);
+    let mut spec = RunSpec::new(scenario, variant, run);
     args.machine.apply(&mut spec);
     Ok(spec)
 }

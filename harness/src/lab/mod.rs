@@ -18,7 +18,7 @@ use crate::{
     cache::Cache,
     error::{Context, Error, Result},
     host::{self, InstallPolicy, kvm},
-    image::{self, Found, GivenKernel, Image, Kernel, Recipe},
+    image::{self, Found, GivenKernel, Image, Kernel, Recipe, Recipes},
     outcome::Record,
     plan::RunSpec,
     story::{RunName, Teller},
@@ -52,8 +52,8 @@ pub enum Clock {
 #[derive(Debug, Clone)]
 pub struct Request {
     pub runs: Vec<RunSpec>,
-    /// The folder of image recipes.
-    pub images: PathBuf,
+    /// The recipes that runs name.
+    pub images: Recipes,
     /// In place of each image's own.
     pub kernel: Option<GivenKernel>,
     pub clock: Clock,
@@ -119,7 +119,7 @@ impl<'a> Lab<'a> {
         room::sweep(cache, teller)?;
         let kernel = ready_kernel(request.kernel.as_ref(), request.install, cache, teller).await?;
         let names: BTreeSet<&str> = request.runs.iter().map(|spec| spec.run.image.as_str()).collect();
-        let recipes = names.into_iter().map(|name| Recipe::find(&request.images, name)).collect::<Result<Vec<_>>>()?;
+        let recipes = names.into_iter().map(|name| request.images.find(name)).collect::<Result<Vec<_>>>()?;
         let mut images = BTreeMap::new();
         for image in ready_images(&recipes, BUILDS, request.install, cache, teller).await? {
             let image = under(image?, kernel.as_ref());

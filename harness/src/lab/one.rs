@@ -79,7 +79,7 @@ async fn restore(lab: &Lab<'_>, spec: &RunSpec, recipe: &warm::Recipe<'_>) -> Re
         None => warm::ensure(recipe, lab.cache, lab.teller).await?,
     };
     let plan = serde_json::to_vec(&spec.plan).expect("plans are plain data");
-    let room = Room::open(lab.cache, &spec.run.scenario)?;
+    let room = Room::open(lab.cache, &spec.run.scenario_in_files())?;
     let mut restored = Machine::restore(&warm.spec, &warm.state, &plan, room.path()).await;
     if let Err(RestoreError::Unusable(why)) = &restored {
         warm = warm::remake(recipe, &warm.state, why, lab.cache, lab.teller).await?;

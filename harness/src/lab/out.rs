@@ -29,7 +29,7 @@ pub fn ready(out: &Path) -> Result<()> {
 /// The folder of one run in `out`.
 pub fn folder(out: &Path, run: &RunName) -> PathBuf {
     let kernel = run.kernel.as_ref().map(|release| format!("-{release}")).unwrap_or_default();
-    out.join(format!("{}-{}{kernel}-{}-{}-{}", run.scenario, run.image, run.variant, run.seed, run.repeat))
+    out.join(format!("{}-{}{kernel}-{}-{}-{}", run.scenario_in_files(), run.image, run.variant, run.seed, run.repeat))
 }
 
 /// All files of `from`. Half a record says something else than a whole one: it is taken away again.

@@ -1,7 +1,8 @@
-//! What the cache holds: images, kernels, saved machines, records, downloads; how large each is and when it was used last.
+//! What the cache holds: images, kernels, saved machines, records, downloads, catalogues; how large each is and when it was used last.
 
 use super::{room, warm};
 use crate::{
+    built_in,
     cache::{Cache, Claim, last_used},
     error::{Context, Error, Result},
     image::{self, Recipe},
@@ -21,6 +22,7 @@ pub enum Kind {
     SavedMachine,
     Record,
     Download,
+    Catalogue,
 }
 
 #[derive(Debug, Clone)]
@@ -42,6 +44,7 @@ impl Kind {
             Kind::SavedMachine => "saved machine",
             Kind::Record => "record",
             Kind::Download => "download",
+            Kind::Catalogue => "catalogue",
         }
     }
 }
@@ -49,10 +52,12 @@ impl Kind {
 /// Everything, by kind and path. `recipes` are those that may ask for it.
 pub fn list(cache: &Cache, recipes: &[Recipe]) -> Result<Vec<Item>> {
     let folders: Vec<PathBuf> = recipes.iter().map(|recipe| recipe.dir(cache)).collect();
+    let catalogue = built_in::folder(cache);
     let outdated = |kind: Kind, path: &Path| match kind {
         Kind::Image => !folders.iter().any(|wanted| wanted == path),
         Kind::SavedMachine => !warm::is_of(path, recipes),
         Kind::Record => room::is_abandoned(path),
+        Kind::Catalogue => path != catalogue,
         // Whoever gave it may give it again.
         Kind::Kernel | Kind::Download => false,
     };
@@ -62,6 +67,7 @@ pub fn list(cache: &Cache, recipes: &[Recipe]) -> Result<Vec<Item>> {
         (Kind::SavedMachine, cache.states()),
         (Kind::Record, cache.runs()),
         (Kind::Download, cache.downloads()),
+        (Kind::Catalogue, cache.catalogue()),
     ];
     let mut items = Vec::new();
     for (kind, room) in rooms {
@@ -137,7 +143,11 @@ fn entries(kind: Kind, room: &Path) -> Result<Vec<PathBuf>> {
 fn size_on_disk(path: &Path) -> u64 {
     let blocks = |path: &Path| fs::symlink_metadata(path).map_or(0, |m| m.blocks() * 512);
     let inside = fs::read_dir(path).into_iter().flatten().flatten();
-    blocks(path) + inside.map(|entry| blocks(&entry.path())).sum::<u64>()
+    let of = |entry: fs::DirEntry| match entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+        true => size_on_disk(&entry.path()),
+        false => blocks(&entry.path()),
+    };
+    blocks(path) + inside.map(of).sum::<u64>()
 }
 
 impl Item {
@@ -145,7 +155,7 @@ impl Item {
     pub async fn remove(&self) -> Result<bool> {
         let failed = || format!("failed to remove `{}`", self.path.display());
         match self.kind {
-            Kind::Image | Kind::Kernel | Kind::SavedMachine | Kind::Download => {
+            Kind::Image | Kind::Kernel | Kind::SavedMachine | Kind::Download | Kind::Catalogue => {
                 let Some(_sole) = Claim::sole(&claimed(self.kind, &self.path)) else { return Ok(false) };
                 image::remove(&self.path).await?;
             }

@@ -29,6 +29,7 @@ use crate::{
         claims::{Finding, Judged},
         snapshot::Comparison,
     },
+    project::Origin,
     story::{RunName, Story},
 };
 use std::{
@@ -41,6 +42,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 #[derive(Debug)]
 pub struct Verdict {
     pub scenario: String,
+    pub origin: Origin,
     pub image: String,
     /// Release of a kernel that is not the image's own.
     pub kernel: Option<String>,

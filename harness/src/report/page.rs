@@ -12,6 +12,9 @@ use std::{collections::BTreeMap, time::Duration};
 use toml::{Table, Value};
 use tunelab_protocol::Phase;
 
+/// What tells a page of ours from others.
+pub const WRITTEN: &str = "This page is written by `tunelab docs`";
+
 pub fn render(experiment: &Experiment) -> String {
     let scenario = &experiment.scenario;
     let mut out = format!("# {}\n\n{}.\n\n", scenario.name, capital(&scenario.summary));
@@ -21,7 +24,7 @@ pub fn render(experiment: &Experiment) -> String {
     out += &introduction(scenario);
     let (name, file) = (&scenario.name, format!("../../scenarios/{}/scenario.toml", scenario.name));
     out += &format!("```sh\ncargo run -- scenario {name}\n```\n\n");
-    out += &format!("This page is written by `tunelab docs` from [its file]({file}) and its snapshots.\n");
+    out += &format!("{WRITTEN} from [its file]({file}) and its snapshots.\n");
     out += &format!("\n## What happens\n\n{}", phases(scenario));
     out += &format!("\n## What is compared\n\n{}", variants(scenario, |_| true));
     out += &format!("\n## What came of it\n\n{}{}", outcomes(experiment), reckoned(scenario));

@@ -3,6 +3,7 @@
 use super::{Compared, Ran, Sameness, Verdict, diagnostic, json::clock, lines::seconds, own};
 use crate::{
     outcome::{Measured, Num, snapshot::Comparison},
+    project::Origin,
     scenario::units,
 };
 use comfy_table::{ContentArrangement, presets};
@@ -22,7 +23,7 @@ pub fn render(verdict: &Verdict, terminal: bool) -> String {
     out += &sysctls(verdict);
     out += &claims(verdict);
     let whole = verdict.runs.iter().all(|told| told.result.is_ok());
-    out += &snapshot(&verdict.comparison, whole, terminal);
+    out += &snapshot(verdict, whole, terminal);
     out += &records(verdict);
     // Last: it is what was asked.
     out + &own::render(verdict)
@@ -113,12 +114,17 @@ fn claims(verdict: &Verdict) -> String {
     format!("\nclaims\n{}", verdict.claims.iter().map(line).collect::<String>())
 }
 
-fn snapshot(compared: &Compared, whole: bool, terminal: bool) -> String {
+fn snapshot(verdict: &Verdict, whole: bool, terminal: bool) -> String {
     let review = |pending: &Option<std::path::PathBuf>| match pending {
+        _ if verdict.origin == Origin::BuiltIn => {
+            "hint: what comes with tunelab is not changed by a run; with `--accept` it says how to make a copy your own\n"
+        }
+        // `cargo insta` looks into cargo's workspaces alone.
+        Some(_) if verdict.origin == Origin::Path => "hint: `--accept` takes it\n",
         Some(_) => "hint: `cargo insta review` shows and takes it, `--accept` takes it at once\n",
         None => "hint: run it outside of CI, look at what differs, and take it with `--accept`\n",
     };
-    let body = match compared {
+    let body = match &verdict.comparison {
         Compared::Not(why) => format!("not compared: {why}\n"),
         Compared::With(Comparison::Matches) if whole => "matches\n".into(),
         Compared::With(Comparison::Matches) => "matches, as far as it ran\n".into(),

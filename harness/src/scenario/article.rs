@@ -10,7 +10,7 @@ use std::{ops::Range, path::Path};
 use toml::{Spanned, de::DeTable};
 
 /// Beside the folders of the scenarios.
-const FILE: &str = "article.toml";
+pub const FILE: &str = "article.toml";
 
 /// In the order of their numbers.
 #[derive(Debug, Clone)]
@@ -35,21 +35,33 @@ pub struct ArticleClaim {
 }
 
 impl Article {
-    pub fn of(repository: &Path) -> Result<Self> {
-        Self::read(&repository.join("scenarios").join(FILE))
+    /// A project's; it need not have one.
+    pub fn of(project: &Path) -> Result<Option<Self>> {
+        let path = project.join("scenarios").join(FILE);
+        is_there(&path).then(|| Self::read(&path)).transpose()
     }
 
-    /// The one that a scenario's `settles` is about.
+    /// The one that a scenario's `settles` is about: that beside it, else that which comes with tunelab.
     pub fn beside(scenario: &Path) -> Result<Self> {
-        Self::read(&scenario.with_file_name(FILE))
+        let path = scenario.with_file_name(FILE);
+        if is_there(&path) { Self::read(&path) } else { Self::built_in() }
+    }
+
+    fn built_in() -> Result<Self> {
+        let path = format!("scenarios/{FILE}");
+        let file = tunelab_catalogue::file(&path).expect("the article is embedded");
+        Self::parse(format!("the built-in {path}"), &String::from_utf8_lossy(&file.bytes))
     }
 
     fn read(path: &Path) -> Result<Self> {
         let hint = "it lists what the article claims; scenarios refer to it by `settles`";
         let with_hint = |e: Error| if e.hint_text().is_none() { e.hint(hint) } else { e };
-        let text = read::text(path, "the article", read::TEXT).map_err(with_hint)?;
-        let problems = Problems::of(path.display().to_string(), text.clone());
-        let (table, errors) = DeTable::parse_recoverable(&text);
+        Self::parse(path.display().to_string(), &read::text(path, "the article", read::TEXT).map_err(with_hint)?)
+    }
+
+    fn parse(file: String, text: &str) -> Result<Self> {
+        let problems = Problems::of(file, text.to_owned());
+        let (table, errors) = DeTable::parse_recoverable(text);
         report_syntax(&errors, &problems);
         // What follows a syntax error would only confuse.
         let mut claims = if errors.is_empty() { claims(&Section::root(&table, &problems)) } else { Vec::new() };
@@ -65,6 +77,11 @@ impl Article {
     pub fn ids(&self) -> Vec<&str> {
         self.claims.iter().map(|claim| claim.id.as_str()).collect()
     }
+}
+
+/// Whatever it is: what cannot be read is told.
+fn is_there(path: &Path) -> bool {
+    path.symlink_metadata().is_ok()
 }
 
 fn claims(root: &Section<'_>) -> Vec<ArticleClaim> {

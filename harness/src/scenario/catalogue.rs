@@ -1,8 +1,11 @@
-//! All scenarios of a repository: the folders below `scenarios/`.
+//! All scenarios of a project: the folders below `scenarios/`.
 
-use super::{FILE, Scenario, load, problems::suggestion};
-use crate::error::{Context, Error, Result};
+use super::{FILE, Scenario, load};
+use crate::error::{Context, Result};
 use std::path::{Path, PathBuf};
+
+/// The folder that makes another one a project.
+pub const SCENARIOS: &str = "scenarios";
 
 #[derive(Debug, Clone)]
 pub struct Catalogue {
@@ -12,9 +15,9 @@ pub struct Catalogue {
 }
 
 impl Catalogue {
-    /// Of a repository, by name. Reads no scenario yet: a broken one must not stop the others.
-    pub fn of(repository: &Path) -> Result<Self> {
-        let folder = repository.join("scenarios");
+    /// A project's, by name. Reads no scenario yet: a broken one must not stop the others.
+    pub fn of(project: &Path) -> Result<Self> {
+        let folder = project.join(SCENARIOS);
         let entries = std::fs::read_dir(&folder).host(|| format!("failed to list `{}`", folder.display()))?;
         let (mut names, mut others) = (Vec::new(), Vec::new());
         let hidden = |path: &Path| path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
@@ -40,11 +43,16 @@ impl Catalogue {
         &self.names
     }
 
+    /// `scenarios/` itself.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    pub fn has(&self, name: &str) -> bool {
+        self.names.iter().any(|known| known == name)
+    }
+
     pub fn load(&self, name: &str) -> Result<Scenario> {
-        if !self.names.iter().any(|n| n == name) {
-            let known: Vec<&str> = self.names.iter().map(String::as_str).collect();
-            return Err(Error::input(format!("there is no scenario `{name}`")).hint(suggestion(name, &known)));
-        }
         load(&self.folder.join(name))
     }
 }

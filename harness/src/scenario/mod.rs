@@ -28,8 +28,8 @@ mod values;
 mod visiting;
 mod words;
 
-pub use article::{Article, ArticleClaim};
-pub use catalogue::Catalogue;
+pub use article::{Article, ArticleClaim, FILE as ARTICLE};
+pub use catalogue::{Catalogue, SCENARIOS};
 pub use model::*;
 pub use own::{OwnFiles, YOURS};
 pub use problems::{Problems, nearest, suggestion};

@@ -4,7 +4,7 @@ use crate::made;
 use tunelab::{
     outcome::{
         Outcome, Record,
-        snapshot::{self, Comparison, Document, Mode},
+        snapshot::{self, Comparison, Document, Mode, Shelf},
     },
     plan,
     report::diagnostic,
@@ -287,7 +287,7 @@ fn a_stored_band_does_not_outlive_its_rule() {
         let (scenario, image) = (scenario.name, "debian-12".to_owned());
         let variants = vec![("default".to_owned(), outcome)];
         let document = Document { scenario, image, variants, claims: Vec::new(), whole: true };
-        snapshot::compare(home.path(), &document, mode).unwrap()
+        snapshot::compare(&Shelf::of_project(home.path(), "small"), &document, mode).unwrap()
     };
     compare(CROWD, 0, Mode::Accept);
     assert_eq!(compare(CROWD, 3, Mode::Check), Comparison::Matches, "within all bands");

@@ -45,7 +45,7 @@ fn build(cache: &Path, images: &[&str], elsewhere: &Path) -> Building {
     for variable in ["HOME", "TMPDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_DATA_HOME"] {
         command.env(variable, elsewhere);
     }
-    command.env("CARGO_MANIFEST_DIR", env!("CARGO_MANIFEST_DIR"));
+    command.current_dir(env!("CARGO_MANIFEST_DIR"));
     Building(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
 }
 

@@ -1,12 +1,9 @@
 //! The command line: exit codes, hints, and what scripts read.
 
 use crate::made;
-use assert_cmd::Command;
 
-/// As a user far from the repository would run it.
 fn tunelab(args: &[&str]) -> std::process::Output {
-    let mut command = Command::cargo_bin("tunelab").unwrap();
-    command.current_dir("/").env("CARGO_MANIFEST_DIR", made::repository()).args(args).output().unwrap()
+    made::tunelab_in(&made::repository()).args(args).output().unwrap()
 }
 
 fn refused(args: &[&str]) -> String {
@@ -20,7 +17,11 @@ fn refused(args: &[&str]) -> String {
 fn wrong_names_suggest_the_nearest() {
     assert_eq!(
         refused(&["scenario", "contrack-leak"]),
-        "error: there is no scenario `contrack-leak`\nhint: did you mean `conntrack-leak`?\n"
+        format!(
+            "error: there is no scenario `contrack-leak`\nhint: did you mean `conntrack-leak`? (looked for in \
+             `{}/scenarios` and among the built-in ones)\n",
+            made::repository().display()
+        )
     );
     assert_eq!(
         refused(&["scenario", "conntrack-leak", "--variant", "artikel"]),

@@ -18,10 +18,6 @@ use tunelab::{
     vm::Accel,
 };
 
-fn images() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("images")
-}
-
 fn parse(text: &str) -> Result<Recipe, Error> {
     Recipe::parse("test", "images/test.toml", text)
 }
@@ -285,7 +281,7 @@ fn working_in(folder: &Path) -> usize {
 async fn debian_12_builds_survives_interruption_and_tampering_and_is_the_same_each_time() {
     let folder = tempfile::tempdir().unwrap();
     let cache = Cache::at(folder.path().into()).unwrap();
-    let recipe = Recipe::find(&images(), "debian-12").unwrap();
+    let recipe = crate::made::images().find("debian-12").unwrap();
 
     // Interrupted while packages are being unpacked: nothing goes on, nothing looks whole.
     let silent = Teller::silent();

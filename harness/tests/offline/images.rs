@@ -12,7 +12,7 @@ fn images() -> PathBuf {
 }
 
 fn recipe(name: &str) -> Recipe {
-    Recipe::find(&images(), name).unwrap()
+    crate::made::images().find(name).unwrap()
 }
 
 fn packages(name: &str) -> Packages {
@@ -31,7 +31,7 @@ fn disk(name: &str) -> Disk {
 
 #[test]
 fn all_are_right_and_each_that_is_promised_is_there() {
-    let recipes = Recipe::list(&images()).unwrap();
+    let recipes = crate::made::images().list().unwrap();
     let names: Vec<_> = recipes.iter().map(|r| r.name.as_str()).collect();
     let promised = [
         "debian-11",

@@ -1,11 +1,13 @@
 //! Made by hand: scenario folders and records, for tests of what reads them.
 
+use assert_cmd::Command;
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
 };
 use tempfile::TempDir;
 use tunelab::{
+    image::Recipes,
     lab::{Clock, RunResult},
     outcome::Record,
     plan::RunSpec,
@@ -17,6 +19,18 @@ pub const HOUR_US: u64 = 3_600_000_000;
 
 pub fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
+}
+
+/// The recipes that come with tunelab.
+pub fn images() -> Recipes {
+    Recipes::of(vec![repository().join("images")]).unwrap()
+}
+
+/// The real binary in this folder, as a user starts it: cargo, which runs the tests, is not around.
+pub fn tunelab_in(folder: &Path) -> Command {
+    let mut command = Command::cargo_bin("tunelab").unwrap();
+    command.current_dir(folder).env_remove("CARGO_MANIFEST_DIR").env_remove("CARGO_PKG_NAME");
+    command
 }
 
 /// A small scenario: two ways of leaving, three days, an hourly round.

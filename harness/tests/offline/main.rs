@@ -2,6 +2,7 @@
 
 mod archive;
 mod article;
+mod away;
 mod bands;
 mod builds;
 mod busy;

@@ -8,6 +8,7 @@ use tunelab::{
     lab::mistake,
     outcome::snapshot::Mode,
     plan::RunSpec,
+    project::Found,
     report::{Compared, diagnostic},
     scenario::{self, OwnFiles},
     story::RunName,
@@ -176,7 +177,7 @@ fn nothing_of_a_scenario_is_accepted_if_one_of_its_runs_failed() {
         run("default", "debian-12", true),
         run("tuned", "debian-12", false),
     ];
-    let verdicts = cli::judge(home.path(), std::slice::from_ref(&scenario), runs, Mode::Accept).unwrap();
+    let verdicts = cli::judge(&[Found::in_project(home.path(), scenario.clone())], runs, Mode::Accept).unwrap();
     let why = Compared::Not("a run of this scenario failed: nothing of it was accepted");
     assert!(verdicts.iter().all(|verdict| verdict.comparison == why), "{verdicts:#?}");
     assert!(!home.path().join("snapshots").exists());

@@ -30,7 +30,7 @@ fn a_place_where_nothing_can_be_written_is_refused() {
 fn and_that_before_any_machine_is_looked_for() {
     let home = tempfile::tempdir().unwrap();
     let mut command = Command::cargo_bin("tunelab").unwrap();
-    command.current_dir("/").env("CARGO_MANIFEST_DIR", made::repository()).env("TUNELAB_CACHE", home.path());
+    command.current_dir(made::repository()).env("TUNELAB_CACHE", home.path());
     command.env("PATH", "/nowhere").args(["--no-install", "scenario", "conntrack-leak", "--out", "/dev/null"]);
     let output = command.output().unwrap();
     assert_eq!(output.status.code(), Some(2), "{output:?}");

@@ -4,7 +4,7 @@ use crate::made::{self, Made};
 use tunelab::{
     outcome::{
         Outcome, Record, claims,
-        snapshot::{self, Comparison, Document, Mode},
+        snapshot::{self, Comparison, Document, Mode, Shelf},
     },
     plan,
     scenario::{Scenario, load},
@@ -243,10 +243,12 @@ fn claims_are_judged_with_their_control() {
 #[test]
 fn a_snapshot_is_new_then_accepted_then_matches() {
     let (home, scenario) = made::small();
-    let compare = |all: &[Made], mode| snapshot::compare(home.path(), &document(&scenario, all), mode).unwrap();
+    let compare = |all: &[Made], mode| {
+        snapshot::compare(&Shelf::of_project(home.path(), "small"), &document(&scenario, all), mode).unwrap()
+    };
     let all = [Made::default(), Made::tuned()];
     assert_eq!(compare(&all, Mode::Check), Comparison::New { pending: None });
-    let pending = snapshot::path(home.path(), "small", "debian-12").with_extension("snap.new");
+    let pending = Shelf::of_project(home.path(), "small").path("debian-12").with_extension("snap.new");
     assert!(!pending.exists(), "in CI nothing is written");
     assert_eq!(compare(&all, Mode::Review), Comparison::New { pending: Some(pending.clone()) });
     assert_eq!(compare(&all, Mode::Accept), Comparison::Accepted);
@@ -255,13 +257,17 @@ fn a_snapshot_is_new_then_accepted_then_matches() {
     let noise = Made { noise: 1, ..Made::default() };
     assert_eq!(compare(&[noise, Made::tuned()], Mode::Check), Comparison::Matches, "near numbers may be near");
     assert_eq!(compare(&[Made::tuned()], Mode::Check), Comparison::Matches, "one variant compares its own part");
-    insta::assert_snapshot!(std::fs::read_to_string(snapshot::path(home.path(), "small", "debian-12")).unwrap());
+    insta::assert_snapshot!(
+        std::fs::read_to_string(Shelf::of_project(home.path(), "small").path("debian-12")).unwrap()
+    );
 }
 
 #[test]
 fn a_difference_shows_itself_alone() {
     let (home, scenario) = made::small();
-    let compare = |all: &[Made], mode| snapshot::compare(home.path(), &document(&scenario, all), mode).unwrap();
+    let compare = |all: &[Made], mode| {
+        snapshot::compare(&Shelf::of_project(home.path(), "small"), &document(&scenario, all), mode).unwrap()
+    };
     compare(&[Made::default(), Made::tuned()], Mode::Accept);
     let slower = Made { noise: 1, leak: 3, ..Made::default() };
     let Comparison::Differs { diff, pending } = compare(&[slower], Mode::Review) else { panic!("must differ") };
@@ -269,17 +275,22 @@ fn a_difference_shows_itself_alone() {
     let changed = diff.lines().filter(|l| l.starts_with(['+', '-'])).skip(2).collect::<Vec<_>>().join("\n");
     insta::assert_snapshot!(changed);
     assert_eq!(compare(&[Made::default()], Mode::Review), Comparison::Matches);
-    assert!(!snapshot::path(home.path(), "small", "debian-12").with_extension("snap.new").exists());
+    assert!(!Shelf::of_project(home.path(), "small").path("debian-12").with_extension("snap.new").exists());
 }
 
 #[test]
 fn a_broken_snapshot_is_an_error_not_a_panic() {
     let (home, scenario) = made::small();
-    let path = snapshot::path(home.path(), "small", "debian-12");
+    let path = Shelf::of_project(home.path(), "small").path("debian-12");
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     for broken in ["---\nsource: x\n---\nno toml", "---\n{[: \n---\n"] {
         std::fs::write(&path, broken).unwrap();
-        let error = snapshot::compare(home.path(), &document(&scenario, &[Made::tuned()]), Mode::Check).unwrap_err();
+        let error = snapshot::compare(
+            &Shelf::of_project(home.path(), "small"),
+            &document(&scenario, &[Made::tuned()]),
+            Mode::Check,
+        )
+        .unwrap_err();
         assert!(error.message().starts_with("failed to use the snapshot"), "{error:?}");
     }
 }

@@ -1,17 +1,10 @@
 //! Recipes: what is right, and every way to be wrong.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::fs;
 use tunelab::{
     error::{Error, Exit},
     image::{Init, Proof, Recipe, Source},
 };
-
-fn images() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("images")
-}
 
 fn parse(text: &str) -> Result<Recipe, Error> {
     Recipe::parse("test", "images/test.toml", text)
@@ -309,7 +302,7 @@ fn a_file_that_is_no_toml_is_told_with_its_place() {
 
 #[test]
 fn an_unknown_image_is_told_with_the_nearest() {
-    let error = Recipe::find(&images(), "debain-12").unwrap_err();
+    let error = crate::made::images().find("debain-12").unwrap_err();
     assert_eq!(error.exit(), Exit::Input);
     assert!(error.hint_text().unwrap().starts_with("did you mean `debian-12`?"), "{error:?}");
 }

@@ -8,8 +8,9 @@ use tunelab::{
     lab::RunResult,
     outcome::snapshot::Mode,
     plan::RunSpec,
+    project::{Found, Project},
     report::{self, Lines, Style, Verdict},
-    scenario::{OwnFiles, Scenario},
+    scenario::{self, OwnFiles, Scenario},
     story::{RunName, Story, Teller},
 };
 
@@ -37,8 +38,41 @@ fn verdicts(mode: Mode, lost: bool) -> Vec<Verdict> {
     let runs = |lost: bool| {
         vec![run(&scenario, "default", Some(Made::default())), run(&scenario, "tuned", (!lost).then(Made::tuned))]
     };
-    cli::judge(home.path(), std::slice::from_ref(&scenario), runs(false), Mode::Accept).unwrap();
-    cli::judge(home.path(), std::slice::from_ref(&scenario), runs(lost), mode).unwrap()
+    cli::judge(&[Found::in_project(home.path(), scenario.clone())], runs(false), Mode::Accept).unwrap();
+    cli::judge(&[Found::in_project(home.path(), scenario.clone())], runs(lost), mode).unwrap()
+}
+
+/// Named by their paths, they have a last part in common, and no snapshot.
+#[test]
+fn two_scenarios_of_one_name_are_not_mixed_up() {
+    let home = tempfile::tempdir().unwrap();
+    for (folder, summary) in [("a", "one"), ("b", "another")] {
+        let folder = home.path().join(folder).join("small");
+        std::fs::create_dir_all(&folder).unwrap();
+        let text = made::SMALL.replace("two ways of leaving", summary);
+        std::fs::write(folder.join(scenario::FILE), text).unwrap();
+        std::fs::write(folder.join("base.conf"), "net.netfilter.nf_conntrack_max = 100\n").unwrap();
+    }
+    let paths =
+        ["a/small", "b/small", "b/../a/small/scenario.toml"].map(|path| home.path().join(path).display().to_string());
+    let found = Project::at(&made::repository()).unwrap().named(&paths).unwrap();
+    assert_eq!(found.iter().map(|found| found.label.as_str()).collect::<Vec<_>>(), ["a/small", "b/small"]);
+    let runs = found.iter().zip([Made::default(), Made::tuned()]).map(|(found, made)| {
+        let name = RunName { scenario: found.label.clone(), ..name("default") };
+        let (mut spec, result) = run(&found.scenario, "default", Some(made));
+        spec.run = name.into();
+        (spec, result)
+    });
+    let verdicts = cli::judge(&found, runs.collect(), Mode::Accept).unwrap();
+    let scenarios: Vec<_> = verdicts.iter().map(|verdict| verdict.scenario.as_str()).collect();
+    assert_eq!(scenarios, ["a/small", "b/small"]);
+    let [one, another] = ["a", "b"].map(|folder| {
+        let path = home.path().join(folder).join("small/snapshots/debian-12.snap");
+        std::fs::read_to_string(path).unwrap()
+    });
+    assert!(one.contains("scenario = \"small\"") && one.contains("leaks = [\"gone\"]"), "{one}");
+    assert!(another.contains("scenario = \"small\"") && another.contains("leaks = []"), "{another}");
+    assert_eq!(verdicts[0].runs[0].run.scenario_in_files(), "a+small");
 }
 
 /// An image is built, and a run goes through its three days.
@@ -70,7 +104,7 @@ fn of_own_files(yours: Made, beside: &[&str]) -> String {
         [("default", Made::default()), ("tuned", Made::tuned())].into_iter().filter(|(v, _)| beside.contains(v));
     let made = shipped.chain([("yours", Made { variant: "yours", ..yours })]);
     let runs = made.map(|(variant, made)| run(&scenario, variant, Some(made))).collect();
-    let verdicts = cli::judge(home.path(), std::slice::from_ref(&scenario), runs, Mode::Check).unwrap();
+    let verdicts = cli::judge(&[Found::in_project(home.path(), scenario.clone())], runs, Mode::Check).unwrap();
     let said = report::summary::render(&verdicts[0], false);
     said.split_once("\nyour files, beside").map_or(String::new(), |(_, end)| format!("your files, beside{end}"))
 }
@@ -118,7 +152,7 @@ fn summary_of_sysctls_that_were_not_taken_as_written() {
     let (home, scenario) = made::small();
     let runs = [("default", Made::default().odd()), ("tuned", Made::tuned().odd())];
     let runs = runs.map(|(variant, made)| run(&scenario, variant, Some(made))).into();
-    let verdicts = cli::judge(home.path(), std::slice::from_ref(&scenario), runs, Mode::Check).unwrap();
+    let verdicts = cli::judge(&[Found::in_project(home.path(), scenario.clone())], runs, Mode::Check).unwrap();
     let said = report::summary::render(&verdicts[0], false);
     let part = said.split("\n\n").find(|part| part.starts_with("sysctls")).unwrap();
     insta::assert_snapshot!(part, @r"
@@ -155,7 +189,7 @@ fn repeats_must_be_the_same_to_the_byte() {
     second.0.run = Arc::new(again.clone());
     second.1.as_mut().unwrap().run = Arc::new(again);
     let runs = vec![run(&scenario, "default", Some(Made::default())), second];
-    let verdicts = cli::judge(home.path(), std::slice::from_ref(&scenario), runs, Mode::Check).unwrap();
+    let verdicts = cli::judge(&[Found::in_project(home.path(), scenario.clone())], runs, Mode::Check).unwrap();
     assert_eq!(verdicts.len(), 2, "each repeat is compared by itself");
     let text = report::summary::render_sameness(&report::sameness(&verdicts));
     assert_eq!(text, "\nfingerprints\n  small/default on debian-12: 2 different ones in 2 runs\n");
@@ -170,7 +204,7 @@ fn seeds_are_compared_each_with_the_snapshot_and_not_with_one_another() {
     second.0.run = Arc::new(other.clone());
     second.1.as_mut().unwrap().run = Arc::new(other);
     let runs = vec![run(&scenario, "default", Some(Made::default())), second];
-    let verdicts = cli::judge(home.path(), std::slice::from_ref(&scenario), runs, Mode::Check).unwrap();
+    let verdicts = cli::judge(&[Found::in_project(home.path(), scenario.clone())], runs, Mode::Check).unwrap();
     let seeds: Vec<u64> = verdicts.iter().map(|verdict| verdict.seed).collect();
     assert_eq!(seeds, [1, 2]);
     assert_eq!(report::sameness(&verdicts), [], "nothing was repeated");

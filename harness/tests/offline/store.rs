@@ -1,7 +1,6 @@
 //! The cache: what is used stays, what nobody asks for goes, and beyond a limit what was used least recently.
 
 use crate::made;
-use assert_cmd::Command;
 use std::{
     fs::{self, File},
     os::unix::fs::MetadataExt,
@@ -173,9 +172,8 @@ async fn sizes_are_those_on_the_disk() {
 }
 
 fn tunelab(cache: &Cache, args: &[&str], limit: &str) -> std::process::Output {
-    let mut command = Command::cargo_bin("tunelab").unwrap();
-    command.current_dir("/").env("CARGO_MANIFEST_DIR", made::repository()).env("TUNELAB_CACHE", cache.root());
-    command.env("TUNELAB_CACHE_LIMIT", limit).args(args).output().unwrap()
+    let mut command = made::tunelab_in(&made::repository());
+    command.env("TUNELAB_CACHE", cache.root()).env("TUNELAB_CACHE_LIMIT", limit).args(args).output().unwrap()
 }
 
 #[test]

@@ -14,7 +14,7 @@ use tunelab::{
     cache::Cache,
     error::Result,
     host::InstallPolicy,
-    image::GivenKernel,
+    image::{GivenKernel, Recipes},
     lab::{self, Clock, Request, RunResult},
     plan::RunSpec,
     scenario::{self, Scenario},
@@ -84,6 +84,10 @@ impl Bench {
     /// A folder like this repository, with the short scenarios.
     pub fn repository(&self) -> PathBuf {
         self.home.path().join(REPOSITORY)
+    }
+
+    pub fn recipes(&self) -> Recipes {
+        recipes_in(&self.repository().join("images"))
     }
 
     pub fn scenario(&self, name: &str) -> Scenario {
@@ -163,6 +167,11 @@ impl Panic {
         let took = panicked.elapsed();
         assert!(took < Duration::from_secs(10), "it was told {took:?} after the panic");
     }
+}
+
+/// The recipes of one folder.
+pub fn recipes_in(folder: &Path) -> Recipes {
+    Recipes::of(vec![folder.to_owned()]).unwrap()
 }
 
 /// A running process's number and command line, of those that name something below `home`.
@@ -278,7 +287,7 @@ pub async fn run_under(
     let (_never, cancel) = watch::channel(false);
     let request = Request {
         runs,
-        images: images.to_owned(),
+        images: recipes_in(images),
         kernel,
         clock: Clock::Virtual,
         jobs: 1,

@@ -50,7 +50,7 @@ fn images_of_the_agent_let_one_in_within_8_s() {
 
 /// Those that can be built from the archive of this host's own distribution.
 fn recipes(bench: &Bench) -> Vec<Recipe> {
-    let recipes = Recipe::list(&bench.repository().join("images")).unwrap();
+    let recipes = bench.recipes().list().unwrap();
     let debian = |recipe: &Recipe| recipe.init == Init::Agent && recipe.name.starts_with("debian");
     recipes.into_iter().filter(debian).collect()
 }

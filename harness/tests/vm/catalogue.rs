@@ -7,6 +7,7 @@ use std::path::Path;
 use tunelab::{
     cli::judge,
     outcome::{claims, snapshot::Comparison, snapshot::Mode},
+    project::Found,
     report::Compared,
     scenario::Catalogue,
 };
@@ -115,7 +116,7 @@ fn as_its_snapshot_says(name: &str, images: &[&str]) {
             result.as_ref().unwrap_or_else(|e| panic!("{e:?}"));
         }
         let runs = specs.into_iter().zip(results).collect();
-        let verdicts = judge(repository, &[scenario], runs, Mode::of_environment(false)).unwrap();
+        let verdicts = judge(&[Found::in_project(repository, scenario)], runs, Mode::of_environment(false)).unwrap();
         for verdict in &verdicts {
             let image = &verdict.image;
             match &verdict.comparison {

@@ -29,9 +29,9 @@ pub fn arguments(scenario: &str) -> [&str; 7] {
     ["--no-install", "scenario", scenario, "--variant", "article", "--seed=1", "--accept"]
 }
 
-/// With the bench's folders in place of the user's.
-pub fn environment(bench: &Bench) -> [(&'static str, std::path::PathBuf); 2] {
-    [("TUNELAB_CACHE", bench.cache.root().to_owned()), ("CARGO_MANIFEST_DIR", bench.repository())]
+/// With the bench's cache in place of the user's; its scenarios are found from its own folder.
+pub fn environment(bench: &Bench) -> [(&'static str, std::path::PathBuf); 1] {
+    [("TUNELAB_CACHE", bench.cache.root().to_owned())]
 }
 
 impl Tunelab {
@@ -41,7 +41,7 @@ impl Tunelab {
 
     pub fn scenario_with(bench: &Bench, scenario: &str, more: &[&str]) -> Self {
         let mut command = Command::new(BINARY);
-        command.args(arguments(scenario)).args(more).envs(environment(bench));
+        command.args(arguments(scenario)).args(more).current_dir(bench.repository()).envs(environment(bench));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let stderr = BufReader::new(child.stderr.take().unwrap());

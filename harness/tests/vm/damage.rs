@@ -11,7 +11,7 @@ use std::{
     path::Path,
 };
 use tunelab::{
-    image::{self, Recipe},
+    image,
     story::{Story, Teller},
 };
 
@@ -58,7 +58,7 @@ fn a_tampered_state_and_a_killed_remedy_and_two_more() {
 fn a_tampered_root_disk() {
     with(Use::Copy, Use::None, async |bench| {
         let before = &bench.shared.image.manifest;
-        let recipe = Recipe::find(&bench.repository().join("images"), &before.image).unwrap();
+        let recipe = bench.recipes().find(&before.image).unwrap();
         flip_a_bit(&bench.cache.images().join(bench.shared.image.dir.file_name().unwrap()).join("root.img"));
         let (teller, mut story) = Teller::new();
         let image = image::ensure(&recipe, &bench.cache, &teller).await.unwrap_or_else(|e| panic!("{e:?}"));

@@ -4,7 +4,7 @@
 //! partition of its own, labels in fstab, systemd, cloud-init, no keys, compressed qcow2.
 
 use crate::{
-    bench::{Bench, SHORT, Use, run_from, run_under, spec, with},
+    bench::{Bench, SHORT, Use, recipes_in, run_from, run_under, spec, with},
     kernel::Own,
 };
 use std::{
@@ -18,7 +18,7 @@ use std::{
 use tunelab::{
     cache::Cache,
     host::{InstallPolicy, namespace},
-    image::{GivenKernel, Recipe},
+    image::GivenKernel,
     lab,
     plan::RunSpec,
     story::{RunName, Teller},
@@ -58,7 +58,7 @@ fn a_signed_disk_with_systemd_is_a_machine_like_any_other() {
 
 /// To the byte, from the same disk and packages, in a cache that has neither.
 async fn is_built_the_same_again(bench: &Bench, images: &Path) {
-    let recipe = Recipe::find(images, IMAGE).unwrap_or_else(|e| panic!("{e:?}"));
+    let recipe = recipes_in(images).find(IMAGE).unwrap_or_else(|e| panic!("{e:?}"));
     let another = Cache::at(bench.repository().join("another-cache")).unwrap();
     let [one, again] = [&bench.cache, &another].map(async |cache| {
         lab::ready_image(&recipe, InstallPolicy::Never, cache, &Teller::silent())

@@ -33,7 +33,7 @@ async fn with_room(bench: &Bench, room: &Path, size: &str) -> (Option<i32>, Stri
     let mut argv = ["sh", "-c", SCRIPT, "sh", size, room.to_str().unwrap(), BINARY].to_vec();
     argv.extend(arguments(ENDLESS));
     let child = namespace::spawn(&argv, |command| {
-        command.envs(environment(bench)).stderr(Stdio::piped());
+        command.current_dir(bench.repository()).envs(environment(bench)).stderr(Stdio::piped());
     });
     let output = child.await.unwrap_or_else(|e| panic!("{e:?}")).wait_with_output().await.unwrap();
     let told = [output.stdout, output.stderr].concat();

@@ -64,7 +64,8 @@ struct Ended {
 }
 
 fn tunelab(bench: &Bench, words: &[&str]) -> Ended {
-    let output = Command::new(BINARY).args(words).envs(environment(bench)).output().unwrap();
+    let output =
+        Command::new(BINARY).args(words).current_dir(bench.repository()).envs(environment(bench)).output().unwrap();
     let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
     Ended { code: output.status.code(), stdout: text(&output.stdout), stderr: text(&output.stderr) }
 }

@@ -3,6 +3,7 @@
 //! `bench` is where each of them works: own folders, an image and a warm machine shared by all, and at the end a proof
 //! that nothing survived. A host that cannot run machines fails these tests with the reason; none is skipped.
 
+mod away;
 mod bench;
 mod boots;
 mod busy;

@@ -182,7 +182,7 @@ fn write(bench: &Bench) -> PathBuf {
 fn run(bench: &Bench, more: &[&str]) -> (Option<i32>, BTreeMap<String, serde_json::Value>) {
     let mut command = Command::new(BINARY);
     command.args(["--no-install", "scenario", NAME, "--format", "json", "--jobs", "1"]).args(more);
-    let output = command.envs(environment(bench)).output().unwrap();
+    let output = command.current_dir(bench.repository()).envs(environment(bench)).output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     let documents = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
     let told = documents.map(|document| (document["variant"].as_str().unwrap().to_owned(), document)).collect();

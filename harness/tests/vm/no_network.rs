@@ -37,7 +37,7 @@ if ip route get 192.0.2.1; then exit 99; fi
 exec "$@""#;
     let argv = [&["unshare", "--net", "sh", "-c", SCRIPT, "sh", BINARY][..], args].concat();
     let child = namespace::spawn(&argv, |command| {
-        command.envs(environment(bench)).stderr(Stdio::piped());
+        command.current_dir(bench.repository()).envs(environment(bench)).stderr(Stdio::piped());
     });
     let output = child.await.unwrap_or_else(|e| panic!("{e:?}")).wait_with_output().await.unwrap();
     let told = [output.stdout, output.stderr].concat();

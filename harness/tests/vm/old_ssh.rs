@@ -6,7 +6,6 @@ use tunelab::{
     error::{Error, Exit},
     guest::{Keys, Ssh},
     host::InstallPolicy,
-    image::Recipe,
     lab::{self, Clock, OpenMachine, Wanted},
     story::Teller,
 };
@@ -38,7 +37,7 @@ const RSA: [Config; 3] = [
 #[ignore = "makes an RSA key and logs in five times by old, slow algorithms in an emulated guest: two minutes"]
 fn nothing_but_what_openssh_5_9_knew() {
     with(Use::Shared, Use::None, async |bench| {
-        let recipe = Recipe::find(&bench.repository().join("images"), IMAGE).unwrap();
+        let recipe = bench.recipes().find(IMAGE).unwrap();
         let policy = InstallPolicy::Never;
         let machine = lab::own_shape(&recipe);
         let wanted = Wanted { image: &recipe, kernel: None, machine: &machine, run: None, clock: Clock::Wall };

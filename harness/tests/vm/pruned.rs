@@ -10,8 +10,12 @@ use std::{fs, path::Path, process::Command, time::Duration};
 fn everything_is_pruned_but_what_runs() {
     with(Use::Copy, Use::Copy, async |bench| {
         let prune = || {
-            let output =
-                Command::new(BINARY).args(["image", "prune", "--all"]).envs(environment(bench)).output().unwrap();
+            let output = Command::new(BINARY)
+                .args(["image", "prune", "--all"])
+                .current_dir(bench.repository())
+                .envs(environment(bench))
+                .output()
+                .unwrap();
             assert!(output.status.success(), "{output:?}");
             String::from_utf8(output.stdout).unwrap()
         };

@@ -1,6 +1,6 @@
 //! What all these tests start from: a host that can, the image, and one warm machine, in the user's own cache.
 
-use crate::bench::{IMAGE, SHORT, spec, write_repository};
+use crate::bench::{IMAGE, SHORT, recipes_in, spec, write_repository};
 use std::{
     io::Write,
     path::{Path, PathBuf},
@@ -11,7 +11,7 @@ use tunelab::{
     cache::Cache,
     error::Result,
     host::{self, InstallPolicy},
-    image::{Image, Recipe},
+    image::Image,
     lab::{self, SHIFT, WarmRecipe},
     report::Lines,
     scenario,
@@ -61,7 +61,7 @@ pub fn tell(line: String) {
 async fn prepare(teller: &Teller) -> Result<Shared> {
     let cache = Cache::open()?;
     host::require(host::RUN, InstallPolicy::Auto, teller).await?;
-    let recipe = Recipe::find(&Path::new(env!("CARGO_MANIFEST_DIR")).join("images"), IMAGE)?;
+    let recipe = recipes_in(&Path::new(env!("CARGO_MANIFEST_DIR")).join("images")).find(IMAGE)?;
     let image = lab::ready_image(&recipe, InstallPolicy::Auto, &cache, teller).await?;
     let home = tempfile::tempdir().expect("a temporary folder");
     write_repository(home.path());

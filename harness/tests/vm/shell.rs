@@ -18,7 +18,7 @@ fn a_command_beside_a_running_scenario() {
                             && echo complains >&2; exit 7";
         let mut command = Command::new(BINARY);
         command.args(["--no-install", "shell", IMAGE, "--scenario", SHORT, "--", looks_around]);
-        let command = command.envs(environment(bench)).write_stdin(vec![b'x'; 300_000]);
+        let command = command.current_dir(bench.repository()).envs(environment(bench)).write_stdin(vec![b'x'; 300_000]);
         let output = command.timeout(TOO_LONG).output().unwrap();
         let told = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(7), "{told}");
@@ -32,7 +32,7 @@ fn a_command_beside_a_running_scenario() {
 fn a_script_for_a_login_shell() {
     with(Use::Shared, Use::None, async |bench| {
         let mut command = Command::new(BINARY);
-        command.args(["--no-install", "shell", IMAGE]).envs(environment(bench));
+        command.args(["--no-install", "shell", IMAGE]).current_dir(bench.repository()).envs(environment(bench));
         command.write_stdin("sleep 100000 &\nshopt -q login_shell && echo login\necho $HOME\nkill -9 $$\n");
         let output = command.timeout(TOO_LONG).output().unwrap();
         let told = String::from_utf8_lossy(&output.stderr);

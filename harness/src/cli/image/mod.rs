@@ -2,12 +2,17 @@
 
 mod list;
 
-use super::{doctor::Format, limit::Limit, say::say};
+use super::{
+    doctor::Format,
+    limit::Limit,
+    say::say,
+    sources::{ImagesArg, say_notes},
+};
 use crate::{
     cache::Cache,
     error::{Context, Error, Result},
     host::{InstallPolicy, resources::size},
-    image::{self, Found, Recipe},
+    image::{self, Found, Recipe, Recipes},
     lab::{
         self,
         prune::Policy,
@@ -17,7 +22,6 @@ use crate::{
     story::Teller,
 };
 use list::Row;
-use std::path::Path;
 
 const AFTER: &str = "\
 Examples:
@@ -37,6 +41,8 @@ Each run and each build ends by keeping the cache below 20 GiB, or what TUNELAB_
 pub struct Args {
     #[command(subcommand)]
     command: Command,
+    #[command(flatten)]
+    images: ImagesArg,
 }
 
 #[derive(Debug, clap::Subcommand)]
@@ -73,35 +79,40 @@ enum Command {
     },
 }
 
-/// `images` is the folder of recipes.
-pub async fn run(args: Args, images: &Path, cache: &Cache, policy: InstallPolicy, teller: &Teller) -> Result<()> {
+pub async fn run(args: Args, cache: &Cache, policy: InstallPolicy, teller: &Teller) -> Result<()> {
+    let project = args.images.project()?;
+    let images = project.images()?;
+    if !matches!(args.command, Command::Prune { .. }) {
+        project.introduce_images(&images, &images.names());
+    }
+    say_notes(&project);
     match args.command {
         Command::List { format } => {
-            let limit_bytes = Limit::of_environment(images.to_owned())?.map(|limit| limit.bytes());
-            list(&Recipe::list(images)?, limit_bytes, cache, format)
+            let limit_bytes = Limit::of_environment(images.clone())?.map(|limit| limit.bytes());
+            list(&images.list()?, limit_bytes, cache, format)
         }
         Command::Build { names, jobs } => {
-            let limit = Limit::of_environment(images.to_owned())?;
-            let built = build(&named(images, &names)?, jobs.into(), cache, policy, teller).await;
+            let limit = Limit::of_environment(images.clone())?;
+            let built = build(&named(&images, &names)?, jobs.into(), cache, policy, teller).await;
             if let Some(limit) = limit {
                 limit.keep(cache, teller).await;
             }
             built
         }
-        Command::Verify { names } => verify(named(images, &names)?, names.is_empty(), cache).await,
+        Command::Verify { names } => verify(named(&images, &names)?, names.is_empty(), cache).await,
         Command::Prune { limit, all } => {
-            let of_environment = Limit::of_environment(images.to_owned())?.map(|limit| limit.bytes());
+            let of_environment = Limit::of_environment(images.clone())?.map(|limit| limit.bytes());
             let limit_bytes = if all { Some(0) } else { limit.map(|bytes| bytes.0).or(of_environment) };
-            prune(cache, &Recipe::list(images)?, limit_bytes).await
+            prune(cache, &images.list()?, limit_bytes).await
         }
     }
 }
 
-fn named(images: &Path, names: &[String]) -> Result<Vec<Recipe>> {
+fn named(images: &Recipes, names: &[String]) -> Result<Vec<Recipe>> {
     if names.is_empty() {
-        return Recipe::list(images);
+        return images.list();
     }
-    names.iter().map(|name| Recipe::find(images, name)).collect()
+    names.iter().map(|name| images.find(name)).collect()
 }
 
 fn list(recipes: &[Recipe], limit_bytes: Option<u64>, cache: &Cache, format: Format) -> Result<()> {

@@ -5,12 +5,12 @@ use super::{
     reader::{Problems, Table},
     url,
 };
-use std::path::Path;
+use std::path::PathBuf;
 
 /// The keys that prove a disk image; exactly one is there.
 const PROOFS: [&str; 3] = ["sha256", "sha512", "sums"];
 
-pub fn read(table: Table<'_, '_>, keys: &Path, problems: &Problems<'_>) -> Option<Disk> {
+pub fn read(table: Table<'_, '_>, keys: &[PathBuf], problems: &Problems<'_>) -> Option<Disk> {
     let urls = table.strings("urls", "URLs");
     for (url, span) in urls.iter().flatten() {
         url::check(url, span, &["http", "https"], problems);
@@ -54,7 +54,7 @@ fn checksum(table: &Table<'_, '_>, key: &'static str, digits: usize, problems: &
     None
 }
 
-fn read_sums(table: Table<'_, '_>, keys: &Path, problems: &Problems<'_>) -> Option<Sums> {
+fn read_sums(table: Table<'_, '_>, keys: &[PathBuf], problems: &Problems<'_>) -> Option<Sums> {
     let [file, signature] = ["file", "signature"].map(|key| table.string(key));
     for (name, span) in [&file, &signature].into_iter().flatten() {
         if name.is_empty() || name.contains('/') {

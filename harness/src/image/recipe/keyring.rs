@@ -6,21 +6,22 @@ use super::{
 };
 use crate::read;
 use sha2::{Digest, Sha256};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-/// `keys` is the folder they are in.
-pub fn read(table: &Table<'_, '_>, keys: &Path, problems: &Problems<'_>) -> Option<Keyring> {
+/// `keys` are the folders they are in; the first that has it counts.
+pub fn read(table: &Table<'_, '_>, keys: &[PathBuf], problems: &Problems<'_>) -> Option<Keyring> {
     let (name, span) = table.string("keyring")?;
-    let known = names(keys);
-    if !known.contains(&name) {
+    let Some(folder) = keys.iter().find(|folder| names(folder).contains(&name)) else {
+        let known: Vec<String> = keys.iter().flat_map(|folder| names(folder)).collect();
         let hint = match nearest(&name, known.iter().map(String::as_str)) {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("there are: {}", known.join(", ")),
         };
-        problems.add(span, format!("no keyring `{name}` in `{}`", keys.display()), Some(hint));
+        let folders: Vec<_> = keys.iter().map(|folder| format!("`{}`", folder.display())).collect();
+        problems.add(span, format!("no keyring `{name}` in {}", folders.join(" or ")), Some(hint));
         return None;
-    }
-    let path = keys.join(&name);
+    };
+    let path = folder.join(&name);
     match read::bytes(&path, "the keyring", read::TEXT) {
         Ok(bytes) if bytes.starts_with(b"-----BEGIN") => {
             let hint = Some("`gpg --dearmor` makes the binary form of it".into());

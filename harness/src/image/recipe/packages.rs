@@ -5,9 +5,9 @@ use super::{
     reader::{Problems, Table},
     url,
 };
-use std::{ops::Range, path::Path};
+use std::{ops::Range, path::PathBuf};
 
-pub fn read(table: Table<'_, '_>, keys: &Path, problems: &Problems<'_>) -> Option<Packages> {
+pub fn read(table: Table<'_, '_>, keys: &[PathBuf], problems: &Problems<'_>) -> Option<Packages> {
     let suite = table.string("suite");
     if let Some((suite, span)) = &suite {
         check_suite(suite, span, problems);

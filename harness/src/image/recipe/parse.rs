@@ -1,16 +1,21 @@
 //! From the text of a recipe to a [`Recipe`], or every problem in it at once.
 
 use super::{
-    Init, Machine, Recipe, Source, disk, packages,
+    Init, KEYS, Machine, Recipe, Source, disk, packages,
     reader::{Problems, Table, nearest},
 };
 use crate::{error::Result, visible::is_hidden, vm::bounds};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use toml::de::{DeTable, DeValue};
 
 impl Recipe {
     /// `file` is what messages call it; keyrings are looked for in `keys/` beside it.
     pub fn parse(name: &str, file: &str, text: &str) -> Result<Self> {
+        Self::parse_with(name, file, text, &[Path::new(file).with_file_name(KEYS)])
+    }
+
+    /// `keys` are the folders in which keyrings are looked for.
+    pub(super) fn parse_with(name: &str, file: &str, text: &str, keys: &[PathBuf]) -> Result<Self> {
         let problems = Problems::new(file, text);
         let (document, syntax) = DeTable::parse_recoverable(text);
         for error in &syntax {
@@ -20,7 +25,7 @@ impl Recipe {
         // What follows a syntax error would only confuse.
         let recipe = syntax.is_empty().then(|| {
             let table = Table::new(document.get_ref(), 0..0, &problems);
-            let recipe = read(name, &table, &Path::new(file).with_file_name("keys"), &problems);
+            let recipe = read(name, &table, keys, &problems);
             table.finish();
             recipe
         });
@@ -40,7 +45,7 @@ fn check_name(name: &str, problems: &Problems<'_>) {
     }
 }
 
-fn read(name: &str, file: &Table<'_, '_>, keys: &Path, problems: &Problems<'_>) -> Option<Recipe> {
+fn read(name: &str, file: &Table<'_, '_>, keys: &[PathBuf], problems: &Problems<'_>) -> Option<Recipe> {
     let summary = file.string("summary").map(|(text, _)| text);
     if file.get("summary").is_none() {
         file.missing("summary", "\"Debian 12 (bookworm)\"");

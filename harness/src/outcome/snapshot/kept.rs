@@ -1,12 +1,11 @@
 //! What a snapshot holds, read without a run to compare it with.
 
-use super::{broken, parse, path, stored};
+use super::{Shelf, broken, parse, stored};
 use crate::{error::Result, outcome::claims::Outcomes};
-use std::path::Path;
 
-/// The outcomes of all stored variants; `None` if there is no snapshot of this scenario on this image.
-pub fn outcomes(repository: &Path, scenario: &str, image: &str) -> Result<Option<Outcomes>> {
-    let path = path(repository, scenario, image);
+/// The outcomes of all stored variants; `None` if there is no snapshot on this image.
+pub fn outcomes(shelf: &Shelf, image: &str) -> Result<Option<Outcomes>> {
+    let path = shelf.path(image);
     let Some(snapshot) = stored(&path)? else { return Ok(None) };
     let text = snapshot.as_text().map(ToString::to_string).unwrap_or_default();
     let document = parse(&text, &path)?;

@@ -5,9 +5,11 @@
 
 mod document;
 mod kept;
+mod shelf;
 
 pub use document::Document;
 pub use kept::outcomes;
+pub use shelf::Shelf;
 
 use crate::{
     error::{Context, Error, Result},
@@ -51,10 +53,6 @@ impl Comparison {
     }
 }
 
-pub fn path(repository: &Path, scenario: &str, image: &str) -> PathBuf {
-    repository.join("snapshots").join(format!("{scenario}@{image}.snap"))
-}
-
 /// What may be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
@@ -81,15 +79,16 @@ impl Mode {
     }
 }
 
-pub fn compare(repository: &Path, document: &Document, mode: Mode) -> Result<Comparison> {
+pub fn compare(shelf: &Shelf, document: &Document, mode: Mode) -> Result<Comparison> {
+    let mode = if shelf.is_writable() { mode } else { Mode::Check };
     if mode == Mode::Accept {
-        return accept(repository, document);
+        return accept(shelf, document);
     }
-    let path = path(repository, &document.scenario, &document.image);
+    let path = shelf.path(&document.image);
     let pending = path.with_extension("snap.new");
     let Some(stored) = stored(&path)? else {
         let text = document.merged(&Table::new())?;
-        return Ok(Comparison::New { pending: leave_pending(&pending, document, &text, mode)? });
+        return Ok(Comparison::New { pending: leave_pending(&pending, shelf, &text, mode)? });
     };
     let old = stored.as_text().map(ToString::to_string).unwrap_or_default();
     let new = document.merged(&parse(&old, &path)?)?;
@@ -102,18 +101,18 @@ pub fn compare(repository: &Path, document: &Document, mode: Mode) -> Result<Com
         .unified_diff()
         .header(&names.0, &names.1)
         .to_string();
-    Ok(Comparison::Differs { diff, pending: leave_pending(&pending, document, &new, mode)? })
+    Ok(Comparison::Differs { diff, pending: leave_pending(&pending, shelf, &new, mode)? })
 }
 
 /// Writes what this run found as what is expected from now on.
-fn accept(repository: &Path, document: &Document) -> Result<Comparison> {
-    let path = path(repository, &document.scenario, &document.image);
+fn accept(shelf: &Shelf, document: &Document) -> Result<Comparison> {
+    let path = shelf.path(&document.image);
     let old = match stored(&path)? {
         Some(stored) => parse(&stored.as_text().map(ToString::to_string).unwrap_or_default(), &path)?,
         None => Table::new(),
     };
     let pending = path.with_extension("snap.new");
-    write(&pending, document, &document.merged(&old)?)?;
+    write(&pending, shelf, &document.merged(&old)?)?;
     // The same two steps as `cargo insta accept`, so that the bytes are the same too.
     let snapshot = Snapshot::from_file(&pending).map_err(|e| broken(&pending, &*e))?;
     snapshot.save(&path).map_err(|e| broken(&path, &*e))?;
@@ -143,11 +142,11 @@ fn contents(text: &str) -> SnapshotContents {
     TextSnapshotContents::new(text.to_owned(), TextSnapshotKind::File).into()
 }
 
-fn leave_pending(pending: &Path, document: &Document, text: &str, mode: Mode) -> Result<Option<PathBuf>> {
+fn leave_pending(pending: &Path, shelf: &Shelf, text: &str, mode: Mode) -> Result<Option<PathBuf>> {
     if mode == Mode::Check {
         return Ok(None);
     }
-    write(pending, document, text)?;
+    write(pending, shelf, text)?;
     Ok(Some(pending.to_owned()))
 }
 
@@ -155,12 +154,12 @@ pub fn is_ci() -> bool {
     std::env::var("CI").is_ok_and(|v| !matches!(v.as_str(), "" | "0" | "false"))
 }
 
-fn write(path: &Path, document: &Document, text: &str) -> Result<()> {
+fn write(path: &Path, shelf: &Shelf, text: &str) -> Result<()> {
     let failed = || format!("failed to write `{}`", path.display());
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).host(failed)?;
     }
-    let source = format!("scenarios/{}/scenario.toml", document.scenario);
+    let source = &shelf.source;
     std::fs::write(path, format!("---\nsource: {source}\nexpression: outcome\n---\n{text}")).host(failed)
 }
 

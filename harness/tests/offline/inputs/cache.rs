@@ -2,13 +2,13 @@
 
 use super::{Project, Row, odd, path, strings};
 use std::fs;
-use tunelab::{cache::Cache, image::Recipe};
+use tunelab::{cache::Cache, image::Recipes};
 
 /// Where the manifest of an image, a kernel or a saved machine is.
 fn manifest(project: &Project, of: &str) -> String {
     match of {
         "image" => {
-            let recipe = Recipe::find(&path(project, "images"), "debian-12").unwrap();
+            let recipe = Recipes::of(vec![path(project, "images")]).unwrap().find("debian-12").unwrap();
             let folder = recipe.dir(&Cache::at(project.cache()).unwrap());
             format!("cache/images/{}/manifest.json", folder.file_name().unwrap().to_str().unwrap())
         }

@@ -47,7 +47,7 @@ const SCENARIO: &[(&[&str], Said)] = &[
 
 /// Of the other subcommands.
 const OTHERS: &[(&[&str], Said)] = &[
-    (&["scenario", "../whole"], &["there is no scenario `../whole`"]),
+    (&["scenario", "../whole"], &["there is no scenario at `../whole`"]),
     (&["scenario", ""], &["there is no scenario ``"]),
     (&["scenario", "\u{1b}[2Jwhole"], &["there is no scenario `\\u{1b}[2Jwhole`"]),
     (&["scenario", "whol"], &["there is no scenario `whol`", "did you mean `whole`?"]),

@@ -62,7 +62,7 @@ impl Row {
 
 fn run(project: &Project, args: &[String]) -> Output {
     let mut command = Command::cargo_bin("tunelab").unwrap();
-    command.current_dir(project.home()).env_remove("CARGO_MANIFEST_DIR").env("TUNELAB_CACHE", project.cache());
+    command.current_dir(project.home()).env("TUNELAB_CACHE", project.cache());
     command.args(args).timeout(DEADLINE).output().unwrap()
 }
 

@@ -1,0 +1,94 @@
+//! The recipes there are, of several folders: what stands in an earlier one counts in place of what has its name in a later.
+
+use super::{Recipe, reader::nearest};
+use crate::{
+    error::{Error, Result},
+    read,
+};
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    path::{Path, PathBuf},
+};
+
+const ENDING: &str = ".toml";
+
+#[derive(Debug, Clone)]
+pub struct Recipes {
+    /// By name.
+    files: BTreeMap<String, PathBuf>,
+    /// The next file of the same name, if there is one.
+    shadowed: BTreeMap<String, PathBuf>,
+    folders: Vec<PathBuf>,
+}
+
+impl Recipes {
+    /// Reads no recipe yet: a broken one must not stop the others.
+    pub fn of(folders: Vec<PathBuf>) -> Result<Self> {
+        let (mut files, mut shadowed) = (BTreeMap::new(), BTreeMap::new());
+        for folder in &folders {
+            for name in names(folder)? {
+                let path = folder.join(format!("{name}{ENDING}"));
+                match files.entry(name) {
+                    Entry::Vacant(first) => drop(first.insert(path)),
+                    Entry::Occupied(first) => drop(shadowed.entry(first.key().clone()).or_insert(path)),
+                }
+            }
+        }
+        Ok(Recipes { files, shadowed, folders })
+    }
+
+    pub fn names(&self) -> Vec<&str> {
+        self.files.keys().map(String::as_str).collect()
+    }
+
+    /// Where the recipe of this name stands.
+    pub fn file(&self, name: &str) -> Option<&Path> {
+        self.files.get(name).map(PathBuf::as_path)
+    }
+
+    /// What its file stands in place of.
+    pub fn shadowed(&self, name: &str) -> Option<&Path> {
+        self.shadowed.get(name).map(PathBuf::as_path)
+    }
+
+    /// The recipe, checked; an unknown name is told with the nearest and all known ones.
+    pub fn find(&self, name: &str) -> Result<Recipe> {
+        let path = self.file(name).ok_or_else(|| self.unknown(name))?;
+        let text = read::text(path, "the recipe", read::TEXT)?;
+        // Keys beside the recipe first, then what the other folders have.
+        let beside = path.with_file_name(super::KEYS);
+        let others = self.folders.iter().map(|folder| folder.join(super::KEYS)).filter(|keys| *keys != beside);
+        let keys: Vec<PathBuf> = std::iter::once(beside.clone()).chain(others).collect();
+        Recipe::parse_with(name, &path.display().to_string(), &text, &keys)
+    }
+
+    /// All recipes, by name. One that is wrong refuses the list with what is wrong in it.
+    pub fn list(&self) -> Result<Vec<Recipe>> {
+        self.files.keys().map(|name| self.find(name)).collect()
+    }
+
+    fn unknown(&self, name: &str) -> Error {
+        let error = Error::input(format!("no image is called `{name}`"));
+        let known = self.names().join(", ");
+        match nearest(name, self.files.keys().map(String::as_str)) {
+            Some(near) => error.hint(format!("did you mean `{near}`? known: {known}")),
+            None => {
+                let folders: Vec<_> = self.folders.iter().map(|folder| format!("`{}`", folder.display())).collect();
+                error.hint(format!("known in {}: {known}", folders.join(" and ")))
+            }
+        }
+    }
+}
+
+/// The names of a folder's recipes, in order.
+fn names(folder: &Path) -> Result<Vec<String>> {
+    let entries = std::fs::read_dir(folder).map_err(|e| {
+        Error::input(format!("no recipes of images in `{}`", folder.display()))
+            .cause(e)
+            .hint("it is to be a folder with a file `NAME.toml` for each image")
+    })?;
+    let name = |entry: std::fs::DirEntry| Some(entry.file_name().to_str()?.strip_suffix(ENDING)?.to_owned());
+    let mut names: Vec<String> = entries.flatten().filter_map(name).collect();
+    names.sort();
+    Ok(names)
+}

@@ -1,0 +1,42 @@
+//! Where the snapshots of one scenario lie: with those of its project, or beside it.
+
+use std::path::{Path, PathBuf};
+
+/// One scenario's snapshots, a file for each image.
+#[derive(Debug, Clone)]
+pub struct Shelf {
+    folder: PathBuf,
+    /// What a file's name begins with, where several scenarios share the folder.
+    prefix: String,
+    /// The scenario's file, as insta shows it in a review.
+    pub(super) source: String,
+    writable: bool,
+}
+
+impl Shelf {
+    /// `snapshots/NAME@IMAGE.snap` in the project's folder.
+    pub fn of_project(project: &Path, scenario: &str) -> Self {
+        let (folder, prefix) = (project.join("snapshots"), format!("{scenario}@"));
+        Shelf { folder, prefix, source: format!("scenarios/{scenario}/scenario.toml"), writable: true }
+    }
+
+    /// `snapshots/IMAGE.snap` in the scenario's own folder.
+    pub fn beside(scenario: &Path) -> Self {
+        let (folder, prefix) = (scenario.join("snapshots"), String::new());
+        Shelf { folder, prefix, source: "scenario.toml".into(), writable: true }
+    }
+
+    /// Compared with, but never written.
+    #[must_use]
+    pub fn read_only(self) -> Self {
+        Shelf { writable: false, ..self }
+    }
+
+    pub fn is_writable(&self) -> bool {
+        self.writable
+    }
+
+    pub fn path(&self, image: &str) -> PathBuf {
+        self.folder.join(format!("{}{image}.snap", self.prefix))
+    }
+}
