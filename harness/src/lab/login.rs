@@ -62,10 +62,7 @@ mod tests {
         };
         assert_eq!(error.exit() as u8, 4);
         let text = format!("{error}");
-        assert!(
-            text.starts_with("no SSH in the guest: nothing answers on the guest's port 22; 0.1 s passed\n"),
-            "{text}"
-        );
+        assert!(text.starts_with("no SSH in the guest: nothing answers on the guest's port 22; "), "{text}");
         assert!(text.ends_with(&format!("\n  line {}.", LAST_LINES + 1)), "{text}");
         assert!(!text.contains("line 1."), "{text}");
         assert!(error.hint_text().unwrap().contains(console.path().to_str().unwrap()), "{error:?}");

@@ -269,7 +269,7 @@ mod tests {
         let (qmp, _, mut fake) = Fake::connected().await;
         let late = qmp.human("first", AT_ONCE).await.unwrap_err();
         assert!(late.message().starts_with("QEMU did not answer `first`: "), "{late:?}");
-        drop(tokio::time::timeout(AT_ONCE, qmp.human("second", SOON)).await.expect_err("nobody answers"));
+        tokio::time::timeout(AT_ONCE, qmp.human("second", SOON)).await.expect_err("nobody answers");
         let server = async {
             let ids = [fake.question().await.0, fake.question().await.0, fake.question().await.0];
             for (id, answer) in ids.into_iter().zip(["one", "two", "three"]) {

@@ -17,8 +17,8 @@ use tunelab::{
 use tunelab_protocol::Event;
 
 const LOAD: usize = 12;
-/// A run's guest is silent for half as long at most, where the host has nothing else to do.
-const SILENCE: Duration = Duration::from_millis(400);
+/// Twice what the rules and services of a run take where the host has nothing else to do; beside such a load, a quarter of it.
+const SILENCE: Duration = Duration::from_secs(2);
 
 /// Processes that want all the CPU there is.
 struct Crowd(Vec<Child>);
