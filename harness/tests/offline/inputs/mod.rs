@@ -7,6 +7,7 @@ mod cache;
 mod edits;
 mod files;
 mod flags;
+mod many;
 mod odd;
 mod project;
 mod recipes;
@@ -123,6 +124,11 @@ fn files_of_any_kind_in_any_place() {
 #[test]
 fn flags_of_every_subcommand() {
     check(flags::rows(), 40);
+}
+
+#[test]
+fn too_much_of_anything() {
+    check(many::rows(), 10);
 }
 
 #[test]
