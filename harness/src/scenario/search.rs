@@ -25,10 +25,10 @@ pub fn phase(section: &Section<'_>, name: Option<String>, names: &Names) -> Opti
         section.problems.unknown(clients.span(), message, clients.get_ref(), &words(&names.clients));
     }
     let (name, clients, lasts, between) = (name?, clients?, lasts?, between?);
+    let search = search(&between, (to_ppm, lasts.0), section)?;
     if !names.clients.contains(clients.get_ref()) {
         return None;
     }
-    let search = search(&between, (to_ppm, lasts.0), section)?;
     let population = clients.into_inner();
     let traffic = Traffic { population, visitors: 0, after_us: 0, spacing_us: 0, concurrency: 0, each_time: false };
     let every_us = lasts.0 + rest.0;

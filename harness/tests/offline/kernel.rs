@@ -276,7 +276,8 @@ fn modules_must_be_there_and_of_the_same_release() {
 /// Whatever somebody did to it: it is prepared again, and a line says why.
 #[test]
 fn a_kernel_in_the_cache_that_cannot_be_read_is_made_again() {
-    let damages: [(fn(&Path), &str); 5] = [
+    type Damage = (fn(&Path), &'static str);
+    let damages: [Damage; 5] = [
         (|dir| fs::write(dir.join("kernel.json"), "{}").unwrap(), "no `kernel.json` that can be read"),
         (|dir| fs::write(dir.join("kernel"), "short").unwrap(), "`kernel` has 5 bytes"),
         (|dir| fs::remove_file(dir.join("modules.cpio")).unwrap(), "`modules.cpio` cannot be read"),

@@ -24,11 +24,13 @@ use std::{
 /// Longer than any of it takes on a busy host, and shorter than a hang.
 const DEADLINE: Duration = Duration::from_secs(60);
 
+/// Makes what is given, in a project of its own; the arguments.
+type Given = Box<dyn Fn(&Project) -> Vec<String> + Send + Sync>;
+
 /// One line of the table.
 pub struct Row {
     pub name: String,
-    /// Makes what is given, in a project of its own; and the arguments.
-    pub given: Box<dyn Fn(&Project) -> Vec<String> + Send + Sync>,
+    pub given: Given,
     pub exit: i32,
     /// All of it is said, on standard output or standard error.
     pub says: Vec<String>,
