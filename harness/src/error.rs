@@ -77,9 +77,17 @@ impl Error {
         self
     }
 
-    /// Points into the text of a file the user wrote.
+    /// Points into the text of a file the user wrote. A line that fills screens is not shown: its number must do.
     #[must_use]
     pub fn at(mut self, source: NamedSource<String>, labels: Vec<LabeledSpan>) -> Self {
+        let offset = labels.first().map_or(0, LabeledSpan::offset);
+        if let Some((line, column)) = unshowable(source.inner(), offset) {
+            let name = visible(source.name());
+            if !self.0.message.starts_with(&format!("{name}:")) {
+                self.0.message = format!("{name}:{line}:{column}: {}", self.0.message);
+            }
+            return self;
+        }
         self.0.source = Some(NamedSource::new(visible(source.name()), as_long(source.inner())));
         self.0.labels = labels;
         self
@@ -102,6 +110,18 @@ impl Error {
     pub fn hint_text(&self) -> Option<&str> {
         self.0.hint.as_deref()
     }
+}
+
+/// Bytes of a line that a frame still shows.
+const SHOWN: usize = 2_000;
+
+/// Where the offset is, line and column, if a line there is too long to be shown; of those beside it too.
+fn unshowable(text: &str, offset: usize) -> Option<(usize, usize)> {
+    let (before, after) = text.split_at_checked(offset).unwrap_or((text, ""));
+    let around = before.rsplitn(3, '\n').take(2).map(str::len).chain(after.splitn(3, '\n').take(2).map(str::len));
+    let line = before.rsplit('\n').next().unwrap_or_default();
+    let place = || (before.matches('\n').count() + 1, line.chars().count() + 1);
+    (around.max() > Some(SHOWN)).then(place)
 }
 
 impl fmt::Display for Error {

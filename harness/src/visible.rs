@@ -28,6 +28,10 @@ pub fn quoted(text: &str) -> String {
 
 /// The same with a `?` for each byte of a hidden character: as long as before, for a text that places point into.
 pub fn as_long(text: &str) -> String {
+    // Most texts have none, and some are long.
+    if !text.bytes().any(|byte| byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r') || byte >= 0x7f) {
+        return text.to_owned();
+    }
     let shown = |c: char| match c {
         '\t' | '\n' | '\r' => c.to_string(),
         c if is_hidden(c) => "?".repeat(c.len_utf8()),

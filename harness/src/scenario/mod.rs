@@ -70,7 +70,13 @@ pub fn load(folder: &Path) -> Result<Scenario> {
 }
 
 fn report_syntax(errors: &[toml::de::Error], problems: &Problems) {
-    for error in errors {
+    // Each is looked for in the whole text; no reader wants more of them.
+    let mut told = BTreeSet::new();
+    for error in errors.iter().take(problems::TOLD) {
+        // Each bracket that is open at the end of the file has an error of its own, all of them there.
+        if !told.insert((error.span().map(|span| span.start), error.message())) {
+            continue;
+        }
         let message = format!("this is no TOML: {}", one_line(error.message()));
         problems.report(error.span().unwrap_or(0..0), message, "here");
     }

@@ -3,7 +3,7 @@
 use super::{
     names::{Names, words},
     search,
-    section::{Read, Section, Value},
+    section::{self, Read, Section, Value},
     units::{LONGEST, Micros},
     values::{SomeTime, SysctlName, text},
 };
@@ -23,6 +23,11 @@ pub fn phases(root: &Section<'_>, names: &Names) -> Vec<Phase> {
     };
     if tables.is_empty() {
         root.problems.report(value.span(), "there is no phase", "begin with `[[phase]]`");
+    }
+    if tables.len() > section::MOST {
+        let message = format!("there are {} phases, more than {}", tables.len(), section::MOST);
+        root.problems.report(value.span(), message, "too many");
+        return Vec::new();
     }
     let (mut found, mut taken, mut lasts_us) = (Vec::new(), Vec::new(), 0);
     for (n, value) in tables.iter().enumerate() {

@@ -2,7 +2,10 @@
 
 use crate::error::Error;
 use miette::{LabeledSpan, NamedSource};
-use std::{cell::RefCell, ops::Range};
+use std::{
+    cell::{Cell, RefCell},
+    ops::Range,
+};
 
 /// One file's text and what is wrong with it so far. Shared by all readers of the file.
 #[derive(Debug)]
@@ -11,12 +14,19 @@ pub struct Problems {
     text: String,
     /// With the place in this file that each belongs to.
     found: RefCell<Vec<(usize, Error)>>,
+    /// How many there are, told or not.
+    count: Cell<usize>,
 }
+
+/// Problems of a file that are told. A reader does not get further, and each holds the text.
+pub const TOLD: usize = 50;
+/// Words that a hint lists.
+const LISTED: usize = 40;
 
 impl Problems {
     /// `name` is the path as the user would type it.
     pub fn of(name: impl Into<String>, text: impl Into<String>) -> Self {
-        Problems { name: name.into(), text: text.into(), found: RefCell::default() }
+        Problems { name: name.into(), text: text.into(), found: RefCell::default(), count: Cell::default() }
     }
 
     pub fn name(&self) -> &str {
@@ -25,7 +35,7 @@ impl Problems {
 
     /// How much has been found so far: while it does not change, what is read is right.
     pub fn count(&self) -> usize {
-        self.found.borrow().len()
+        self.count.get()
     }
 
     pub fn text(&self) -> &str {
@@ -38,7 +48,7 @@ impl Problems {
 
     /// `message` says what is wrong, `label` what stands under the marker.
     pub fn report(&self, span: Range<usize>, message: impl Into<String>, label: impl Into<String>) {
-        self.add(span.start, self.error(span, message, label));
+        self.add(span.start, || self.error(span.clone(), message, label));
     }
 
     pub fn report_with_hint(
@@ -48,28 +58,30 @@ impl Problems {
         label: impl Into<String>,
         hint: impl Into<String>,
     ) {
-        self.add(span.start, self.error(span, message, label).hint(hint));
+        self.add(span.start, || self.error(span.clone(), message, label).hint(hint));
     }
 
     /// A word that is none of `known`; the nearest of them is suggested.
     pub fn unknown(&self, span: Range<usize>, message: impl Into<String>, word: &str, known: &[&str]) {
-        self.report_with_hint(span, message, "not known", suggestion(word, known));
+        self.add(span.start, || self.error(span.clone(), message, "not known").hint(suggestion(word, known)));
     }
 
     /// Problems of a file that this one names, at `span`.
     pub fn adopt(&self, span: Range<usize>, other: Problems) {
-        other.sorted().into_iter().for_each(|error| self.add(span.start, error));
+        let untold = other.count() - other.found.borrow().len();
+        other.sorted().into_iter().for_each(|error| self.add(span.start, || error));
+        self.count.set(self.count.get() + untold);
     }
 
     /// An error of its own, of a file that is not this one.
     pub fn take(&self, error: Error) {
-        self.add(0, error);
+        self.add(0, || error);
     }
 
     /// An error of its own, of what is named at `span`.
     pub fn take_named(&self, span: Range<usize>, error: Error) {
         let label = LabeledSpan::at(self.visible(span.clone()), "named here");
-        self.add(span.start, error.at(self.source(), vec![label]));
+        self.add(span.start, || error.at(self.source(), vec![label]));
     }
 
     /// In the order of the file.
@@ -85,8 +97,12 @@ impl Problems {
         Error::input(message).at(self.source(), vec![label])
     }
 
-    fn add(&self, place: usize, error: Error) {
-        self.found.borrow_mut().push((place, error));
+    fn add(&self, place: usize, error: impl FnOnce() -> Error) {
+        self.count.set(self.count.get() + 1);
+        if self.found.borrow().len() < TOLD {
+            let error = error();
+            self.found.borrow_mut().push((place, error));
+        }
     }
 
     /// A marker needs a character to stand under, also at the end of the file.
@@ -98,13 +114,15 @@ impl Problems {
 
     /// Everything found, as one error; in the order of the file.
     pub fn into_result(self) -> Result<(), Error> {
-        let name = self.name.clone();
+        let (name, count) = (self.name.clone(), self.count());
         let found = self.sorted();
-        match found.len() {
-            0 => Ok(()),
-            1 => Err(Error::input(format!("`{name}` has a problem")).related(found)),
-            n => Err(Error::input(format!("`{name}` has {n} problems")).related(found)),
-        }
+        let message = match count {
+            0 => return Ok(()),
+            1 => format!("`{name}` has a problem"),
+            n if n > found.len() => format!("`{name}` has {n} problems, of which these are {}", found.len()),
+            n => format!("`{name}` has {n} problems"),
+        };
+        Err(Error::input(message).related(found))
     }
 }
 
@@ -113,7 +131,11 @@ pub fn suggestion(word: &str, known: &[&str]) -> String {
     match nearest(word, known) {
         Some(near) => format!("did you mean `{near}`?"),
         None if known.is_empty() => "there are none".into(),
-        None => format!("known here: {}", known.iter().map(|k| format!("`{k}`")).collect::<Vec<_>>().join(", ")),
+        None => {
+            let listed: Vec<String> = known.iter().take(LISTED).map(|k| format!("`{k}`")).collect();
+            let more = known.len().checked_sub(LISTED + 1).map(|more| format!(" and {} more", more + 1));
+            format!("known here: {}{}", listed.join(", "), more.unwrap_or_default())
+        }
     }
 }
 

@@ -11,6 +11,8 @@ use tunelab_protocol::Link;
 
 /// Requests of one visit: more are visits.
 const MOST: usize = 10_000;
+/// Of all of their paths together.
+const MOST_CHARACTERS: usize = 1_000_000;
 
 /// What is asked for, and the pauses between. One pause is between any two; of several each is followed by a request, and
 /// what is asked for begins again where it ends.
@@ -23,7 +25,12 @@ pub fn paths(section: &Section<'_>) -> (Vec<String>, Vec<u64>) {
         let message = format!("a visit of `{}` asks {asked} times, more often than {MOST}", section.path());
         section.problems.report(section.span(), message, "in this table");
     }
-    let asked = asked.min(MOST);
+    let characters = paths.iter().map(String::len).sum::<usize>() / paths.len() * asked;
+    if characters > MOST_CHARACTERS {
+        let message = format!("the paths that a visit of `{}` asks for are {characters} characters", section.path());
+        section.problems.report(section.span(), message, "more than a million");
+    }
+    let asked = if characters > MOST_CHARACTERS { 1 } else { asked.min(MOST) };
     let gaps = asked.saturating_sub(1);
     (paths.into_iter().cycle().take(asked).collect(), pauses.into_iter().cycle().take(gaps).collect())
 }

@@ -9,6 +9,9 @@ use toml::{
 
 pub type Value<'a> = Spanned<DeValue<'a>>;
 
+/// Tables of a kind, such as variants, that a file may have.
+pub const MOST: usize = 500;
+
 /// A value of a scenario file; each type says itself what is wrong with the text it gets.
 pub trait Read: Sized {
     fn read(value: &Value<'_>, problems: &Problems) -> Option<Self>;
@@ -89,6 +92,11 @@ impl<'a> Section<'a> {
     /// `[key.a]`, `[key.b]`: tables that the user named, with the place of each name.
     pub fn named(&self, key: &'static str) -> Vec<(Spanned<String>, Section<'a>)> {
         let Some(group) = self.section(key) else { return Vec::new() };
+        if group.table.len() > MOST {
+            let message = format!("there are {} of `{}`, more than {MOST}", group.table.len(), group.path);
+            self.problems.report(group.span(), message, "too many");
+            return Vec::new();
+        }
         let entries = group.entries();
         let sections = entries.into_iter().filter_map(|(name, value)| {
             check_name(&name, self.problems);

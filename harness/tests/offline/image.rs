@@ -217,6 +217,44 @@ async fn what_an_interrupted_build_left_is_swept_and_what_is_being_built_is_not(
     assert!(alive.exists() && !dead.exists());
 }
 
+/// No build of it comes to an end: nothing answers. What is damaged is told, and stays until something better is there.
+#[tokio::test]
+async fn what_is_damaged_stays_until_it_is_built_again() {
+    let text = format!(
+        "summary = 'x'\n[disk]\nurls = ['http://127.0.0.1:9/disk.qcow2']\nsha256 = '{}'\n",
+        "0123456789abcdef".repeat(4)
+    );
+    let (folder, recipe) = (tempfile::tempdir().unwrap(), parse(&text).unwrap());
+    let cache = Cache::at(folder.path().into()).unwrap();
+    let damages: [fn(&Path); 4] = [
+        |dir| fs::write(dir.join("manifest.json"), "{").unwrap(),
+        |dir| {
+            fs::remove_file(dir.join("manifest.json")).unwrap();
+            fs::create_dir(dir.join("manifest.json")).unwrap();
+        },
+        |dir| fs::write(dir.join("kernel"), "short").unwrap(),
+        |dir| {
+            fs::remove_dir_all(dir).unwrap();
+            fs::write(dir, "a file").unwrap();
+        },
+    ];
+    for damage in damages {
+        let dir = stored(&cache, &recipe);
+        damage(&dir);
+        let (teller, mut story) = Teller::new();
+        let building = image::ensure(&recipe, &cache, &teller);
+        assert!(tokio::time::timeout(Duration::from_secs(1), building).await.is_err(), "it tries again");
+        let mut lines = Vec::new();
+        while let Ok(piece) = story.try_recv() {
+            lines.extend(if let Story::Notice(line) = piece { Some(line) } else { None });
+        }
+        let told = |line: &String| line.contains("is damaged (") && line.ends_with("building it again");
+        assert!(lines.iter().any(told), "{lines:?}");
+        assert!(dir.join("root.img").exists() || dir.is_file(), "{lines:?}");
+        if dir.is_dir() { fs::remove_dir_all(dir).unwrap() } else { fs::remove_file(dir).unwrap() }
+    }
+}
+
 #[tokio::test]
 async fn a_second_builder_says_that_it_waits_and_takes_the_first_ones_image() {
     let (folder, recipe) = (tempfile::tempdir().unwrap(), parse(GOOD).unwrap());

@@ -12,7 +12,7 @@ use tunelab::{
     cache::Cache,
     error::{Error, Exit},
     image::{GivenKernel, Kernel, kernel},
-    story::Teller,
+    story::{Story, Teller},
 };
 
 /// The header of a bzImage that calls itself so; `protocol` is the boot protocol, `flags` are its `xloadflags`.
@@ -143,10 +143,14 @@ impl Desk {
     }
 
     fn prepare(&self, kernel: &Path, modules: Option<&Path>) -> Result<Kernel, Error> {
+        self.prepare_telling(kernel, modules, &Teller::silent())
+    }
+
+    fn prepare_telling(&self, kernel: &Path, modules: Option<&Path>, teller: &Teller) -> Result<Kernel, Error> {
         let cache = Cache::at(self.0.path().join("cache")).unwrap();
         let given = GivenKernel::open(kernel, modules)?;
         let runtime = tokio::runtime::Runtime::new().unwrap();
-        runtime.block_on(kernel::ensure(&given, &cache, &Teller::silent()))
+        runtime.block_on(kernel::ensure(&given, &cache, teller))
     }
 }
 
@@ -267,6 +271,42 @@ fn modules_must_be_there_and_of_the_same_release() {
     let left = fs::read_dir(desk.0.path().join("cache/kernels")).unwrap().flatten();
     let left: Vec<_> = left.filter(|entry| entry.path().is_dir()).collect();
     assert!(left.is_empty(), "{left:?}");
+}
+
+/// Whatever somebody did to it: it is prepared again, and a line says why.
+#[test]
+fn a_kernel_in_the_cache_that_cannot_be_read_is_made_again() {
+    type Damage = (fn(&Path), &'static str);
+    let damages: [Damage; 5] = [
+        (|dir| fs::write(dir.join("kernel.json"), "{}").unwrap(), "no `kernel.json` that can be read"),
+        (|dir| fs::write(dir.join("kernel"), "short").unwrap(), "`kernel` has 5 bytes"),
+        (|dir| fs::remove_file(dir.join("modules.cpio")).unwrap(), "`modules.cpio` cannot be read"),
+        (
+            |dir| {
+                fs::remove_file(dir.join("kernel.json")).unwrap();
+                fs::create_dir(dir.join("kernel.json")).unwrap();
+            },
+            "no `kernel.json` that can be read",
+        ),
+        (
+            |dir| {
+                fs::remove_dir_all(dir).unwrap();
+                fs::write(dir, "a file").unwrap();
+            },
+            "no `kernel.json` that can be read",
+        ),
+    ];
+    let desk = Desk::new();
+    let kernel = desk.put("bzImage", &modern("6.1.0"));
+    let first = desk.prepare(&kernel, None).unwrap();
+    for (damage, why) in damages {
+        damage(first.image.parent().unwrap());
+        let (teller, mut story) = Teller::new();
+        let again = desk.prepare_telling(&kernel, None, &teller).unwrap();
+        assert_eq!(fs::read(again.image).unwrap(), modern("6.1.0"));
+        let Some(Story::Notice(line)) = story.blocking_recv() else { panic!("nothing was said: {why}") };
+        assert!(line.contains(why) && line.ends_with("preparing it again"), "{line}");
+    }
 }
 
 #[test]

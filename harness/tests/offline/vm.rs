@@ -254,6 +254,28 @@ fn a_state_is_whole_or_unusable() {
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
 }
 
+/// Whatever is in the place of a state, or of its files, makes way for a new one, and is told to be unusable before.
+#[test]
+fn a_state_takes_the_place_of_anything() {
+    let home = tempfile::tempdir().unwrap();
+    let dir = home.path().join("state");
+    assert!(!SavedState::is_in(&dir));
+    std::fs::write(&dir, "a file").unwrap();
+    assert!(SavedState::is_in(&dir) && why(SavedState::open(&dir)).contains("state.json"));
+    saved(&dir).check().unwrap();
+    for name in ["state.json", "state.qcow2", "warm.json"] {
+        let _ = std::fs::remove_file(dir.join(name));
+        std::fs::create_dir(dir.join(name)).unwrap();
+        std::fs::write(dir.join(name).join("inside"), "").unwrap();
+        assert!(SavedState::is_in(&dir), "{name}");
+        if name != "warm.json" {
+            why(SavedState::open(&dir).and_then(|state| state.check()));
+        }
+        saved(&dir).check().unwrap();
+        assert!(!dir.join(name).is_dir(), "{name}");
+    }
+}
+
 /// The copy is the machine's own: what it writes there is not in the cache.
 #[test]
 fn a_state_is_copied_for_whoever_loads_it() {

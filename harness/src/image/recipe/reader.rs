@@ -15,12 +15,18 @@ pub struct Problems<'a> {
     found: RefCell<Vec<(usize, Error)>>,
 }
 
+/// Problems of a file that are told. A reader does not get further, and each holds the text.
+const TOLD: usize = 50;
+
 impl<'a> Problems<'a> {
     pub fn new(file: &'a str, text: &'a str) -> Self {
         Problems { file, text, found: RefCell::default() }
     }
 
     pub fn add(&self, span: Range<usize>, message: impl Into<String>, hint: Option<String>) {
+        if self.found.borrow().len() >= TOLD {
+            return;
+        }
         let message = message.into();
         let (line, column) = place(self.text, span.start);
         let source = NamedSource::new(self.file, self.text.to_owned()).with_language("TOML");

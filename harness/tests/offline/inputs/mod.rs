@@ -7,6 +7,7 @@ mod cache;
 mod edits;
 mod files;
 mod flags;
+mod many;
 mod odd;
 mod project;
 mod recipes;
@@ -23,11 +24,13 @@ use std::{
 /// Longer than any of it takes on a busy host, and shorter than a hang.
 const DEADLINE: Duration = Duration::from_secs(60);
 
+/// Makes what is given, in a project of its own; the arguments.
+type Given = Box<dyn Fn(&Project) -> Vec<String> + Send + Sync>;
+
 /// One line of the table.
 pub struct Row {
     pub name: String,
-    /// Makes what is given, in a project of its own; and the arguments.
-    pub given: Box<dyn Fn(&Project) -> Vec<String> + Send + Sync>,
+    pub given: Given,
     pub exit: i32,
     /// All of it is said, on standard output or standard error.
     pub says: Vec<String>,
@@ -123,6 +126,11 @@ fn files_of_any_kind_in_any_place() {
 #[test]
 fn flags_of_every_subcommand() {
     check(flags::rows(), 40);
+}
+
+#[test]
+fn too_much_of_anything() {
+    check(many::rows(), 10);
 }
 
 #[test]
