@@ -4,6 +4,7 @@
 use crate::{
     cache::{Cache, Claim},
     error::{Context, Error, Result},
+    read,
 };
 use sha2::{Digest, Sha256};
 use std::{
@@ -63,7 +64,7 @@ pub fn names(folder: &str, ending: &str) -> Vec<String> {
 /// The first that is not as it should be.
 fn difference(folder: &Path) -> Option<String> {
     let files = tunelab_catalogue::files();
-    let changed = files.iter().find(|file| fs::read(folder.join(&file.path)).ok().as_deref() != Some(&file.bytes));
+    let changed = files.iter().find(|file| content(&folder.join(&file.path)).as_deref() != Some(&file.bytes));
     if let Some(file) = changed {
         return Some(format!("`{}` was changed", file.path));
     }
@@ -72,6 +73,11 @@ fn difference(folder: &Path) -> Option<String> {
     collect(folder, &mut found);
     let added = found.into_iter().find(|path| !known.contains(path))?;
     Some(format!("`{}` was added", added.strip_prefix(folder).unwrap_or(&added).display()))
+}
+
+/// None of what is no file.
+fn content(path: &Path) -> Option<Vec<u8>> {
+    read::bytes(path, "the file", read::WRITTEN).ok()
 }
 
 fn collect(folder: &Path, into: &mut Vec<PathBuf>) {

@@ -4,11 +4,9 @@ use super::{Found, Project};
 use crate::{
     error::{Error, Result},
     image::Recipes,
+    read,
 };
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 /// A folder of recipes, in a project and beside a scenario.
 pub const FOLDER: &str = "images";
@@ -25,7 +23,7 @@ impl Project {
         let beside: Vec<PathBuf> = found.iter().flat_map(|one| &one.images).cloned().collect();
         let all = self.recipes(&beside)?;
         for (one, recipes) in found.iter().zip(&each) {
-            let another = |name: &&str| read(recipes, name) != read(&all, name);
+            let another = |name: &&str| content_of(recipes, name) != content_of(&all, name);
             if let Some(name) = recipes.names().into_iter().find(another) {
                 let file = all.file(name).map(|path| path.display().to_string()).unwrap_or_default();
                 let message = format!("to `{}` the image `{name}` is another one than `{file}`", one.label);
@@ -39,10 +37,10 @@ impl Project {
     pub fn introduce_images(&self, recipes: &Recipes, names: &[&str]) {
         for name in names {
             let Some(file) = recipes.file(name).filter(|file| !self.is_of_checkout(file)) else { continue };
-            let ours = fs::read(file).ok();
+            let ours = content(file);
             let built_in = tunelab_catalogue::file(&format!("{FOLDER}/{name}.toml"));
             if let Some(other) = recipes.shadowed(name).filter(|other| !self.is_built_in(other)) {
-                if fs::read(other).ok() != ours {
+                if content(other) != ours {
                     self.note(format!("image `{name}` is `{}`, not `{}`", file.display(), other.display()));
                 }
             } else if built_in.is_some_and(|built_in| ours.as_deref() != Some(&*built_in.bytes)) {
@@ -77,8 +75,13 @@ impl Project {
     }
 }
 
-fn read(recipes: &Recipes, name: &str) -> Option<Vec<u8>> {
-    fs::read(recipes.file(name)?).ok()
+fn content_of(recipes: &Recipes, name: &str) -> Option<Vec<u8>> {
+    content(recipes.file(name)?)
+}
+
+/// None of what is no file: whoever needs it says so.
+fn content(path: &Path) -> Option<Vec<u8>> {
+    read::bytes(path, "the recipe", read::TEXT).ok()
 }
 
 /// Then nothing has to be unpacked: so it is in a checkout.
