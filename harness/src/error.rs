@@ -1,5 +1,6 @@
 //! The one error of the harness: what failed, on what, what to try, and the exit code it ends in.
 
+use crate::visible::{as_long, visible};
 use miette::{LabeledSpan, NamedSource};
 use std::fmt;
 
@@ -11,7 +12,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 pub enum Exit {
     /// An outcome or a claim differs from its snapshot.
     Differs = 1,
-    /// A scenario, a recipe or a flag is wrong.
+    /// A scenario, a recipe, a flag is wrong, or a file that a program in the guest was to read.
     Input = 2,
     /// This host cannot run it: something is missing, full or forbidden.
     Host = 3,
@@ -39,7 +40,7 @@ impl Error {
     pub fn new(exit: Exit, message: impl Into<String>) -> Self {
         Error(Box::new(Inner {
             exit,
-            message: message.into(),
+            message: visible(&message.into()),
             cause: None,
             hint: None,
             source: None,
@@ -66,7 +67,7 @@ impl Error {
 
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.0.hint = Some(hint.into());
+        self.0.hint = Some(visible(&hint.into()));
         self
     }
 
@@ -79,7 +80,7 @@ impl Error {
     /// Points into the text of a file the user wrote.
     #[must_use]
     pub fn at(mut self, source: NamedSource<String>, labels: Vec<LabeledSpan>) -> Self {
-        self.0.source = Some(source);
+        self.0.source = Some(NamedSource::new(visible(source.name()), as_long(source.inner())));
         self.0.labels = labels;
         self
     }

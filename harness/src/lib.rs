@@ -1,5 +1,10 @@
 //! tunelab, the host side. The module list is a map, in reading order; imports go down only.
 
+#[cfg(not(target_os = "linux"))]
+compile_error!("tunelab runs on Linux alone: it needs namespaces, /proc and Linux's signals");
+#[cfg(not(target_arch = "x86_64"))]
+compile_error!("tunelab runs on x86-64 alone: its guests and their agent are x86-64");
+
 pub mod cli;
 
 pub mod report;
@@ -18,7 +23,9 @@ pub mod host;
 
 pub mod cache;
 pub mod error;
+pub mod read;
 pub mod story;
+pub mod visible;
 
 /// The guest agent, as built for this very harness by `build.rs`.
 pub static AGENT: &[u8] = include_bytes!(env!("TUNELAB_AGENT"));

@@ -21,6 +21,8 @@ pub mod net;
 
 /// Writes events, stamped.
 pub mod events;
+/// Whose fault a failure is.
+pub mod fault;
 /// Descriptors that tokio has no type for.
 pub mod fd;
 /// Waits for the plan, in QEMU's firmware configuration.
@@ -29,6 +31,10 @@ pub mod handover;
 pub mod ports;
 /// Which Linux this is.
 pub mod release;
+/// What a program says on its standard streams, as a file.
+pub mod said;
+/// A command, or a login's shell, for whoever is at the other end of SSH.
+pub mod session;
 /// Keeps the vCPU busy while the host talks to the guest.
 pub mod spin;
 /// Runs the guest's own programs.

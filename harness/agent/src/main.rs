@@ -1,6 +1,6 @@
 //! The agent's one binary: PID 1 of our initrd, and by its first argument everything else.
 
-use tunelab_agent::{init, parked, run, serve, spin};
+use tunelab_agent::{init, parked, run, serve, session, spin};
 
 fn main() {
     if std::process::id() == 1 {
@@ -15,8 +15,9 @@ fn main() {
         (Some("spin"), None) => spin::main(),
         (Some("run"), Some(plan)) => run::main(&plan),
         (Some("backend"), Some(config)) => serve::backend::main(&config),
+        (Some("session"), command) => session::main(command.as_deref()),
         _ => Err(anyhow::anyhow!(
-            "usage: tunelab-agent park | spin | run PLAN | backend JSON; or as PID 1 of tunelab's initrd"
+            "usage: tunelab-agent park | spin | run PLAN | backend JSON | session [COMMAND]; or as PID 1 of tunelab's initrd"
         )),
     };
     if let Err(e) = outcome {

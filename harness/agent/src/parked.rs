@@ -10,7 +10,7 @@ mod threads;
 mod warm;
 
 use crate::events::{Events, Port};
-use crate::{run, spin};
+use crate::{fault, run, spin};
 use anyhow::{Context, Result};
 use nix::unistd::{ForkResult, dup2_stderr, dup2_stdin, dup2_stdout, fork, setsid};
 use std::fs::File;
@@ -30,7 +30,7 @@ pub fn main() -> Result<()> {
     let events = Events::new(Port::open()?);
     leave_session()?;
     if let Err(e) = park(&events) {
-        events.emit(Event::Failed { what: format!("{e:#}"), hint: None });
+        events.emit(fault::event(&e));
     }
     Ok(())
 }

@@ -40,9 +40,10 @@ pub fn stop(pid: Pid) -> Result<()> {
 
 pub fn main() -> Result<()> {
     nix::sys::prctl::set_name(NAME)?;
-    let lowest = libc::sched_param { sched_priority: 0 };
+    // The kernel's `sched_param` is this number alone. Its own call, because musl's function refuses always.
+    let priority: libc::c_int = 0;
     // SAFETY: a plain system call on ourselves with a valid pointer.
-    if unsafe { libc::sched_setscheduler(0, libc::SCHED_IDLE, &lowest) } != 0 {
+    if unsafe { libc::syscall(libc::SYS_sched_setscheduler, 0, libc::SCHED_IDLE, &raw const priority) } != 0 {
         return Err(std::io::Error::last_os_error()).context("sched_setscheduler");
     }
     interrupt_every(TURN)?;

@@ -1,13 +1,34 @@
 //! Runs the guest's own programs, and looks at what runs.
 
+use crate::said::{Said, last_lines};
 use anyhow::{Context, Result, bail};
 use nix::mount::{MsFlags, mount};
 use nix::unistd::Pid;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
 
 /// Where distributions since precise keep them; PID 1 has no PATH of its own.
 pub const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// A program of the guest's own that takes longer hangs.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+/// Between two looks at a program that runs.
+pub const PAUSE: Duration = Duration::from_millis(1);
+
+/// How a program ended, and what it had said by then.
+pub struct Ended {
+    pub status: ExitStatus,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Ended {
+    /// Errors first.
+    pub fn said(&self) -> String {
+        [&self.stderr[..], &self.stdout[..]].concat()
+    }
+}
 
 /// Runs to the end; the error carries the command, its status and the end of what it said.
 pub fn run(program: &str, args: &[&str]) -> Result<String> {
@@ -17,18 +38,59 @@ pub fn run(program: &str, args: &[&str]) -> Result<String> {
 }
 
 pub fn run_command(command: &mut Command) -> Result<String> {
-    let output = command
-        .env("PATH", PATH)
-        .stdin(Stdio::null())
-        .output()
-        .with_context(|| format!("failed to start `{}`", command.get_program().display()))?;
-    if !output.status.success() {
-        let said = [&output.stderr[..], &output.stdout[..]].concat();
-        let said = String::from_utf8_lossy(&said);
-        let tail: Vec<&str> = said.lines().rev().take(5).collect();
-        bail!("`{command:?}` ended with {}: {}", output.status, tail.into_iter().rev().collect::<Vec<_>>().join("; "));
+    let ended = end_of(command, Stdio::null(), PATIENCE)?;
+    if !ended.status.success() {
+        bail!("`{command:?}` ended with {}: {}", ended.status, last_lines(&ended.said(), 5));
     }
-    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    Ok(ended.stdout)
+}
+
+/// Runs to the end, however that is. What it leaves behind may hold its streams: they are files.
+pub fn end_of(command: &mut Command, input: impl Into<Stdio>, patience: Duration) -> Result<Ended> {
+    let (stdout, stderr) = (Said::unnamed()?, Said::unnamed()?);
+    command.env("PATH", PATH).stdin(input).stdout(stdout.stdio()?).stderr(stderr.stdio()?);
+    let status = status_of(command, patience)?;
+    Ok(Ended { status, stdout: stdout.text(), stderr: stderr.text() })
+}
+
+/// Starts it, with the streams that it was given, and waits for its end; one that takes too long is ended.
+pub fn status_of(command: &mut Command, patience: Duration) -> Result<ExitStatus> {
+    let program = command.get_program().display().to_string();
+    let mut child = command.spawn().with_context(|| format!("failed to start `{program}`"))?;
+    match end_within(&mut child, patience)? {
+        Some(status) => Ok(status),
+        None => {
+            let _ = child.kill();
+            let _ = child.wait();
+            Err(TooLong { program, patience }.into())
+        }
+    }
+}
+
+/// It had to be ended.
+#[derive(Debug)]
+pub struct TooLong {
+    program: String,
+    patience: Duration,
+}
+
+impl std::fmt::Display for TooLong {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "`{}` has not ended within {} s", self.program, self.patience.as_secs())
+    }
+}
+
+impl std::error::Error for TooLong {}
+
+/// How it ended; `None`: it still runs.
+pub fn end_within(child: &mut Child, patience: Duration) -> Result<Option<ExitStatus>> {
+    let since = Instant::now();
+    loop {
+        match child.try_wait()? {
+            None if since.elapsed() < patience => std::thread::sleep(PAUSE),
+            ended => return Ok(ended),
+        }
+    }
 }
 
 /// Makes a folder writable, in memory.
@@ -69,4 +131,35 @@ pub fn comm(pid: Pid) -> String {
 pub fn alive(pid: Pid) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     stat.rsplit_once(')').is_some_and(|(_, rest)| !rest.trim_start().starts_with(['Z', 'X']))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_daemon_that_keeps_the_streams_keeps_nobody_waiting() {
+        let since = Instant::now();
+        let ended = end_of(
+            Command::new("sh").args(["-c", "sleep 20 & echo out; echo err >&2; exit 3"]),
+            Stdio::null(),
+            PATIENCE,
+        );
+        let ended = ended.unwrap();
+        assert_eq!((ended.status.code(), ended.said()), (Some(3), "err\nout\n".into()));
+        assert!(since.elapsed() < Duration::from_secs(10), "it waited for the daemon");
+    }
+
+    #[test]
+    fn one_that_does_not_end_is_ended() {
+        let hung = end_of(Command::new("sleep").arg("20"), Stdio::null(), Duration::from_millis(50)).err().unwrap();
+        assert!(hung.is::<TooLong>(), "{hung:?}");
+    }
+
+    #[test]
+    fn more_than_a_pipe_holds_is_kept() {
+        assert_eq!(run("sh", &["-c", "yes | head -c 300000"]).unwrap().len(), 300_000);
+        let failed = run("sh", &["-c", "echo why >&2; exit 1"]).unwrap_err().to_string();
+        assert!(failed.ends_with("ended with exit status: 1: why"), "{failed}");
+    }
 }

@@ -109,7 +109,28 @@ pub enum Event {
     Failed {
         what: String,
         hint: Option<String>,
+        #[serde(default, skip_serializing_if = "Fault::is_guest")]
+        fault: Fault,
     },
+}
+
+/// Whose fault it is that a plan cannot go on.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fault {
+    /// The guest's own.
+    #[default]
+    Guest,
+    /// A file's that was deployed: its path in the guest, and its line, counted from 1, if it is known.
+    File { path: String, line: Option<u32> },
+    /// The scenario's own: words that stand in its file where it says so.
+    Scenario { words: String },
+}
+
+impl Fault {
+    pub fn is_guest(&self) -> bool {
+        *self == Fault::Guest
+    }
 }
 
 /// The shortest and the longest of some times.

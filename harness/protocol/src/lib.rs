@@ -52,4 +52,6 @@ pub mod guest {
     pub const AGENT: &str = "/run/tunelab/agent";
     /// The scenario's own files as deployed over SSH, by their names in the scenario's folder.
     pub const FILES: &str = "/run/tunelab/files";
+    /// What the services of a plan write to their standard streams, a file for each.
+    pub const SAID: &str = "/run/tunelab/said";
 }

@@ -12,7 +12,7 @@ use crate::{
     report::{Compared, Ran, Told, Verdict},
     scenario::{Scenario, YOURS},
 };
-use std::path::Path;
+use std::{collections::BTreeSet, path::Path};
 
 /// Runs and their results, in order, of any number of scenarios, images and repeats.
 pub fn judge(
@@ -29,7 +29,18 @@ pub fn judge(
         }
     }
     let scenario = |name: &str| scenarios.iter().find(|s| s.name == name).expect("runs come from these scenarios");
-    groups.into_iter().map(|group| one(repository, scenario(&group[0].0.run.scenario), group, mode)).collect()
+    let failed: BTreeSet<String> = groups
+        .iter()
+        .flatten()
+        .filter(|(_, result)| result.is_err())
+        .map(|(spec, _)| spec.run.scenario.clone())
+        .collect();
+    let judged = groups.into_iter().map(|group| {
+        let scenario = scenario(&group[0].0.run.scenario);
+        let taken = (mode != Mode::Accept || !failed.contains(&scenario.name)).then_some(mode);
+        one(repository, scenario, group, taken)
+    });
+    judged.collect()
 }
 
 /// One snapshot's worth of runs.
@@ -42,7 +53,7 @@ fn one(
     repository: &Path,
     scenario: &Scenario,
     group: Vec<(RunSpec, Result<RunResult>)>,
-    mode: Mode,
+    mode: Option<Mode>,
 ) -> Result<Verdict> {
     let name = group[0].0.run.clone();
     let not_comparable = group[0].0.not_comparable;
@@ -92,7 +103,7 @@ fn compare(
     document: &Document,
     runs: &[Told],
     not_comparable: Option<&'static str>,
-    mode: Mode,
+    mode: Option<Mode>,
 ) -> Result<Compared> {
     let clocks: Vec<Clock> = runs.iter().filter_map(|t| Some(t.result.as_ref().ok()?.result.clock)).collect();
     if clocks.is_empty() {
@@ -104,5 +115,9 @@ fn compare(
     if clocks.contains(&Clock::Wall) {
         return Ok(Compared::Not("the wall clock repeats nothing exactly, snapshots are of the virtual one"));
     }
+    // What is accepted stands for the scenario: half of it would hide that the other half is broken.
+    let Some(mode) = mode else {
+        return Ok(Compared::Not("a run of this scenario failed: nothing of it was accepted"));
+    };
     Ok(Compared::With(snapshot::compare(repository, document, mode)?))
 }

@@ -4,9 +4,11 @@ use super::{Outcome, experiments, repo, say::say};
 use crate::{
     error::Result,
     plan,
-    scenario::{Scenario, units},
+    scenario::{Catalogue, FILE, Scenario, units},
+    visible::visible,
 };
 use serde_json::{Value, json};
+use std::io::{Write, stderr};
 
 /// What there is: scenarios, their variants, and what they claim.
 #[derive(Debug, clap::Args)]
@@ -23,7 +25,14 @@ enum Format {
 }
 
 pub fn run(args: &Args) -> Result<Outcome> {
-    let scenarios = experiments::scenarios(&repo::find()?)?;
+    let repository = repo::find()?;
+    let scenarios = experiments::scenarios(&repository)?;
+    for folder in Catalogue::of(&repository)?.others() {
+        let why =
+            if folder.to_str().is_some() { format!("it has no `{FILE}`") } else { "its name is not UTF-8".into() };
+        // Nobody may be reading.
+        let _ = writeln!(stderr(), "note: `{}` is no scenario: {why}", visible(&folder.display().to_string()));
+    }
     match args.format {
         Format::Json => say(format!("{}\n", scenarios.iter().map(document).collect::<Value>()))?,
         Format::Human => say(scenarios.iter().map(describe).collect::<String>())?,

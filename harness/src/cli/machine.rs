@@ -5,7 +5,7 @@ use crate::{
     image::GivenKernel,
     plan::RunSpec,
     scenario::{Machine, units::Bytes},
-    vm::{LEAST_MEMORY_BYTES, TOO_LITTLE_MEMORY},
+    vm::bounds,
 };
 use std::path::PathBuf;
 use tunelab_protocol::ModuleLoad;
@@ -23,7 +23,7 @@ pub struct MachineArgs {
     #[arg(long, value_name = "SIZE", value_parser = memory)]
     memory: Option<u64>,
     /// CPUs; the virtual clock has one [default: the scenario's]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
+    #[arg(long, value_name = "N", value_parser = cpus)]
     cpus: Option<u32>,
     /// A word more on the kernel's command line; may be repeated
     #[arg(long, value_name = "WORD", value_parser = word, allow_hyphen_values = true)]
@@ -80,25 +80,24 @@ fn same(a: &str, b: &str) -> bool {
 
 fn memory(text: &str) -> Result<u64, String> {
     let Bytes(bytes) = text.parse()?;
-    if bytes < LEAST_MEMORY_BYTES {
-        return Err(TOO_LITTLE_MEMORY.into());
-    }
-    Ok(bytes)
+    bounds::check_memory(bytes).map(|()| bytes).map_err(str::to_owned)
+}
+
+fn cpus(text: &str) -> Result<u32, String> {
+    let cpus = text.parse().map_err(|_| format!("`{text}` is no number of CPUs"))?;
+    bounds::check_cpus(cpus).map(|()| cpus).map_err(str::to_owned)
 }
 
 fn word(text: &str) -> Result<String, String> {
-    if text.is_empty() || text.contains(|c: char| c.is_whitespace() || c.is_control()) {
-        return Err(format!("`{text}` is not one word; give each its own `--cmdline`"));
-    }
-    Ok(text.into())
+    bounds::check_word(text).map(|()| text.to_owned()).map_err(|why| format!("{why}; give each its own `--cmdline`"))
 }
 
 fn module(text: &str) -> Result<ModuleLoad, String> {
     let wrong = || format!("`{text}` is not `NAME=PARAMETER=VALUE`, such as `nf_conntrack=hashsize=4096`");
     let (name, parameters) = text.split_once('=').ok_or_else(wrong)?;
     let (parameter, value) = parameters.split_once('=').ok_or_else(wrong)?;
-    let is_name = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c));
-    if !is_name(name) || !is_name(parameter) || value.is_empty() || value.contains(char::is_whitespace) {
+    let names = [name, parameter].into_iter().all(bounds::is_module_name);
+    if !names || value.is_empty() || bounds::check_word(parameters).is_err() {
         return Err(wrong());
     }
     Ok(ModuleLoad { name: name.into(), parameters: parameters.into() })

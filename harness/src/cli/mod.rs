@@ -1,6 +1,7 @@
 //! The command line: one file per subcommand, exit codes, and errors as people see them.
 
 mod claims;
+mod completions;
 pub mod docs;
 mod doctor;
 mod experiments;
@@ -10,6 +11,7 @@ mod judge;
 mod limit;
 mod list;
 mod machine;
+mod man;
 mod matrix;
 mod repo;
 mod say;
@@ -48,7 +50,7 @@ Examples:
 Exit codes:
   0    all as expected
   1    an outcome or a claim differs from its snapshot
-  2    wrong input: a flag, a scenario, a recipe
+  2    wrong input: a flag, a scenario, a recipe, a file that its program in the guest refuses
   3    this host cannot run it: something is missing, full or forbidden
   4    the guest broke: panic, hang, lost
   130  interrupted";
@@ -81,6 +83,8 @@ enum Command {
     Shell(shell::Args),
     Image(image::Args),
     Doctor(doctor::Args),
+    Completions(completions::Args),
+    Man(man::Args),
 }
 
 /// How a command ended that did what it was asked to.
@@ -107,6 +111,8 @@ async fn run(cli: Cli) -> Result<Outcome> {
             working(false, async |teller| image::run(args, &images, &cache, policy, teller).await).await?;
             Ok(Outcome::AsExpected)
         }
+        Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(&args),
         Command::Doctor(args) => {
             let cache = Cache::open()?;
             working(false, async |teller| doctor::run(args, &cache, teller).await).await?;

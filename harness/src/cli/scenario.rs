@@ -36,7 +36,8 @@ A snapshot is of an image's own kernel and of the scenario's own machine. With `
 `--cmdline` or `--module` nothing is compared: the outcome and the claims are shown, and the exit code is 0 unless
 something broke. In a bisect, look at the outcome: `--format json` has it.
 
-Exit codes: 0 as expected, 1 something differs, 2 wrong input, 3 the host cannot, 4 the guest broke.";
+Exit codes: 0 as expected, 1 something differs, 2 wrong input (a file of yours that its program in the guest refuses,
+too), 3 the host cannot, 4 the guest broke.";
 
 /// Run scenarios: every variant, on a real kernel, compared with the stored snapshot
 #[derive(Debug, clap::Args)]
@@ -63,13 +64,13 @@ pub struct Args {
     /// Run everything so many times
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     repeat: u32,
-    /// Take the outcome as the snapshot
-    #[arg(long, conflicts_with_all = ["kernel", "memory", "cpus", "cmdline", "module"])]
+    /// Take the outcome as the snapshot; nothing of a scenario is taken if one of its runs failed
+    #[arg(long, conflicts_with_all = ["kernel", "memory", "cpus", "cmdline", "module", "sysctl", "rules", "nginx", "limits"])]
     accept: bool,
     /// On standard output; `json` is a document per run, a line each; progress goes to standard error
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
-    /// Copy the records to this folder
+    /// Copy the records to this folder, those of failed and interrupted runs too
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Keep what passed the server's interfaces, with virtual time stamps: `capture.pcap` beside each record
@@ -163,6 +164,9 @@ pub async fn run(args: &Args, policy: InstallPolicy) -> Result<Outcome> {
     let runs = specs.into_iter().zip(results).collect();
     let verdicts = judge(&repository, &scenarios, runs, Mode::of_environment(args.accept))?;
     print(args, &verdicts)?;
+    for why in not_copied(&verdicts) {
+        eprintln!("error: {why}");
+    }
     Ok(match exit(&verdicts) {
         None => Outcome::AsExpected,
         Some(exit) => Outcome::Ended(exit),
@@ -185,11 +189,28 @@ fn load(args: &Args, repository: &Path) -> Result<Vec<Scenario>> {
     Ok(scenarios)
 }
 
+/// Runs of one command. A range of seeds is quickly written, and each seed boots a machine of its own.
+const MOST_RUNS: u128 = 10_000;
+
+/// Counted before any of it is made.
+fn check_count(args: &Args, scenarios: &[Scenario]) -> Result<()> {
+    let seeds: u128 = args.seed.iter().map(|seeds| u128::from(seeds.0.end() - seeds.0.start()) + 1).sum();
+    let images = args.image.len().max(1) as u128;
+    let variants: u128 = scenarios.iter().map(|s| s.asked(&args.variant).count() as u128).sum();
+    let runs = variants.saturating_mul(images).saturating_mul(seeds).saturating_mul(args.repeat.into());
+    if runs > MOST_RUNS {
+        let message = format!("that would be {runs} runs, and one command does at most {MOST_RUNS}");
+        return Err(Error::input(message).hint("fewer seeds (`--seed 1..10`) or a smaller `--repeat` say the same"));
+    }
+    Ok(())
+}
+
 /// Scenarios x images x seeds x repeats x variants.
 fn specs(args: &Args, repository: &Path, scenarios: &[Scenario], kernel: Option<&GivenKernel>) -> Result<Vec<RunSpec>> {
     let recipes = repo::images(repository);
     let recipes: Vec<&str> = recipes.iter().map(String::as_str).collect();
     let mut specs = Vec::new();
+    check_count(args, scenarios)?;
     for scenario in scenarios {
         for variant in &args.variant {
             let none = || format!("`{}` has no variant `{variant}`", scenario.name);
@@ -307,11 +328,18 @@ fn print(args: &Args, verdicts: &[Verdict]) -> Result<()> {
     say(text)
 }
 
+/// Results whose records are not where they were to be.
+fn not_copied(verdicts: &[Verdict]) -> impl Iterator<Item = &str> {
+    let ran = verdicts.iter().flat_map(|v| &v.runs).filter_map(|told| told.result.as_ref().ok());
+    ran.filter_map(|ran| ran.result.not_copied.as_deref())
+}
+
 /// The worst of all: a broken guest says more than a host, a host more than a difference.
 fn exit(verdicts: &[Verdict]) -> Option<Exit> {
     let broken = verdicts.iter().flat_map(|v| &v.runs).filter_map(|told| told.result.as_ref().err()).map(Error::exit);
     let as_expected = verdicts.iter().all(|v| v.comparison.as_expected())
         && report::sameness(verdicts).iter().all(|s| s.fingerprints == 1);
     let differs = (!as_expected).then_some(Exit::Differs);
-    broken.chain(differs).max_by_key(|exit| *exit as u8)
+    let not_copied = not_copied(verdicts).next().map(|_| Exit::Host);
+    broken.chain(differs).chain(not_copied).max_by_key(|exit| *exit as u8)
 }

@@ -3,12 +3,12 @@
 use super::Keys;
 use crate::error::{Context, Error, Result};
 use crate::vm::{Overdue, Patience, Pulse};
-use ssh2::{MethodType, Session};
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
+use tunelab_ssh::{MethodType, Session};
 
 /// What OpenSSH 5.9 has too; the first of each that both sides know is used. Elliptic curves and AES in counter mode
 /// are also what an emulated CPU does fastest.
@@ -59,7 +59,7 @@ impl Ssh {
     ///
     /// Run it under [`crate::vm::Machine::while_alive`]: a guest that died is no reason to wait.
     pub async fn connect(port: u16, keys: &Keys, mut patience: Patience) -> Result<Self> {
-        let (user, host) = (keys.user_key()?, Host { blob: keys.host_blob()?, algorithms: keys.host_algorithms() });
+        let (user, host) = (keys.user_key()?, Host { blob: keys.host_blob(), algorithms: keys.host_algorithms() });
         blocking(move || {
             let mut refused = None;
             loop {
@@ -249,7 +249,7 @@ impl Conversation<'_> {
     fn exec(&mut self, command: &str, stdin: &[u8]) -> std::io::Result<(i32, Output)> {
         let (session, patience) = (self.session, &mut self.patience);
         let mut channel = patiently(patience, || session.channel_session())?;
-        patiently(patience, || channel.exec(command))?;
+        patiently(patience, || channel.exec(&into_files(command)))?;
         let mut left = stdin;
         while !left.is_empty() {
             let written = patiently(patience, || channel.write(left))?;
@@ -296,8 +296,24 @@ pub fn command_line(words: &[String]) -> String {
     }
 }
 
+/// The command's own streams are files, which are read when it has ended: sshd would keep the channel open for as long as
+/// anything holds its pipes, and a daemon that the command leaves behind holds what it was started with.
+fn into_files(command: &str) -> String {
+    format!(
+        "o=/run/tunelab-exec.$$
+(
+{command}
+) > $o.out 2> $o.err
+s=$?
+[ -s $o.out ] && cat $o.out
+[ -s $o.err ] && cat $o.err >&2
+rm -f $o.out $o.err
+exit $s"
+    )
+}
+
 /// As one word of a shell.
-fn quote(word: &str) -> String {
+pub(super) fn quote(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 

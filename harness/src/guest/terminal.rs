@@ -1,6 +1,9 @@
 //! A person's or a script's session in a guest: this process's own terminal or pipes, joined to a shell there.
 
-use super::{Ssh, ssh::patiently};
+use super::{
+    Ssh,
+    ssh::{patiently, quote},
+};
 use crate::error::{Context, Error, Result};
 use crate::vm::Pulse;
 use nix::errno::Errno;
@@ -8,12 +11,13 @@ use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::Signal;
 use nix::sys::termios::{self, SetArg, Termios};
-use ssh2::{BlockDirections, Channel, Session};
 use std::io::{ErrorKind, IsTerminal, Read, Write, stderr, stdin, stdout};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
+use tunelab_protocol::guest;
+use tunelab_ssh::{BlockDirections, Channel, Session};
 
 /// As a shell says that a signal ended a command: 128 and its number.
 const BY_SIGNAL: i32 = 128;
@@ -73,9 +77,15 @@ impl Terminal {
             let term = std::env::var("TERM").unwrap_or_else(|_| "vt100".into());
             patiently(patience, || channel.request_pty(&term, None, Some((columns, rows, 0, 0))))?;
         }
-        match &self.command {
-            Some(command) => patiently(patience, || channel.exec(command))?,
-            None => patiently(patience, || channel.shell())?,
+        match (&self.command, self.pty) {
+            // The shell's terminal goes with the shell, and with it whatever holds it open.
+            (Some(command), true) => patiently(patience, || channel.exec(command))?,
+            (None, true) => patiently(patience, || channel.shell())?,
+            // Pipes do not: a daemon left behind would keep the session open for ever.
+            (command, false) => {
+                let command = command.as_ref().map_or_else(String::new, |command| format!(" {}", quote(command)));
+                patiently(patience, || channel.exec(&format!("exec {} session{command}", guest::AGENT)))?;
+            }
         }
         Ok(channel)
     }

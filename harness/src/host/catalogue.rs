@@ -1,7 +1,7 @@
-//! The catalogue: everything the harness needs of a host, what for, how it is proven and where Debian has it.
+//! The catalogue: everything the harness needs of a host, what for, how it is proven and what to do without it.
 
 use super::{
-    namespace,
+    Packaging, namespace,
     survey::{Fix, Lack},
 };
 use nix::unistd::Uid;
@@ -73,20 +73,15 @@ impl Need {
         }
     }
 
-    /// The Debian packages it comes in.
-    pub fn packages(self) -> &'static [&'static str] {
-        match self {
-            Need::Qemu => &["qemu-system-x86"],
-            Need::Mmdebstrap => &["mmdebstrap"],
-            Need::Mke2fs => &["e2fsprogs"],
-            Need::Depmod => &["kmod"],
-            Need::ArchiveKeys => &["debian-archive-keyring"],
-            Need::Gpgv => &["gpgv"],
-            Need::QemuImg => &["qemu-utils"],
-            Need::Gpg => &["gnupg"],
-            Need::Tshark => &["tshark"],
-            Need::Ids => &["uidmap"],
-            Need::Namespaces => &["util-linux"],
+    /// How a host where it is missing gets it.
+    pub fn fix(self, packaging: Packaging) -> Fix {
+        match packaging.packages(self) {
+            [] => Fix::Advice(format!(
+                "`{}` is in no package of {} that we know; build images on another host and copy them to the cache here",
+                self.name(),
+                packaging.name(),
+            )),
+            names => Fix::Packages(names),
         }
     }
 
@@ -164,7 +159,7 @@ impl Need {
     }
 
     fn lack(self, what: impl Into<String>) -> Lack {
-        Lack { what: what.into(), fix: Fix::Packages(self.packages()) }
+        Lack { what: what.into(), fix: self.fix(Packaging::here()) }
     }
 }
 

@@ -1,6 +1,10 @@
-//! Gets what is missing: at once as root, after asking on a terminal, else not at all.
+//! Gets what is missing: at once as root, after asking on a terminal, else not at all. Only where that was tried; on other
+//! distributions the command is told.
 
-use super::survey::{Fix, Lack};
+use super::{
+    Packaging,
+    survey::{Fix, Lack},
+};
 use crate::{
     error::{Context, Error, Result},
     story::{StepGuard, Teller},
@@ -24,32 +28,55 @@ pub enum InstallPolicy {
 /// How long another installation may hold dpkg's lock, in seconds: it may be another tunelab's.
 const LOCK_SECONDS: u64 = 300;
 
+const APT: &str = "apt-get";
+
 /// One command for root each, in order.
 pub type Steps = Vec<Vec<String>>;
 
-/// The commands that mend what is lacking; all packages in one. Empty if nothing can be done by command.
-pub fn steps<'l>(lacks: impl Iterator<Item = &'l Lack>) -> Steps {
-    let (mut packages, mut commands) = (Vec::new(), Vec::new());
-    for lack in lacks {
-        match &lack.fix {
-            Fix::Packages(names) => packages.extend(names.iter().map(|name| (*name).to_owned())),
-            Fix::Command(argv) => commands.push(argv.clone()),
-            Fix::Advice(_) => {}
-        }
+impl InstallPolicy {
+    pub fn allows(self, packaging: Packaging) -> bool {
+        self == InstallPolicy::Auto && packaging.is_tried()
     }
-    packages.dedup();
-    let install = (!packages.is_empty())
-        .then(|| apt(&[&["install", "--yes", "--no-install-recommends"], &words(&packages)[..]].concat()));
+}
+
+/// The commands that mend what is lacking; all packages in one. Empty if nothing can be done by command.
+pub fn steps<'l>(packaging: Packaging, lacks: impl Iterator<Item = &'l Lack> + Clone) -> Steps {
+    let packages = packages(lacks.clone());
+    let install = packaging.install().filter(|_| !packages.is_empty()).map(|words| {
+        let words: Vec<_> = words.iter().chain(&packages).copied().collect();
+        if words[0] == APT { apt(&words[1..]) } else { words.into_iter().map(str::to_owned).collect() }
+    });
+    let commands = lacks.filter_map(|lack| match &lack.fix {
+        Fix::Command(argv) => Some(argv.clone()),
+        _ => None,
+    });
     install.into_iter().chain(commands).collect()
 }
 
-fn words(owned: &[String]) -> Vec<&str> {
-    owned.iter().map(String::as_str).collect()
+/// What to say of packages where we know no command for them.
+pub fn by_hand<'l>(packaging: Packaging, lacks: impl Iterator<Item = &'l Lack>) -> Option<String> {
+    let names: Vec<_> = packages(lacks).into_iter().map(|name| format!("`{name}`")).collect();
+    (packaging.install().is_none() && !names.is_empty())
+        .then(|| format!("install what Debian calls {}", names.join(", ")))
+}
+
+/// Each once.
+fn packages<'l>(lacks: impl Iterator<Item = &'l Lack>) -> Vec<&'static str> {
+    let mut packages = Vec::new();
+    for lack in lacks {
+        let Fix::Packages(names) = lack.fix else { continue };
+        for name in names {
+            if !packages.contains(name) {
+                packages.push(*name);
+            }
+        }
+    }
+    packages
 }
 
 fn apt(args: &[&str]) -> Vec<String> {
     let lock = format!("DPkg::Lock::Timeout={LOCK_SECONDS}");
-    ["apt-get", "-o", &lock].iter().chain(args).map(|word| (*word).to_owned()).collect()
+    [APT, "-o", &lock].iter().chain(args).map(|word| (*word).to_owned()).collect()
 }
 
 /// What a person types; with `sudo` unless root.
@@ -68,12 +95,12 @@ pub async fn carry_out(
     teller: &Teller,
     refusal: impl Fn() -> Error,
 ) -> Result<()> {
-    let allowed = !steps.is_empty() && policy == InstallPolicy::Auto && starts("apt-get").await;
+    let allowed = !steps.is_empty() && policy.allows(Packaging::here()) && starts(APT).await;
     if !allowed || !(Uid::effective().is_root() || asked(steps).await?) {
         return Err(refusal());
     }
     for argv in steps {
-        if argv[0] == "apt-get" {
+        if argv[0] == APT {
             let packages: Vec<_> = argv.iter().skip_while(|word| *word != "--no-install-recommends").skip(1).collect();
             let packages: Vec<_> = packages.iter().map(|p| p.as_str()).collect();
             teller.notice(format!("installing {}", packages.join(", ")));

@@ -8,11 +8,13 @@ pub mod catalogue;
 pub mod install;
 pub mod kvm;
 pub mod namespace;
+mod packaging;
 pub mod resources;
 mod survey;
 
 pub use catalogue::{BUILD, MODULES, Need, RUN, TESTS};
 pub use install::InstallPolicy;
+pub use packaging::Packaging;
 pub use survey::{Fix, Lack, Row, Survey, refusal, require, survey};
 
 use std::ffi::OsString;

@@ -1,6 +1,6 @@
 //! Proves needs and says what is lacking; `require` does something about it.
 
-use super::{InstallPolicy, Need, install};
+use super::{InstallPolicy, Need, Packaging, install};
 use crate::{
     error::{Error, Result},
     story::Teller,
@@ -16,7 +16,7 @@ pub struct Lack {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fix {
-    /// Debian packages to install.
+    /// Packages to install, by the names of this host's distribution.
     Packages(&'static [&'static str]),
     /// A command for root.
     Command(Vec<String>),
@@ -38,7 +38,7 @@ pub struct Survey {
 }
 
 impl Survey {
-    pub fn lacks(&self) -> impl Iterator<Item = (Need, &Lack)> {
+    pub fn lacks(&self) -> impl Iterator<Item = (Need, &Lack)> + Clone {
         self.rows.iter().filter_map(|row| Some((row.need, row.found.as_ref().err()?)))
     }
 }
@@ -62,11 +62,11 @@ pub async fn require(needs: &[Need], policy: InstallPolicy, teller: &Teller) -> 
     if before.lacks().next().is_none() {
         return Ok(());
     }
-    let steps = install::steps(before.lacks().map(|(_, lack)| lack));
+    let steps = install::steps(Packaging::here(), before.lacks().map(|(_, lack)| lack));
     install::carry_out(&steps, policy, teller, || refusal(&before)).await?;
     let after = survey(needs).await;
     // An ordinary user's missing id range shows only once its tool is there: a second round, not a third.
-    let rest = install::steps(after.lacks().map(|(_, lack)| lack));
+    let rest = install::steps(Packaging::here(), after.lacks().map(|(_, lack)| lack));
     if after.lacks().next().is_none() {
         return Ok(());
     }
@@ -86,8 +86,10 @@ pub fn refusal(survey: &Survey) -> Error {
         Fix::Advice(advice) => Some(advice.clone()),
         _ => None,
     });
-    let steps = install::steps(survey.lacks().map(|(_, lack)| lack));
+    let packaging = Packaging::here();
+    let steps = install::steps(packaging, survey.lacks().map(|(_, lack)| lack));
     let command = (!steps.is_empty()).then(|| format!("run `{}`", install::one_command(&steps)));
-    let hints: Vec<_> = command.into_iter().chain(advice).collect();
+    let by_hand = install::by_hand(packaging, survey.lacks().map(|(_, lack)| lack));
+    let hints: Vec<_> = command.into_iter().chain(by_hand).chain(advice).collect();
     if hints.is_empty() { error } else { error.hint(hints.join("; ")) }
 }

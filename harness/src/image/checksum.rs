@@ -1,8 +1,8 @@
 //! SHA-256 of files, several at a time.
 
+use crate::read;
 use sha2::{Digest, Sha256};
 use std::{
-    fs::File,
     io::{self, Read},
     path::Path,
     thread,
@@ -13,7 +13,7 @@ const CHUNK_BYTES: usize = 1 << 20;
 
 /// Size in bytes and SHA-256 in hex.
 pub fn of_file(path: &Path) -> io::Result<(u64, String)> {
-    let mut file = File::open(path)?;
+    let mut file = read::open(path)?;
     let (mut hash, mut size) = (Sha256::new(), 0);
     let mut chunk = vec![0; CHUNK_BYTES];
     loop {

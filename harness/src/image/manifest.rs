@@ -1,7 +1,10 @@
 //! `manifest.json`: what an image in the store consists of. It is written last; without it there is no image.
 
 use super::checksum;
-use crate::error::{Context, Result};
+use crate::{
+    error::{Context, Result},
+    read,
+};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, path::Path};
 
@@ -48,7 +51,7 @@ pub const FILE: &str = "manifest.json";
 impl Manifest {
     pub fn read(dir: &Path) -> Result<Self> {
         let path = dir.join(FILE);
-        let text = std::fs::read(&path).host(|| format!("failed to read `{}`", path.display()))?;
+        let text = read::bytes(&path, "the manifest", read::WRITTEN)?;
         serde_json::from_slice(&text).host(|| format!("`{}` is no manifest", path.display()))
     }
 

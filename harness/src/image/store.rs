@@ -115,15 +115,19 @@ pub fn verify(recipe: &Recipe, cache: &Cache) -> Found {
 
 fn look(recipe: &Recipe, cache: &Cache, damage: fn(&BTreeMap<String, FileFact>, &Path) -> Option<String>) -> Found {
     let dir = recipe.dir(cache);
-    if !dir.exists() {
+    let is_there = || dir.symlink_metadata().is_ok();
+    if !is_there() {
         return Found::Absent;
     }
     let claim = match Claim::take(&dir) {
         // It may have been pruned meanwhile.
-        Ok(_) if !dir.exists() => return Found::Absent,
+        Ok(_) if !is_there() => return Found::Absent,
         Ok(claim) => Arc::new(claim),
         Err(error) => return Found::Damaged(error.to_string()),
     };
+    if !dir.is_dir() {
+        return Found::Damaged(format!("`{}` is no folder", dir.display()));
+    }
     let manifest = match Manifest::read(&dir) {
         Ok(manifest) => manifest,
         Err(error) => return Found::Damaged(error.to_string()),
@@ -160,7 +164,6 @@ pub async fn ensure(recipe: &Recipe, cache: &Cache, teller: &Teller) -> Result<I
         Found::Absent => {}
         Found::Damaged(why) => {
             teller.notice(format!("image `{}` in the cache is damaged ({why}): building it again", recipe.name));
-            remove(&recipe.dir(cache)).await?;
         }
     }
     sweep(cache).await?;
@@ -174,13 +177,15 @@ pub async fn ensure(recipe: &Recipe, cache: &Cache, teller: &Teller) -> Result<I
     }
 }
 
-/// Builds beside `dir` and renames when whole.
+/// Builds beside `dir` and renames when whole. What is in its place goes only then: without a network nothing is built, and
+/// most of what is damaged may still be what somebody needs.
 async fn build_in_room(recipe: &Recipe, cache: &Cache, dir: &Path, teller: &Teller) -> Result<()> {
     let room = Room(cache.images().join(format!("{BUILDING}{}", recipe.folder())));
     remove(&room.0).await?;
     std::fs::create_dir(&room.0).host(|| format!("failed to create `{}`", room.0.display()))?;
     let log = cache.images().join(format!("{}.log", recipe.name));
     build::build(recipe, &recipe.key(), &room.0, &log, cache, teller).await?;
+    remove(dir).await?;
     std::fs::rename(&room.0, dir).host(|| format!("failed to put the image at `{}`", dir.display()))
 }
 
@@ -265,10 +270,12 @@ pub async fn sweep(cache: &Cache) -> Result<Vec<PathBuf>> {
     Ok(gone)
 }
 
-/// Removes a folder or a file. A root file system that an ordinary user's build left holds files of other ids of that user,
+/// Removes a folder, a file, or a link. A root file system that an ordinary user's build left holds files of other ids of that user,
 /// which only "root" of the namespace can remove.
 pub async fn remove(dir: &Path) -> Result<()> {
-    let gone = if dir.is_dir() { std::fs::remove_dir_all(dir) } else { std::fs::remove_file(dir) };
+    // Of a link itself, not of where it leads.
+    let is_folder = dir.symlink_metadata().is_ok_and(|seen| seen.is_dir());
+    let gone = if is_folder { std::fs::remove_dir_all(dir) } else { std::fs::remove_file(dir) };
     match gone {
         Ok(()) => return Ok(()),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),

@@ -2,6 +2,7 @@
 //! of them changes nobody reads them all again, but whoever asks for it.
 
 use super::{FileFact, manifest};
+use crate::read;
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
@@ -46,7 +47,9 @@ pub fn damage(files: &Files, dir: &Path) -> Option<String> {
 
 /// The same, taking on trust what did not change since it was last found right.
 pub fn damage_since(files: &Files, dir: &Path) -> Option<String> {
-    let stamp = fs::read(dir.join(FILE)).ok().and_then(|text| serde_json::from_slice::<Looks>(&text).ok());
+    let stamp = read::bytes(&dir.join(FILE), "a stamp", read::WRITTEN)
+        .ok()
+        .and_then(|text| serde_json::from_slice::<Looks>(&text).ok());
     match stamp {
         Some(stamp) if Some(&stamp) == looks(files, dir).as_ref() => None,
         _ => damage(files, dir),

@@ -67,8 +67,8 @@ fn user_data(keys: &Keys) -> Result<String> {
     let config = json!({
         "user": "root",
         "disable_root": false,
-        "ssh_authorized_keys": [keys.authorized_keys()?.trim_end()],
-        "ssh_keys": { "ecdsa_private": keys.host_key()?, "ecdsa_public": keys.host_key_public()? },
+        "ssh_authorized_keys": [keys.authorized_keys().trim_end()],
+        "ssh_keys": { "ecdsa_private": keys.host_key()?, "ecdsa_public": keys.host_key_public() },
         "cloud_init_modules": ["ssh"],
         "cloud_config_modules": [],
         "cloud_final_modules": ["final-message"],

@@ -2,8 +2,11 @@
 
 mod distribution;
 mod login;
+pub mod mistake;
 mod one;
 mod open;
+pub mod out;
+pub mod proof;
 pub mod prune;
 mod retry;
 mod room;
@@ -19,13 +22,13 @@ use crate::{
     outcome::Record,
     plan::RunSpec,
     story::{RunName, Teller},
-    vm::Accel,
+    vm::{Accel, bounds},
 };
 pub use open::{OpenMachine, Wanted, open, own_shape};
 pub use room::Room;
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 use tokio::sync::{Mutex, Semaphore, watch};
@@ -60,7 +63,7 @@ pub struct Request {
     pub keep: bool,
     /// Whether packages missing on this host may be installed.
     pub install: InstallPolicy,
-    /// Records are copied to here.
+    /// Records are copied to here, of failed runs too.
     pub out: Option<PathBuf>,
     /// Becomes true when the user wants it to end: clean up and return `Error::interrupted()`.
     pub cancel: watch::Receiver<bool>,
@@ -82,6 +85,8 @@ pub struct RunResult {
     pub boot_retries: Vec<String>,
     /// Where the record is kept.
     pub path: PathBuf,
+    /// Why that is not where it was asked for.
+    pub not_copied: Option<String>,
     pub record: Record,
 }
 
@@ -108,10 +113,10 @@ struct Lab<'a> {
 
 impl<'a> Lab<'a> {
     async fn open(request: Request, cache: &'a Cache, teller: &'a Teller) -> Result<Self> {
+        request.out.as_deref().map_or(Ok(()), out::ready)?;
         request.runs.iter().try_for_each(|run| possible(&run.machine, request.clock))?;
         host::require(host::RUN, request.install, teller).await?;
         room::sweep(cache, teller)?;
-        let accel = accel(request.clock, cache, teller).await;
         let kernel = ready_kernel(request.kernel.as_ref(), request.install, cache, teller).await?;
         let names: BTreeSet<&str> = request.runs.iter().map(|spec| spec.run.image.as_str()).collect();
         let recipes = names.into_iter().map(|name| Recipe::find(&request.images, name)).collect::<Result<Vec<_>>>()?;
@@ -120,13 +125,12 @@ impl<'a> Lab<'a> {
             let image = under(image?, kernel.as_ref());
             images.insert(image.name.clone(), image);
         }
+        let linux = images.values().next().map(|image| image.kernel.as_path());
+        let accel = accel(request.clock, linux, cache, teller).await;
         Ok(Lab { request, cache, teller, accel, images, warm: Mutex::default() })
     }
 
     async fn run_all(&self) -> Result<Vec<Result<RunResult>>> {
-        if let Some(out) = &self.request.out {
-            std::fs::create_dir_all(out).host(|| format!("failed to create `{}`", out.display()))?;
-        }
         let places = Semaphore::new(self.request.jobs.max(1));
         let runs = self.request.runs.iter().map(async |spec| {
             let _place = places.acquire().await.expect("never closed");
@@ -197,15 +201,16 @@ fn possible(machine: &crate::scenario::Machine, clock: Clock) -> Result<()> {
             "it counts instructions, and CPUs that take turns would be no measurement; `--clock wall` has any number",
         ));
     }
-    Ok(())
+    // Each word is checked where it is said; only here it is known how many they are together.
+    bounds::check_cmdline(&machine.cmdline).map_err(Error::input)
 }
 
 /// KVM only for wall-clock machines, and only where a guest has really run under it.
-async fn accel(clock: Clock, cache: &Cache, teller: &Teller) -> Accel {
+async fn accel(clock: Clock, linux: Option<&Path>, cache: &Cache, teller: &Teller) -> Accel {
     if clock == Clock::Virtual {
         return Accel::VirtualClock { shift: SHIFT };
     }
-    let state = kvm::proven(cache).await;
+    let state = kvm::proven(cache, linux).await;
     if state.usable() {
         return Accel::WallKvm;
     }

@@ -1,12 +1,12 @@
 //! One run: restore, hand over the plan, follow the record to its end, prove the machine's.
 
 use super::{
-    Lab, RunResult,
+    Lab, RunResult, mistake, out,
     room::{Room, given_up, where_to_look},
     slow, warm,
 };
 use crate::{
-    error::{Context, Error, Result},
+    error::{Error, Result},
     guest::Events,
     outcome::Record,
     plan::RunSpec,
@@ -14,7 +14,7 @@ use crate::{
     vm::{Machine, RestoreError},
 };
 use std::{
-    path::{Path, PathBuf},
+    path::Path,
     time::{Duration, Instant},
 };
 use tunelab_protocol::Event;
@@ -24,29 +24,37 @@ const SILENCE: Duration = Duration::from_secs(60);
 
 pub async fn run(lab: &Lab<'_>, spec: &RunSpec) -> Result<RunResult> {
     let since = Instant::now();
-    let result = attempt(lab, spec).await;
+    let out = lab.request.out.as_deref().map(|out| out::folder(out, &spec.run));
+    let result = attempt(lab, spec, out.as_deref()).await;
+    if let (Some(out), Err(error)) = (&out, &result) {
+        out::explain(out, error);
+    }
     let (run, wall) = (spec.run.clone(), since.elapsed());
     let error = result.as_ref().err().map(Error::to_string);
     lab.teller.tell(Story::RunEnded { run, wall, error });
     result
 }
 
-async fn attempt(lab: &Lab<'_>, spec: &RunSpec) -> Result<RunResult> {
+async fn attempt(lab: &Lab<'_>, spec: &RunSpec, out: Option<&Path>) -> Result<RunResult> {
     let recipe = warm::Recipe { image: &lab.images[&spec.run.image], accel: lab.accel, stack: spec.into() };
     let (warm, machine, room) = restore(lab, spec, &recipe).await?;
+    let room = room.with_rescue(out.map(Path::to_owned));
     lab.teller.tell(Story::RunStarted { run: spec.run.clone(), total_virtual: spec.virtual_time() });
     let since = Instant::now();
     let ended = follow(lab, spec, &machine).await;
     let wall_seconds = since.elapsed().as_secs_f64();
     // First the machine, then its folder: QEMU holds the record open until it is gone.
     let gone = slow::ended(machine, lab.teller).await;
-    let path = room.close(lab.request.keep || ended.is_err());
+    let (path, not_copied) = out::keep(room.close(lab.request.keep || ended.is_err()), out);
+    not_copied.iter().for_each(|why| lab.teller.notice(why));
     ended.map_err(|e| where_to_look(e, &path))?;
     // The run came to its end all the same.
     if let Err(left) = gone {
         lab.teller.notice(format!("{}: {left}", spec.run));
     }
-    let record = Record::load(&path.join("events.jsonl")).map_err(|e| where_to_look(e, &path))?;
+    let events = path.join("events.jsonl");
+    let record =
+        Record::load(&events).map_err(|e| where_to_look(mistake::at_the_end_of(&events, spec).unwrap_or(e), &path))?;
     Ok(RunResult {
         run: spec.run.clone(),
         kernel: warm.kernel,
@@ -56,7 +64,8 @@ async fn attempt(lab: &Lab<'_>, spec: &RunSpec) -> Result<RunResult> {
         virtual_seconds: record.lasted().as_secs_f64(),
         wall_seconds,
         boot_retries: warm.boot_retries,
-        path: copy_out(lab, spec, &path)?,
+        path,
+        not_copied,
         record,
     })
 }
@@ -100,23 +109,4 @@ async fn follow(lab: &Lab<'_>, spec: &RunSpec, machine: &Machine) -> Result<()> 
         }
     };
     machine.while_alive(listen).await
-}
-
-/// To `--out`, under the run's own name.
-fn copy_out(lab: &Lab<'_>, spec: &RunSpec, path: &Path) -> Result<PathBuf> {
-    let Some(out) = &lab.request.out else { return Ok(path.to_owned()) };
-    let run = &spec.run;
-    let kernel = run.kernel.as_ref().map(|release| format!("-{release}")).unwrap_or_default();
-    let name = format!("{}-{}{kernel}-{}-{}-{}", run.scenario, run.image, run.variant, run.seed, run.repeat);
-    let to = out.join(name);
-    let copy = || {
-        std::fs::create_dir_all(&to)?;
-        for entry in std::fs::read_dir(path)? {
-            let entry = entry?;
-            std::fs::copy(entry.path(), to.join(entry.file_name()))?;
-        }
-        Ok::<_, std::io::Error>(())
-    };
-    copy().host(|| format!("failed to copy the record to `{}`", to.display()))?;
-    Ok(to)
 }

@@ -1,7 +1,7 @@
 //! A machine to look around in: booted, deployed to, and, with a scenario, living its plan.
 
 use super::{
-    Clock, accel, possible, ready_image, ready_kernel,
+    Clock, accel, mistake, possible, ready_image, ready_kernel,
     retry::twice,
     room::{self, Room, given_up},
     slow, under,
@@ -19,7 +19,7 @@ use crate::{
     vm::Machine,
 };
 use std::time::Duration;
-use tunelab_protocol::{Plan, guest};
+use tunelab_protocol::{Stamped, guest};
 
 /// Rules, nginx and backends, on an emulated CPU.
 const SET_UP: Duration = Duration::from_secs(60);
@@ -58,16 +58,16 @@ pub async fn open(wanted: &Wanted<'_>, install: InstallPolicy, cache: &Cache, te
     possible(machine, clock)?;
     host::require(host::RUN, install, teller).await?;
     room::sweep(cache, teller)?;
-    let accel = accel(clock, cache, teller).await;
     let kernel = ready_kernel(wanted.kernel, install, cache, teller).await?;
     let image = under(ready_image(wanted.image, install, cache, teller).await?, kernel.as_ref());
+    let accel = accel(clock, Some(&image.kernel), cache, teller).await;
     let stack = run.map_or(Stack { machine, files: None, seed: 1 }, Stack::from);
     let recipe = Recipe { image: &image, accel, stack };
     let attempt = async |room: &Room| boot_and_deploy(&recipe, room, teller).await;
     let ((machine, ssh), room, _) = twice("shell", &image.name, cache, teller, attempt).await?;
     if let Some(run) = run {
         let step = teller.step("starting rules, services and visitors");
-        let started = machine.while_alive(live(&ssh, &run.plan));
+        let started = machine.while_alive(live(&ssh, run));
         let started = slow::told(teller, machine.pulse(), "the scenario's stack has been starting", started).await;
         if let Err(e) = started {
             return Err(given_up(room, e));
@@ -84,17 +84,23 @@ pub fn own_shape(recipe: &image::Recipe) -> scenario::Machine {
 }
 
 /// Has the agent execute the plan in the background; returns when its traffic begins, or with what went wrong.
-async fn live(ssh: &Ssh, plan: &Plan) -> Result<()> {
+async fn live(ssh: &Ssh, run: &RunSpec) -> Result<()> {
     let (agent, home) = (guest::AGENT, guest::HOME);
-    let text = serde_json::to_vec_pretty(plan).expect("plans are plain data");
+    let text = serde_json::to_vec_pretty(&run.plan).expect("plans are plain data");
     ssh.upload(&format!("{home}/plan.json"), 0o644, text, SET_UP).await?;
     let start = format!(
         "cd {home} && {{ {agent} run plan.json > events.jsonl 2> agent.log < /dev/null & }}
          until grep -qs '\"event\":\"ready\"' events.jsonl; do
-             kill -0 $! 2>&- || {{ cat agent.log >&2; exit 1; }}
+             kill -0 $! 2>&- || {{ tail -n 1 events.jsonl; cat agent.log >&2; break; }}
              sleep 0.1
          done"
     );
-    let started = ssh.run(start, SET_UP).await;
-    started.map(drop).map_err(|e| Error::guest("the scenario's stack did not start").cause(e))
+    let failed = |why: Error| Error::guest("the scenario's stack did not start").cause(why);
+    let said = ssh.run(start, SET_UP).await.map_err(failed)?;
+    if said.stdout.is_empty() && said.stderr.is_empty() {
+        return Ok(());
+    }
+    let last = serde_json::from_slice::<Stamped>(said.stdout.trim_ascii()).ok();
+    let why = last.and_then(|last| mistake::of(&last.event, run));
+    Err(why.unwrap_or_else(|| failed(Error::guest(String::from_utf8_lossy(&said.stderr).trim()))))
 }

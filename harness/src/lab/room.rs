@@ -1,5 +1,6 @@
 //! A folder of its own for each machine, and what to do with those whose owner is gone.
 
+use super::out;
 use crate::{
     cache::Cache,
     error::{Context, Error, Exit, Result},
@@ -22,6 +23,8 @@ const SCAFFOLD: [&str; 5] = ["plan.json", "initrd", "qemu.log", vm::LAYER, IN_US
 /// The folder of one machine. Dropped without [`Room::close`], it goes with everything in it.
 pub struct Room {
     path: PathBuf,
+    /// Where what there is goes, should it not come to be closed.
+    rescue: Option<PathBuf>,
     closed: bool,
     _lock: File,
 }
@@ -38,16 +41,28 @@ impl Room {
         let in_use = path.join(IN_USE);
         let lock = File::create(&in_use).and_then(|f| f.lock().map(|()| f));
         let lock = lock.host(|| format!("failed to lock `{}`", in_use.display()))?;
-        Ok(Room { path, closed: false, _lock: lock })
+        Ok(Room { path, rescue: None, closed: false, _lock: lock })
     }
 
     pub fn path(&self) -> &Path {
         &self.path
     }
 
+    /// What an interrupted run had to say is copied to here.
+    #[must_use]
+    pub fn with_rescue(mut self, to: Option<PathBuf>) -> Self {
+        self.rescue = to;
+        self
+    }
+
     /// Leaves the record and the console; with `keep`, everything.
     pub fn close(mut self, keep: bool) -> PathBuf {
         self.closed = true;
+        self.tidy(keep);
+        self.path.clone()
+    }
+
+    fn tidy(&self, keep: bool) {
         let gone: &[&str] = if keep { &[IN_USE] } else { &SCAFFOLD };
         for name in gone {
             let _ = fs::remove_file(self.path.join(name));
@@ -56,7 +71,6 @@ impl Room {
         if fs::metadata(&packets).is_ok_and(|file| file.len() == 0) {
             let _ = fs::remove_file(packets);
         }
-        self.path.clone()
     }
 }
 
@@ -78,6 +92,10 @@ pub fn where_to_look(error: Error, path: &Path) -> Error {
 impl Drop for Room {
     fn drop(&mut self) {
         if !self.closed {
+            if let Some(to) = &self.rescue {
+                self.tidy(false);
+                let _ = out::copy(&self.path, to);
+            }
             let _ = fs::remove_dir_all(&self.path);
         }
     }

@@ -8,6 +8,7 @@ use crate::{
     guest::{Events, Keys, Ssh},
     image::{self, Image, initrd, kernel},
     plan::RunSpec,
+    read,
     story::Teller,
     vm::{Accel, Machine, MachineSpec, RestoreError, RootDisk, SavedState, Shape, argv},
 };
@@ -61,7 +62,7 @@ pub fn is_of(dir: &Path, recipes: &[image::Recipe]) -> bool {
 }
 
 fn facts(dir: &Path) -> Option<Facts> {
-    serde_json::from_slice(&fs::read(dir.join(FACTS)).ok()?).ok()
+    serde_json::from_slice(&read::bytes(&dir.join(FACTS), "a state's facts", read::WRITTEN).ok()?).ok()
 }
 
 /// What a warm machine depends on.
@@ -188,8 +189,8 @@ async fn lock(cache: &Cache, key: &str) -> Result<(File, Arc<Claim>)> {
 
 fn find(recipe: &Recipe, dir: &Path, claim: &Arc<Claim>) -> Result<Warm, RestoreError> {
     let state = SavedState::open(dir)?;
-    let facts = facts(dir).ok_or_else(|| RestoreError::Unusable(format!("no `{FACTS}` beside the state")))?;
-    let Facts { kernel, boot_retries, .. } = facts;
+    let unusable = || format!("the saved machine in `{}` cannot be used: `{FACTS}` cannot be read", dir.display());
+    let Facts { kernel, boot_retries, .. } = facts(dir).ok_or_else(|| RestoreError::Unusable(unusable()))?;
     Ok(Warm { spec: recipe.spec(PathBuf::new()), state, kernel, boot_retries, _claim: claim.clone() })
 }
 
@@ -259,9 +260,9 @@ fn initrd_bytes(image: &Image, keys: &Keys) -> Result<Vec<u8>> {
         return Ok(bytes);
     }
     bytes.extend(initrd::archive([
-        ("etc/tunelab/authorized_keys", 0o600, keys.authorized_keys()?),
+        ("etc/tunelab/authorized_keys", 0o600, keys.authorized_keys()),
         ("etc/tunelab/ssh_host_ecdsa_key", 0o600, keys.host_key()?),
-        ("etc/tunelab/ssh_host_ecdsa_key.pub", 0o644, keys.host_key_public()?),
+        ("etc/tunelab/ssh_host_ecdsa_key.pub", 0o644, keys.host_key_public()),
     ]));
     Ok(bytes)
 }
@@ -276,9 +277,7 @@ async fn deploy(ssh: &Ssh, paths: Option<&BTreeMap<String, PathBuf>>) -> Result<
 
 /// The scenario's files by the names they have in the guest.
 fn files(paths: Option<&BTreeMap<String, PathBuf>>) -> Result<Vec<(String, Vec<u8>)>> {
-    let read = |(name, path): (&String, &PathBuf)| {
-        Ok((name.clone(), fs::read(path).host(|| format!("failed to read `{}`", path.display()))?))
-    };
+    let read = |(name, path): (&String, &PathBuf)| Ok((name.clone(), read::bytes(path, "the file", read::TEXT)?));
     paths.into_iter().flatten().map(read).collect()
 }
 
@@ -293,7 +292,7 @@ async fn park(machine: &Machine, ssh: &Ssh) -> Result<String> {
     };
     match parked.map_err(|overdue| Error::guest(format!("the agent did not park: {overdue}")))??.event {
         Event::Parked { kernel, .. } => Ok(kernel),
-        Event::Failed { what, hint } => {
+        Event::Failed { what, hint, .. } => {
             let error = Error::guest(format!("the agent could not park: {what}"));
             Err(hint.into_iter().fold(error, Error::hint))
         }

@@ -73,7 +73,7 @@ fn whole(events: &[Stamped]) -> Result<()> {
     match events.last() {
         None => Err(Error::guest("the record is empty").hint("the machine was lost before its agent read the plan")),
         Some(Stamped { event: Event::Done, .. }) => Ok(()),
-        Some(Stamped { event: Event::Failed { what, hint }, .. }) => {
+        Some(Stamped { event: Event::Failed { what, hint, .. }, .. }) => {
             let error = Error::guest(format!("the plan failed in the guest: {what}"));
             Err(match hint {
                 Some(hint) => error.hint(hint),

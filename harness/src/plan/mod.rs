@@ -1,9 +1,10 @@
 //! Checked scenario + variant + seed -> what the lab runs and the guest executes. Pure.
 
 use crate::{
-    scenario::{During, Machine, Scenario, Server, Variant},
+    scenario::{During, Machine, Scenario, Variant},
     story::RunName,
 };
+use miette::NamedSource;
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 use tunelab_protocol::{Backend, Phase, Plan, Traffic, VERSION, guest};
 
@@ -12,9 +13,11 @@ use tunelab_protocol::{Backend, Phase, Plan, Traffic, VERSION, guest};
 pub struct RunSpec {
     pub run: Arc<RunName>,
     pub machine: Machine,
-    /// Deployed to [`guest::FILES`] by these names; the same for all variants of a scenario.
+    /// Deployed to [`guest::FILES`] by these names; the same for all variants of a scenario, but for the user's own.
     pub files: BTreeMap<String, PathBuf>,
     pub plan: Plan,
+    /// The scenario's file, for what turns out to be wrong in it.
+    pub source: NamedSource<String>,
     /// Why its outcome is not one of the image's snapshot: `None` if it is.
     pub not_comparable: Option<&'static str>,
 }
@@ -23,8 +26,9 @@ impl RunSpec {
     pub fn new(scenario: &Scenario, variant: &Variant, run: RunName) -> Self {
         RunSpec {
             machine: variant.machine.clone(),
-            files: scenario.files.clone(),
+            files: scenario.files.iter().chain(&variant.own.files).map(|(n, p)| (n.clone(), p.clone())).collect(),
             plan: plan(scenario, variant, run.seed),
+            source: scenario.source.clone(),
             run: Arc::new(run),
             not_comparable: None,
         }
@@ -43,7 +47,7 @@ pub fn plan(scenario: &Scenario, variant: &Variant, seed: u64) -> Plan {
         variant: variant.name.clone(),
         seed,
         capture: false,
-        server: server(scenario, &variant.server),
+        server: server(scenario, variant),
         upstreams: scenario.upstreams.clone(),
         populations: scenario.populations.clone(),
         probes: scenario.probes.clone(),
@@ -68,7 +72,7 @@ fn each_time(scenario: &Scenario, phase: &Phase, traffic: &Traffic) -> Traffic {
     Traffic { each_time, ..traffic.clone() }
 }
 
-fn server(scenario: &Scenario, server: &Server) -> tunelab_protocol::Server {
+fn server(scenario: &Scenario, Variant { server, own, .. }: &Variant) -> tunelab_protocol::Server {
     let deployed = |name: &String| format!("{}/{name}", guest::FILES);
     tunelab_protocol::Server {
         address: server.address,
@@ -77,7 +81,7 @@ fn server(scenario: &Scenario, server: &Server) -> tunelab_protocol::Server {
         rules: server.rules.as_ref().map(deployed),
         sysctl_files: server.sysctl_files.iter().map(deployed).collect(),
         sysctls: server.sysctls.clone(),
-        report_sysctls: scenario.reported_sysctls.iter().cloned().collect(),
+        report_sysctls: scenario.reported_sysctls.union(&own.reported_sysctls).cloned().collect(),
         limits: server.limits.as_ref().map(deployed),
         started_by: server.started_by.clone(),
         report_limits: scenario.reported_limits.clone(),

@@ -9,16 +9,13 @@ pub fn render(error: &Error, terminal: bool) -> String {
     let theme = if terminal { GraphicalTheme::unicode() } else { theme_plain() };
     let handler = GraphicalReportHandler::new_themed(theme).with_links(false).with_width(120).with_context_lines(1);
     let mut out = format!("error: {}\n", error.message());
-    let mut cause = std::error::Error::source(error);
-    while let Some(why) = cause {
-        out += &format!("  because: {why}\n");
-        cause = why.source();
-    }
+    out += &causes(error);
     if error.source_code().is_some() {
         out += &placed(&handler, error);
     }
     for related in error.related().into_iter().flatten() {
         out += &placed(&handler, related);
+        out += &causes(related);
         out += &hint(related);
     }
     out + &hint(error)
@@ -26,6 +23,11 @@ pub fn render(error: &Error, terminal: bool) -> String {
 
 fn theme_plain() -> GraphicalTheme {
     GraphicalTheme { characters: miette::ThemeCharacters::ascii(), ..GraphicalTheme::none() }
+}
+
+fn causes(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.map(|why| format!("  because: {why}\n")).collect()
 }
 
 fn hint(diagnostic: &dyn Diagnostic) -> String {

@@ -23,7 +23,7 @@ pub fn of(section: &Section<'_>, known: &Known<'_>) -> Vec<OfAnswers> {
     .into_iter()
     .flatten()
     .collect();
-    if !found.is_empty() && !known.populations.iter().any(|p| p.visit.flights) {
+    if !found.is_empty() && !known.names.flights {
         let message = format!("nobody tells of flights, which `{}` is about", section.path());
         let hint = "add `flights = true` to the clients that are meant";
         section.problems.report_with_hint(section.span(), message, "in this table", hint);

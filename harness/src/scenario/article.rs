@@ -2,7 +2,10 @@
 //! of these claims they settle, and runs decide.
 
 use super::{problems::Problems, report_syntax, section::Section};
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    read,
+};
 use std::{ops::Range, path::Path};
 use toml::{Spanned, de::DeTable};
 
@@ -42,11 +45,9 @@ impl Article {
     }
 
     fn read(path: &Path) -> Result<Self> {
-        let failed = |e| {
-            let hint = "it lists what the article claims; scenarios refer to it by `settles`";
-            Error::input(format!("failed to read `{}`", path.display())).cause(e).hint(hint)
-        };
-        let text = std::fs::read_to_string(path).map_err(failed)?;
+        let hint = "it lists what the article claims; scenarios refer to it by `settles`";
+        let with_hint = |e: Error| if e.hint_text().is_none() { e.hint(hint) } else { e };
+        let text = read::text(path, "the article", read::TEXT).map_err(with_hint)?;
         let problems = Problems::of(path.display().to_string(), text.clone());
         let (table, errors) = DeTable::parse_recoverable(&text);
         report_syntax(&errors, &problems);
@@ -69,7 +70,7 @@ impl Article {
 fn claims(root: &Section<'_>) -> Vec<ArticleClaim> {
     let named = root.named("claim");
     root.finish();
-    if named.is_empty() {
+    if root.lacks("claim") {
         root.problems.report_with_hint(
             0..0,
             "there is no claim",

@@ -4,28 +4,30 @@ use super::{
     model::{Claim, Compare, Expression, Operand, Settles},
     section::Section,
     units::Micros,
-    values::OneOrMany,
+    values::{Filled, OneOrMany},
 };
 use toml::Spanned;
 
 pub fn claims(root: &Section<'_>, variants: &[&str]) -> Vec<Claim> {
     let read = |(name, section): (Spanned<String>, Section<'_>)| {
-        let says = section.need("says", r#""the table never drains""#);
+        let says = section.need::<Filled>("says", r#""the table never drains""#);
         let article = section.get("article");
         let list = |key| section.names(key, "variant", variants);
         let within = list("in").unwrap_or_else(|| variants.iter().map(|v| (*v).to_owned()).collect());
         let control = list("control").unwrap_or_default();
         let (no_control, because) = (section.get("no-control"), section.get("because"));
+        section.filled("in");
         can_fail(&section, &within, &control);
         let settles = settles(&section);
         let texts = |key| section.get::<Vec<Spanned<String>>>(key).unwrap_or_default();
         let (applies, given) = (texts("applies"), texts("given"));
         let that = section.need::<Vec<Spanned<String>>>("that", r#"["table.full_rounds > 0"]"#);
+        section.filled("that");
         section.finish();
         let expressions =
             |texts: Vec<Spanned<String>>| texts.iter().filter_map(|text| expression(text, &section)).collect();
         let (applies, given, that) = (expressions(applies), expressions(given), expressions(that?));
-        let (id, says, variants) = (name.into_inner(), says?, within);
+        let (id, says, variants) = (name.into_inner(), says?.0, within);
         Some(Claim { id, says, article, variants, control, no_control, because, settles, applies, given, that })
     };
     root.named("claim").into_iter().filter_map(read).collect()
@@ -34,7 +36,10 @@ pub fn claims(root: &Section<'_>, variants: &[&str]) -> Vec<Claim> {
 /// An experiment must be able to fail: a variant turns the verdict, or it is said why none can.
 fn can_fail(section: &Section<'_>, within: &[String], control: &[String]) {
     let path = section.path();
+    let is_array = section.value("control").is_none_or(|value| value.get_ref().is_array());
     let problem = match (control.is_empty(), section.value("no-control").is_some()) {
+        // It was refused as what it is.
+        (true, false) if !is_array => return,
         (true, false) => format!("`{path}` has no control: nothing shows that it could have come out otherwise"),
         (false, true) => format!("`{path}` has a control and says why there is none"),
         _ => match control.iter().find(|variant| within.contains(variant)) {

@@ -1,10 +1,13 @@
 //! The clients' side: upstreams, populations, and how visitors leave.
 
 use super::{
+    addresses,
+    names::{Names, words},
     problems::Problems,
     requests,
     section::{Section, Value, a_kind},
-    units::{Bytes, Micros, Ppm},
+    units::{Micros, Ppm},
+    values::{Body, Port, SomeTime},
     visiting,
 };
 use std::net::Ipv4Addr;
@@ -13,44 +16,58 @@ use tunelab_protocol::{At, Duplicate, Http, Leave, Link, Population, Speech, Sub
 
 /// `[upstream.x]`: what the server forwards to.
 pub fn upstreams(root: &Section<'_>) -> Vec<Upstream> {
-    let read = |(name, section): (Spanned<String>, Section<'_>)| {
-        let upstream = Upstream {
-            name: name.into_inner(),
-            address: section.need("address", r#""10.8.0.1""#)?,
-            port: section.get_or("port", 80),
-            body_bytes: section.get_or("body", Bytes(512)).0,
-            at: visiting::of_an_upstream(&section),
-        };
+    let mut found: Vec<Upstream> = Vec::new();
+    for (name, section) in root.named("upstream") {
+        let address = section.need::<Spanned<Ipv4Addr>>("address", r#""10.8.0.1""#);
+        let port = section.get_or("port", Port(80)).0;
+        let body_bytes = section.get_or("body", Body(512)).0;
+        let at = visiting::of_an_upstream(&section);
         section.finish();
-        Some(upstream)
-    };
-    root.named("upstream").into_iter().filter_map(read).collect()
+        let Some(address) = address else { continue };
+        addresses::check_host(&address, section.problems);
+        let around = addresses::around(*address.get_ref());
+        if let Some(other) = found.iter().find(|other| addresses::around(other.address) == around) {
+            let message = format!("`{}` is in `{around}`, as upstream `{}` is", address.get_ref(), other.name);
+            let hint = "each upstream has a network of its own: `10.8.0.1`, `10.8.1.1`";
+            section.problems.report_with_hint(address.span(), message, "too near", hint);
+        }
+        found.push(Upstream { name: name.into_inner(), address: address.into_inner(), port, body_bytes, at });
+    }
+    found
 }
 
+/// Clients and upstreams: each has a number of eight bits in the guest.
+const MOST_SITES: usize = 200;
+
 /// `[clients.x]`: a subnet of visitors that all behave alike.
-pub fn populations(root: &Section<'_>, server: Ipv4Addr, upstreams: &[Upstream]) -> Vec<Population> {
+pub fn populations(root: &Section<'_>, server: Ipv4Addr, upstreams: &[Upstream], names: &Names) -> Vec<Population> {
     let mut found: Vec<Population> = Vec::new();
-    let groups = root.named("clients");
-    if groups.is_empty() {
+    if root.lacks("clients") {
         root.problems.report_with_hint(0..0, "there are no clients", "in this file", "begin with `[clients.a-name]`");
     }
-    for (name, section) in groups {
+    let sites = names.clients.len() + names.upstreams.len();
+    if sites > MOST_SITES {
+        let message = format!("these are {sites} kinds of clients and upstreams, more than {MOST_SITES}");
+        root.problems.report(0..0, message, "in this file");
+    }
+    for (name, section) in root.named("clients") {
         let at = section.get_or("at", At::default());
         let (subnet, link) = match at {
-            At::Server => (Some(visiting::own_subnet(&section, server)), Link::default()),
+            At::Server => (Some(visiting::own_subnet(&section, server)), Some(Link::default())),
             _ => (section.need::<Spanned<Subnet>>("subnet", r#""10.1.0.0/16""#), link(&section)),
         };
-        let target = target(&section, upstreams);
+        let target = target(&section, upstreams, names);
         let visit = visit(&section, at, link);
         section.finish();
-        let (Some(subnet), Some(visit)) = (subnet, visit) else { continue };
+        let (Some(subnet), Some(visit), Some(link)) = (subnet, visit, link) else { continue };
         let name = name.into_inner();
         if at == At::Server {
             let (subnet, (target, port)) = (subnet.into_inner(), target);
             found.push(Population { name, subnet, at, target, port, link, visit });
             continue;
         }
-        if let Some(other) = found.iter().find(|p| p.subnet.overlaps(subnet.get_ref())) {
+        addresses::check_subnet(&subnet, section.problems);
+        if let Some(other) = found.iter().filter(|p| p.at != At::Server).find(|p| p.subnet.overlaps(subnet.get_ref())) {
             let message = format!("`{}` overlaps `{}` of `clients.{}`", subnet.get_ref(), other.subnet, other.name);
             section.problems.report(subnet.span(), message, "each way of leaving has a subnet of its own");
         }
@@ -71,31 +88,35 @@ fn inhabitant(subnet: &Subnet, server: Ipv4Addr, upstreams: &[Upstream]) -> Opti
 }
 
 /// The server itself, or the upstream by name.
-fn target(section: &Section<'_>, upstreams: &[Upstream]) -> (Option<Ipv4Addr>, u16) {
-    let port = section.get("port");
+fn target(section: &Section<'_>, upstreams: &[Upstream], names: &Names) -> (Option<Ipv4Addr>, u16) {
+    let port = section.get("port").map(|Port(port)| port);
     let Some(name) = section.get::<Spanned<String>>("upstream") else { return (None, port.unwrap_or(80)) };
     match upstreams.iter().find(|u| &u.name == name.get_ref()) {
         Some(upstream) => (Some(upstream.address), port.unwrap_or(upstream.port)),
+        None if names.upstreams.contains(name.get_ref()) => (None, 80),
         None => {
-            let known: Vec<&str> = upstreams.iter().map(|u| u.name.as_str()).collect();
             let message = format!("there is no upstream `{}`", name.get_ref());
-            section.problems.unknown(name.span(), message, name.get_ref(), &known);
+            section.problems.unknown(name.span(), message, name.get_ref(), &words(&names.upstreams));
             (None, 80)
         }
     }
 }
 
-fn link(section: &Section<'_>) -> Link {
-    let Some(section) = section.section("link") else { return Link::default() };
+/// None: it is wrong, and more that could be said of it would only follow from that.
+fn link(section: &Section<'_>) -> Option<Link> {
+    let found = section.problems.count();
+    let Some(section) = section.section("link") else {
+        return (section.problems.count() == found).then_some(Link::default());
+    };
     let link = Link {
         delay_us: section.get_or("delay", Micros::default()).0,
         loss_ppm: section.get_or("loss", Ppm::default()).0,
         reorder_ppm: section.get_or("reorder", Ppm::default()).0,
         by: section.get("by"),
     };
+    let right = section.problems.count() == found;
     section.finish();
-    check_link(&section, link);
-    link
+    right.then(|| check_link(&section, link)).map(|()| link)
 }
 
 fn check_link(section: &Section<'_>, link: Link) {
@@ -109,12 +130,12 @@ fn check_link(section: &Section<'_>, link: Link) {
     }
 }
 
-fn visit(section: &Section<'_>, at: At, link: Link) -> Option<Visit> {
+fn visit(section: &Section<'_>, at: At, link: Option<Link>) -> Option<Visit> {
     let (speech, http) = visiting::speech(section);
     visiting::check_together(section, speech, at);
     let keep_alive = section.get_or("keep-alive", http == Http::V1_1);
     let (paths, pauses_us) = requests::paths(section);
-    let patience_us = section.get_or("patience", Micros(5_000_000)).0;
+    let patience_us = section.get_or("patience", SomeTime(5_000_000)).0;
     let visit = Visit {
         speech,
         http,
@@ -133,7 +154,7 @@ fn visit(section: &Section<'_>, at: At, link: Link) -> Option<Visit> {
         return Some(visit);
     }
     let flights = requests::flights(section, link);
-    let source_port = section.get("source-port");
+    let source_port = section.get("source-port").map(|Port(port)| port);
     let older_sequence = requests::older_sequence(section);
     let leave = section.value("leave");
     if leave.is_none() {

@@ -1,7 +1,19 @@
 //! The files a scenario names, each in its own format: that they exist, and a light check of each.
 
-use super::problems::{Problems, nearest};
-use std::{cell::RefCell, collections::BTreeSet, path::Path};
+use super::{
+    problems::{Problems, nearest},
+    words,
+};
+use crate::{
+    error::{Error, Result},
+    read,
+    visible::is_hidden,
+};
+use std::{
+    cell::{Cell, RefCell},
+    collections::BTreeSet,
+    path::Path,
+};
 use toml::Spanned;
 use tunelab_protocol::todays_name;
 
@@ -11,14 +23,19 @@ pub struct Files<'a> {
     problems: &'a Problems,
     named: RefCell<BTreeSet<String>>,
     sysctls: RefCell<BTreeSet<String>>,
+    /// Not every file that sets sysctls could be read, or is right.
+    unread: Cell<bool>,
 }
+
+/// How the names begin that files of the user's own have in the guest.
+const YOURS: &str = "yours.";
 
 /// A check of one file's text; what it reports stands in that file.
 pub type Check = fn(&Problems);
 
 impl<'a> Files<'a> {
     pub fn of(folder: &'a Path, problems: &'a Problems) -> Self {
-        Files { folder, problems, named: RefCell::default(), sysctls: RefCell::default() }
+        Files { folder, problems, named: RefCell::default(), sysctls: RefCell::default(), unread: Cell::default() }
     }
 
     /// Notes a file as deployed; reports that it is missing or what is wrong in it. Each file is checked once.
@@ -33,27 +50,37 @@ impl<'a> Files<'a> {
                 check(&found);
                 self.problems.adopt(name.span(), found);
             }
-            Err((message, hint)) => self.problems.report_with_hint(name.span(), message, "named here", hint),
+            Err(error) => self.problems.take_named(name.span(), error),
         }
     }
 
     /// As [`Files::deploy`], and remembers the names it sets.
     pub fn deploy_sysctls(&self, name: &Spanned<String>) {
+        let found = self.problems.count();
         self.deploy(name, sysctl_d);
-        if let Ok(text) = self.text(name) {
-            self.sysctls.borrow_mut().extend(sysctl_names(&text));
+        self.unread.set(self.unread.get() || self.problems.count() > found);
+        match self.text(name) {
+            Ok(text) => self.sysctls.borrow_mut().extend(sysctl_names(&text)),
+            Err(_) => self.unread.set(true),
         }
     }
 
-    fn text(&self, name: &Spanned<String>) -> Result<String, (String, String)> {
+    /// Whether what the files set is all known.
+    pub fn all_read(&self) -> bool {
+        !self.unread.get()
+    }
+
+    fn text(&self, name: &Spanned<String>) -> Result<String> {
         let name = name.get_ref();
-        if name.contains('/') || name.starts_with('.') {
-            return Err((format!("`{name}` is not in the scenario's folder"), "name a file beside this one".into()));
+        if name.is_empty() || name.contains('/') || name.starts_with('.') || name.starts_with(YOURS) {
+            let hint = "name a file beside this one, by a name of its own";
+            return Err(Error::input(format!("`{name}` is no name of a file in the scenario's folder")).hint(hint));
         }
-        std::fs::read_to_string(self.folder.join(name)).map_err(|e| match e.kind() {
-            std::io::ErrorKind::NotFound => (format!("there is no file `{name}` beside this one"), self.near(name)),
-            _ => (format!("failed to read `{name}`: {e}"), "it should be a readable text file".into()),
-        })
+        let path = self.folder.join(name);
+        if path.symlink_metadata().is_err_and(|e| e.kind() == std::io::ErrorKind::NotFound) {
+            return Err(Error::input(format!("there is no file `{name}` beside this one")).hint(self.near(name)));
+        }
+        read::text_within(self.folder, name, "the file")
     }
 
     fn near(&self, name: &str) -> String {
@@ -71,6 +98,22 @@ impl<'a> Files<'a> {
     }
 }
 
+/// What no format of the guest's has: a mark of the encoding, which its programs read as a part of the first word, and control
+/// characters. Where there is one, nothing else is looked at: it may be wrong because of that.
+fn plain(file: &Problems) -> bool {
+    let found = |c: char| is_hidden(c) && !matches!(c, '\t' | '\n' | '\r');
+    let Some((at, c)) = file.text().char_indices().find(|(_, c)| found(*c)) else { return true };
+    let span = at..at + c.len_utf8();
+    if (at, c) == (0, '\u{feff}') {
+        let message = "it begins with a byte order mark, which programs in the guest take for a part of the first word";
+        let hint = "`sed -i '1s/^\\xef\\xbb\\xbf//' FILE` removes it";
+        file.report_with_hint(0..0, message, "an invisible mark", hint);
+    } else {
+        file.report(span, format!("there is a control character in this line, `{}`", c.escape_default()), "not text");
+    }
+    false
+}
+
 /// Lines with the place of each, without blank lines and comments.
 fn lines<'t>(text: &'t str, comments: &'t [char]) -> impl Iterator<Item = (std::ops::Range<usize>, &'t str)> {
     let mut offset = 0;
@@ -86,12 +129,7 @@ fn lines<'t>(text: &'t str, comments: &'t [char]) -> impl Iterator<Item = (std::
 fn sysctl_line(line: &str) -> Option<(&str, &str)> {
     let (name, value) = line.split_once('=')?;
     let name = name.trim().trim_start_matches('-');
-    is_sysctl(name).then_some((name, value.trim()))
-}
-
-pub fn is_sysctl(name: &str) -> bool {
-    let good = |c: char| c.is_ascii_alphanumeric() || "._/-*".contains(c);
-    name.contains(['.', '/']) && name.chars().all(good)
+    words::is_sysctl(name).then_some((name, value.trim()))
 }
 
 /// Names in dots, as `sysctl -a` of the current kernel prints them.
@@ -103,6 +141,9 @@ pub fn sysctl_names(text: &str) -> Vec<String> {
 
 /// sysctl.d(5): `name = value` lines.
 pub fn sysctl_d(file: &Problems) {
+    if !plain(file) {
+        return;
+    }
     for (span, line) in lines(file.text(), &['#', ';']) {
         match sysctl_line(line) {
             None => file.report_with_hint(
@@ -119,6 +160,9 @@ pub fn sysctl_d(file: &Problems) {
 
 /// limits.d: `domain type item value`, see limits.conf(5).
 pub fn limits_d(file: &Problems) {
+    if !plain(file) {
+        return;
+    }
     for (span, line) in lines(file.text(), &['#']) {
         let fields: Vec<&str> = line.split_whitespace().collect();
         match fields[..] {
@@ -143,6 +187,15 @@ fn is_limit(value: &str) -> bool {
 
 /// iptables-save: `*table`, chains, rules, `COMMIT`.
 pub fn iptables_save(file: &Problems) {
+    if !plain(file) {
+        return;
+    }
+    if let Some(at) = file.text().find("\r\n") {
+        let message = "lines end as on Windows (CR LF): iptables-restore takes the CR for a part of the last word";
+        let hint = "`sed -i 's/\\r$//' FILE` makes line ends of Linux of them";
+        // What else is wrong may be so because of it.
+        return file.report_with_hint(at..at + 1, message, "the first", hint);
+    }
     let mut open: Option<std::ops::Range<usize>> = None;
     for (span, line) in lines(file.text(), &['#']) {
         match (line.as_bytes()[0], &open) {
@@ -157,6 +210,8 @@ pub fn iptables_save(file: &Problems) {
             (_, Some(_)) => {
                 let words = ["COMMIT", "-A INPUT", ":INPUT DROP [0:0]"];
                 file.unknown(span, format!("`{line}` is no line of a rules file"), line, &words);
+                // A `COMMIT` with a typing error is one mistake.
+                open = open.filter(|_| nearest(line, &words) != Some("COMMIT"));
             }
         }
     }
@@ -174,6 +229,9 @@ pub fn program(file: &Problems) {
 
 /// nginx itself reads its configuration in the guest; here only that the braces are balanced.
 pub fn nginx_conf(file: &Problems) {
+    if !plain(file) {
+        return;
+    }
     let mut open = Vec::new();
     let (mut quote, mut comment, mut escaped) = (None, false, false);
     for (at, c) in file.text().char_indices() {

@@ -37,7 +37,8 @@ impl Read for LimitOf {
 fn login(word: &str) -> Option<String> {
     let user = word.strip_prefix("login:")?;
     let good = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
-    (user.starts_with(|c: char| c.is_ascii_lowercase()) && user.chars().all(good)).then(|| user.to_owned())
+    let begins = user.starts_with(|c: char| c.is_ascii_lowercase() || c == '_');
+    (begins && user.len() <= 32 && user.chars().all(good)).then(|| user.to_owned())
 }
 
 fn unknown<T>(value: &Value<'_>, problems: &Problems, word: &str, known: &[&str]) -> Option<T> {

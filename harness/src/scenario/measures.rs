@@ -2,43 +2,38 @@
 
 use super::{
     answers,
-    model::{Among, ByVariant, Measure, Of, Rank, Variant},
+    model::{Among, ByVariant, Measure, Of, Rank},
+    names::{Names, words},
     section::{Read, Section, Value},
     units::{Micros, Ppm},
     values::text,
 };
 use toml::Spanned;
-use tunelab_protocol::{Phase, Population, Probe, ProbeKind};
+use tunelab_protocol::Phase;
 
 /// What else of the file a measure may name.
 pub struct Known<'a> {
+    pub names: &'a Names,
     pub phases: &'a [Phase],
-    pub populations: &'a [Population],
-    pub probes: &'a [Probe],
-    pub variants: &'a [Variant],
 }
 
 pub fn measures(root: &Section<'_>, known: &Known<'_>) -> Vec<Measure> {
     let read = |(name, section): (Spanned<String>, Section<'_>)| {
         let of = of(&section, known);
-        let phase = one_of(&section, "phase", "phase", known.phases.iter().map(|p| p.name.as_str()));
-        let clients = one_of(&section, "clients", "clients", known.populations.iter().map(|p| p.name.as_str()));
-        let measure = Measure {
-            within_ppm: by_variant(&section, "within", known.variants, |share: Ppm| share.0),
-            least: by_variant(&section, "give-or-take", known.variants, |least| least),
-            name: name.get_ref().clone(),
-            of: of?,
-            phase,
-            clients,
-            beside: beside(&section),
-            after_pause_us: section.get::<Micros>("after-pause").map(|pause| pause.0),
-        };
+        let phase = one_of(&section, "phase", "phase", &known.names.phases);
+        let clients = one_of(&section, "clients", "clients", &known.names.clients);
+        let within_ppm = by_variant(&section, "within", known.names, |share: Ppm| share.0);
+        let least = by_variant(&section, "give-or-take", known.names, |least| least);
+        let beside = beside(&section);
+        let after_pause_us = section.get::<Micros>("after-pause").map(|pause| pause.0);
+        section.finish();
+        let (of, own) = (of?, name.get_ref().clone());
+        let measure = Measure { name: own, of, phase, clients, beside, after_pause_us, within_ppm, least };
         if measure.of.is_time() != measure.name.ends_with("-ms") {
             let message = format!("`{}` does not say its unit as it should", measure.name);
             let hint = "times are in milliseconds, and their names end in `-ms`; others' do not";
             section.problems.report_with_hint(name.span(), message, "this name", hint);
         }
-        section.finish();
         Some(measure)
     };
     root.named("measure").into_iter().filter_map(read).collect()
@@ -48,15 +43,40 @@ pub fn measures(root: &Section<'_>, known: &Known<'_>) -> Vec<Measure> {
 pub fn by_variant<T: Read, U: Default>(
     section: &Section<'_>,
     key: &'static str,
-    variants: &[Variant],
+    names: &Names,
     of: impl Fn(T) -> U,
 ) -> ByVariant<U> {
     if !section.value(key).is_some_and(|value| value.get_ref().is_table()) {
         return ByVariant::All(section.get(key).map(of).unwrap_or_default());
     }
-    let variants: Vec<&str> = variants.iter().map(|v| v.name.as_str()).collect();
-    ByVariant::Of(section.by_name(key, "variant", &variants).into_iter().map(|(name, v)| (name, of(v))).collect())
+    let known = words(&names.variants);
+    ByVariant::Of(section.by_name(key, "variant", &known).into_iter().map(|(name, v)| (name, of(v))).collect())
 }
+
+/// All keys that say what is measured.
+const KEYS: [&str; 21] = [
+    "most",
+    "least",
+    "last",
+    "rise",
+    "lasts",
+    "share",
+    "connect",
+    "visit",
+    "entry-life",
+    "fared",
+    "lines",
+    "reaches",
+    "sustains",
+    "nginx-says",
+    "answer",
+    "round-trips",
+    "server-rto",
+    "server-window",
+    "flight-bytes",
+    "flight-segments",
+    "pause",
+];
 
 /// The one key that says what is measured.
 fn of(section: &Section<'_>, known: &Known<'_>) -> Option<Of> {
@@ -85,8 +105,10 @@ fn of(section: &Section<'_>, known: &Known<'_>) -> Option<Of> {
     .flatten()
     .chain(answers::of(section, known).into_iter().map(Of::Answers))
     .collect();
-    if found.len() != 1 {
-        let message = format!("`{}` is to measure one thing, not {}", section.path(), found.len());
+    // One that is wrong has been reported, and is one all the same.
+    let asked = KEYS.iter().filter(|key| section.value(key).is_some()).count();
+    if asked != 1 {
+        let message = format!("`{}` is to measure one thing, not {asked}", section.path());
         let hint = "one of `most`, `least`, `last`, `rise`, `lasts`, `share`, `reaches` (of a probe's reading), `connect`, `visit`, \
                     `entry-life` (times), `sustains` (a rate), `fared`, `lines`, `nginx-says` (counts), `answer`, `round-trips`, `flight-bytes`, \
                     `flight-segments`, `server-rto`, `server-window`, `pause` (of answers by flights)";
@@ -101,7 +123,7 @@ fn reaches(section: &Section<'_>, known: &Known<'_>) -> Option<Of> {
     let reading = table.need::<Spanned<String>>("reading", r#""conntrack.count""#);
     let value = table.need("value", "720");
     table.finish();
-    check_probe(reading.as_ref()?, section, known);
+    reading.iter().for_each(|reading| check_probe(reading, section, known));
     Some(Of::Reaches(reading?.into_inner(), value?))
 }
 
@@ -116,7 +138,8 @@ fn beside(section: &Section<'_>) -> Vec<(String, u64)> {
 /// `sustains = "visitors"`: clients of a phase that searches.
 fn sustains(section: &Section<'_>, known: &Known<'_>) -> Option<String> {
     let clients = section.get::<Spanned<String>>("sustains")?;
-    if !known.phases.iter().any(|phase| phase.searches(clients.get_ref())) {
+    let all_known = known.phases.len() == known.names.phases.len();
+    if all_known && !known.phases.iter().any(|phase| phase.searches(clients.get_ref())) {
         let message = format!("nobody searches for what `{}` sustain", clients.get_ref());
         let hint = "add a phase with a `[phase.search]` of these clients";
         section.problems.report_with_hint(clients.span(), message, "no phase does", hint);
@@ -126,7 +149,7 @@ fn sustains(section: &Section<'_>, known: &Known<'_>) -> Option<String> {
 
 fn nginx_says(section: &Section<'_>, known: &Known<'_>) -> Option<String> {
     let words = section.get::<Spanned<String>>("nginx-says")?;
-    if !known.probes.iter().any(|p| p.kind == ProbeKind::NginxLog) {
+    if !known.names.probes.iter().any(|key| key == "nginx-log") {
         let hint = "add `nginx-log = \"followed\"` to `[probe]`";
         section.problems.report_with_hint(words.span(), "nobody reads nginx's log", "no probe reads it", hint);
     }
@@ -136,37 +159,31 @@ fn nginx_says(section: &Section<'_>, known: &Known<'_>) -> Option<String> {
 /// Which probe gives a reading, by the first part of its name; see the agent's `probe/`.
 pub(super) fn check_probe(name: &Spanned<String>, section: &Section<'_>, known: &Known<'_>) {
     let group = name.get_ref().split('.').next().unwrap_or_default();
-    let (kind, key) = match group {
-        "conntrack" => (ProbeKind::Conntrack, "conntrack"),
-        "memory" => (ProbeKind::Memory, "memory"),
-        "cpu" => (ProbeKind::Cpu, "cpu"),
-        "rt_cache" | "arp_cache" | "rt6_stats" => (ProbeKind::Lnstat, "lnstat"),
-        "slab" => (ProbeKind::Slab, "slab"),
-        "files" => (ProbeKind::OpenFiles, "open-files"),
+    let key = match group {
+        "conntrack" => "conntrack",
+        "memory" => "memory",
+        "cpu" => "cpu",
+        "rt_cache" | "arp_cache" | "rt6_stats" => "lnstat",
+        "slab" => "slab",
+        "files" => "open-files",
         // Told by the backends themselves, at the end.
         "backend" => return,
-        "time_wait" | "ports" => (ProbeKind::TimeWait, "time-wait"),
-        "sockets" | "tcp" | "udp" | "udplite" | "raw" | "frag" => (ProbeKind::Sockets, "sockets"),
-        _ => (ProbeKind::Netstat, "netstat"),
+        "time_wait" | "ports" => "time-wait",
+        "sockets" | "tcp" | "udp" | "udplite" | "raw" | "frag" => "sockets",
+        _ => "netstat",
     };
-    if !known.probes.iter().any(|p| p.kind == kind) {
+    if !known.names.probes.iter().any(|probe| probe == key) {
         let message = format!("nobody looks at `{}`", name.get_ref());
         let hint = format!("add `{key} = \"1 s\"` to `[probe]`");
         section.problems.report_with_hint(name.span(), message, "no probe reads it", hint);
     }
 }
 
-fn one_of<'a>(
-    section: &Section<'_>,
-    key: &'static str,
-    kind: &str,
-    known: impl Iterator<Item = &'a str>,
-) -> Option<String> {
+fn one_of(section: &Section<'_>, key: &'static str, kind: &str, known: &[String]) -> Option<String> {
     let name = section.get::<Spanned<String>>(key)?;
-    let known: Vec<&str> = known.collect();
-    if !known.contains(&name.get_ref().as_str()) {
+    if !known.contains(name.get_ref()) {
         let message = format!("there is no {kind} `{}`", name.get_ref());
-        section.problems.unknown(name.span(), message, name.get_ref(), &known);
+        section.problems.unknown(name.span(), message, name.get_ref(), &words(known));
     }
     Some(name.into_inner())
 }

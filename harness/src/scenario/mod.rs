@@ -4,6 +4,7 @@
 //! then the machinery: `section` (tables), `values` (types), `units`, `files` (what the scenario deploys), `problems`.
 //! `article` is a file of its own: the claims that scenarios may settle.
 
+mod addresses;
 mod answers;
 mod article;
 mod catalogue;
@@ -13,6 +14,7 @@ mod files;
 mod logins;
 mod measures;
 mod model;
+mod names;
 mod own;
 mod phases;
 mod problems;
@@ -24,23 +26,28 @@ mod server;
 pub mod units;
 mod values;
 mod visiting;
+mod words;
 
 pub use article::{Article, ArticleClaim};
 pub use catalogue::Catalogue;
 pub use model::*;
 pub use own::{OwnFiles, YOURS};
-pub use problems::{nearest, suggestion};
+pub use problems::{Problems, nearest, suggestion};
 
-use crate::error::{Context, Error, Result};
+use crate::{
+    error::{Error, Result},
+    image, read,
+};
 use files::Files;
-use problems::Problems;
+use names::Names;
 use section::Section;
 use std::{
     collections::{BTreeMap, BTreeSet},
+    net::Ipv4Addr,
     path::Path,
 };
 use toml::{Spanned, de::DeTable};
-use tunelab_protocol::{Phase, Population, todays_name};
+use tunelab_protocol::{Phase, todays_name};
 
 /// The file that makes a folder a scenario.
 pub const FILE: &str = "scenario.toml";
@@ -51,7 +58,8 @@ pub fn load(folder: &Path) -> Result<Scenario> {
     let Some(name) = folder.file_name().and_then(|name| name.to_str()) else {
         return Err(Error::input(format!("`{}` is no folder that could name a scenario", folder.display())));
     };
-    let text = std::fs::read_to_string(&path).host(|| format!("failed to read `{}`", path.display()))?;
+    words::check_folder(name).map_err(|(message, hint)| Error::input(message).hint(hint))?;
+    let text = read::text_within(folder, FILE, "the scenario")?;
     let problems = Problems::of(path.display().to_string(), text.clone());
     let (table, errors) = DeTable::parse_recoverable(&text);
     report_syntax(&errors, &problems);
@@ -74,34 +82,38 @@ fn one_line(message: &str) -> String {
 
 fn read(name: &str, folder: &Path, root: &Section<'_>) -> Option<Scenario> {
     let files = Files::of(folder, root.problems);
-    let summary = root.need("summary", r#""what happens, in a sentence""#);
+    let names = Names::of(root);
+    let summary = root.need::<values::Filled>("summary", r#""what happens, in a sentence""#);
     let article = root.get("article");
-    let images = root.get("images").filter(|i: &Vec<String>| !i.is_empty()).unwrap_or(vec!["debian-12".to_owned()]);
+    let images = images(root);
     let scaled: Vec<Spanned<String>> = root.get_or("scaled", Vec::new());
-    let base = common(root, &files);
+    let base = common(root, &files, &names);
     let upstreams = clients::upstreams(root);
-    let populations = clients::populations(root, base.server.address, &upstreams);
-    let phases = phases::phases(root, &populations);
-    let variants = variants(root, &base, &files, &phases);
+    let populations = clients::populations(root, base.server.address, &upstreams, &names);
+    let phases = phases::phases(root, &names);
+    let variants = variants(root, &base, &files, &phases, &names);
     let phases::Asked { probes, sysctls: asked, limits: reported_limits } = phases::probes(root);
-    let known = measures::Known { phases: &phases, populations: &populations, probes: &probes, variants: &variants };
+    let known = measures::Known { names: &names, phases: &phases };
     let measures = measures::measures(root, &known);
     let series = series::series(root, &known);
-    let helps = root.names("helps", "variant", &variants.iter().map(|v| v.name.as_str()).collect::<Vec<_>>());
-    let give_or_take = give_or_take(root, &populations, &phases, &variants);
-    let claims = claims::claims(root, &variants.iter().map(|v| v.name.as_str()).collect::<Vec<_>>());
+    let helps = root.names("helps", "variant", &names::words(&names.variants));
+    let give_or_take = give_or_take(root, &names);
+    let claims = claims::claims(root, &names::words(&names.variants));
     root.finish();
+    let all_read = files.all_read();
     let (files, mut reported_sysctls) = files.into_parts();
     let files = files.into_iter().map(|name| (name.clone(), folder.join(name))).collect();
     let set = variants.iter().flat_map(|v| {
         v.server.sysctls.iter().chain(v.during.values().flat_map(|during| &during.sysctls)).map(|s| &s.name)
     });
     reported_sysctls.extend(asked.iter().chain(set).map(|name| todays_name(name)));
-    let scaled = scaled.into_iter().map(|name| scaled_down(name, &reported_sysctls, root.problems)).collect();
+    // What a file would have set that could not be read is not known.
+    let set = all_read.then_some(&reported_sysctls);
+    let scaled = scaled.into_iter().map(|name| scaled_down(name, set, root.problems)).collect();
     Some(Scenario {
         name: name.to_owned(),
         folder: folder.to_owned(),
-        summary: summary?,
+        summary: summary?.0,
         article,
         images,
         scaled,
@@ -122,10 +134,22 @@ fn read(name: &str, folder: &Path, root: &Section<'_>) -> Option<Scenario> {
     })
 }
 
+/// `images`: debian-12 if it says nothing.
+fn images(root: &Section<'_>) -> Vec<String> {
+    root.filled("images");
+    let images = root.get::<Vec<Spanned<String>>>("images").unwrap_or_default();
+    for name in images.iter().filter(|name| !image::is_name(name.get_ref())) {
+        let message = format!("`{}` is not the name of an image", name.get_ref());
+        root.problems.report_with_hint(name.span(), message, "not a name", "see `tunelab image list`");
+    }
+    let images: Vec<String> = images.into_iter().map(Spanned::into_inner).collect();
+    if images.is_empty() { vec!["debian-12".to_owned()] } else { images }
+}
+
 /// By today's name. What is scaled down is set, in a file or by a variant.
-fn scaled_down(name: Spanned<String>, set: &BTreeSet<String>, problems: &Problems) -> String {
+fn scaled_down(name: Spanned<String>, set: Option<&BTreeSet<String>>, problems: &Problems) -> String {
     let todays = todays_name(name.get_ref());
-    if !set.contains(&todays) {
+    if let Some(set) = set.filter(|set| !set.contains(&todays)) {
         let known: Vec<&str> = set.iter().map(String::as_str).collect();
         problems.unknown(name.span(), format!("nothing here sets `{todays}`"), &todays, &known);
     }
@@ -133,55 +157,63 @@ fn scaled_down(name: Spanned<String>, set: &BTreeSet<String>, problems: &Problem
 }
 
 /// `[give-or-take]`: `visitors = { tuned = 4 }`, `crowded = { browsers = 8 }`, `crowded-in = ["morning"]`, `entries = 12`.
-fn give_or_take(root: &Section<'_>, populations: &[Population], phases: &[Phase], variants: &[Variant]) -> GiveOrTake {
+fn give_or_take(root: &Section<'_>, names: &Names) -> GiveOrTake {
     let Some(section) = root.section("give-or-take") else {
         return GiveOrTake::default();
     };
-    let clients: Vec<&str> = populations.iter().map(|p| p.name.as_str()).collect();
-    let phases: Vec<&str> = phases.iter().map(|phase| phase.name.as_str()).collect();
+    let (clients, phases) = (names::words(&names.clients), names::words(&names.phases));
     let read = GiveOrTake {
-        visitors: measures::by_variant(&section, "visitors", variants, |visitors| visitors),
+        visitors: measures::by_variant(&section, "visitors", names, |visitors| visitors),
         crowded: section.by_name("crowded", "clients", &clients),
         crowded_in: section.names("crowded-in", "phase", &phases).unwrap_or_default().into_iter().collect(),
-        entries: measures::by_variant(&section, "entries", variants, |entries| entries),
+        entries: measures::by_variant(&section, "entries", names, |entries| entries),
     };
     section.finish();
     read
 }
 
 /// What is the same in all variants unless one says otherwise.
-fn common(root: &Section<'_>, files: &Files<'_>) -> Variant {
+fn common(root: &Section<'_>, files: &Files<'_>, names: &Names) -> Variant {
     let mut server = Server::default();
     if let Some(section) = root.section("server") {
-        server.address = section.get_or("address", server.address);
+        if let Some(address) = section.get::<Spanned<Ipv4Addr>>("address") {
+            addresses::check_host(&address, section.problems);
+            server.address = address.into_inner();
+        }
         server::apply(&section, &mut server, files);
         section.finish();
     }
-    server::backends(root, &mut server.backends, files);
+    server::backends(root, &mut server.backends, files, names);
     let machine = server::machine(root, &Machine::default());
-    Variant { name: String::new(), summary: String::new(), machine, server, during: BTreeMap::new() }
+    Variant {
+        name: String::new(),
+        summary: String::new(),
+        machine,
+        server,
+        during: BTreeMap::new(),
+        own: Own::default(),
+    }
 }
 
 /// `[variant.x]`: the keys of `[server]`, and `machine` and `backend`, on top of what is common.
-fn variants(root: &Section<'_>, base: &Variant, files: &Files<'_>, phases: &[Phase]) -> Vec<Variant> {
-    let named = root.named("variant");
-    if named.is_empty() {
+fn variants(root: &Section<'_>, base: &Variant, files: &Files<'_>, phases: &[Phase], names: &Names) -> Vec<Variant> {
+    if root.lacks("variant") {
         let hint = "begin with `[variant.default]`";
         root.problems.report_with_hint(0..0, "there is no variant", "in this file", hint);
     }
     let read = |(name, section): (toml::Spanned<String>, Section<'_>)| {
         let mut server = base.server.clone();
         server::apply(&section, &mut server, files);
-        server::backends(&section, &mut server.backends, files);
+        server::backends(&section, &mut server.backends, files, names);
         let machine = server::machine(&section, &base.machine);
         let summary = section.get_or("summary", String::new());
         if name.get_ref() == YOURS {
             let message = format!("`{YOURS}` is the name of the variant with the user's own files");
             section.problems.report(name.span(), message, "another name");
         }
-        let during = server::during(&section, phases);
+        let during = server::during(&section, phases, names);
         section.finish();
-        Variant { name: name.into_inner(), summary, machine, server, during }
+        Variant { name: name.into_inner(), summary, machine, server, during, own: Own::default() }
     };
-    named.into_iter().map(read).collect()
+    root.named("variant").into_iter().map(read).collect()
 }

@@ -67,6 +67,16 @@ pub struct Variant {
     pub server: Server,
     /// What is otherwise in a phase, by its name.
     pub during: BTreeMap<String, During>,
+    pub own: Own,
+}
+
+/// What files of the user's own bring, beyond what is the same for all variants: no other variant may notice them.
+#[derive(Debug, Clone, Default)]
+pub struct Own {
+    /// As [`Scenario::files`].
+    pub files: BTreeMap<String, PathBuf>,
+    /// As [`Scenario::reported_sysctls`].
+    pub reported_sysctls: BTreeSet<String>,
 }
 
 /// What a variant has otherwise in one phase.

@@ -2,10 +2,10 @@
 
 use super::{
     files::{self, Check},
-    model::{Scenario, Variant},
+    model::{Own, Scenario, Variant},
     problems::Problems,
 };
-use crate::error::{Error, Result};
+use crate::{error::Result, read};
 use std::path::{Path, PathBuf};
 
 /// The variant's name. No scenario may have one of its own by it.
@@ -40,9 +40,14 @@ impl OwnFiles {
     pub fn check(&self) -> Result<()> {
         let all = Problems::of("your files", "");
         for (_, path, check) in self.given() {
-            let problems = Problems::of(path.display().to_string(), read(path)?);
-            check(&problems);
-            all.adopt(0..0, problems);
+            match read(path) {
+                Ok(text) => {
+                    let problems = Problems::of(path.display().to_string(), text);
+                    check(&problems);
+                    all.adopt(0..0, problems);
+                }
+                Err(error) => all.take(error),
+            }
         }
         all.into_result()
     }
@@ -69,8 +74,9 @@ impl OwnFiles {
         yours.server.rules = named("yours.rules.v4").or(yours.server.rules);
         yours.server.nginx = named("yours.nginx.conf").or(yours.server.nginx);
         yours.server.limits = named("yours.limits.conf").or(yours.server.limits);
-        scenario.reported_sysctls.extend(self.sysctl_names()?);
-        scenario.files.extend(self.given().into_iter().map(|(name, path, _)| (name.to_owned(), path.to_owned())));
+        // A machine of its own: even that a file lies there is more than the others know.
+        let files = self.given().into_iter().map(|(name, path, _)| (name.to_owned(), path.to_owned())).collect();
+        yours.own = Own { files, reported_sysctls: self.sysctl_names()?.into_iter().collect() };
         scenario.variants.push(yours);
         Ok(())
     }
@@ -84,6 +90,5 @@ impl Scenario {
 }
 
 fn read(path: &Path) -> Result<String> {
-    std::fs::read_to_string(path)
-        .map_err(|e| Error::input(format!("failed to read your file `{}`", path.display())).cause(e))
+    read::text(path, "your file", read::TEXT)
 }

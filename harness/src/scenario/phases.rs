@@ -1,16 +1,18 @@
 //! What happens when: phases of traffic, and probes.
 
 use super::{
+    names::{Names, words},
     search,
     section::{Read, Section, Value},
-    units::Micros,
-    values::text,
+    units::{LONGEST, Micros},
+    values::{SomeTime, SysctlName, text},
 };
+use std::ops::Range;
 use toml::{Spanned, de::DeValue};
-use tunelab_protocol::{LimitOf, Phase, Population, Probe, ProbeKind, Traffic};
+use tunelab_protocol::{LimitOf, Phase, Probe, ProbeKind, Traffic};
 
 /// `[[phase]]`: rounds of visitors (`rounds`, `every`, `visitors`), a wait (`wait`), or a search (`search`).
-pub fn phases(root: &Section<'_>, populations: &[Population]) -> Vec<Phase> {
+pub fn phases(root: &Section<'_>, names: &Names) -> Vec<Phase> {
     let Some(value) = root.value("phase") else {
         root.problems.report_with_hint(0..0, "there is no phase", "in this file", "begin with `[[phase]]`");
         return Vec::new();
@@ -19,64 +21,111 @@ pub fn phases(root: &Section<'_>, populations: &[Population]) -> Vec<Phase> {
         root.problems.report(value.span(), "a phase begins with `[[phase]]`, in double brackets", "single brackets");
         return Vec::new();
     };
-    let read =
-        |(n, value): (usize, _)| phase(&Section::of(value, format!("phase {}", n + 1), root.problems)?, populations);
-    tables.iter().enumerate().filter_map(read).collect()
+    if tables.is_empty() {
+        root.problems.report(value.span(), "there is no phase", "begin with `[[phase]]`");
+    }
+    let (mut found, mut taken, mut lasts_us) = (Vec::new(), Vec::new(), 0);
+    for (n, value) in tables.iter().enumerate() {
+        let Some(section) = Section::of(value, format!("phase {}", n + 1), root.problems) else { continue };
+        let name = name(&section, &mut taken);
+        let Some(phase) = phase(&section, name, names) else { continue };
+        if lasts_us <= u128::from(LONGEST) {
+            lasts_us += u128::from(phase.rounds) * u128::from(phase.every_us);
+            check_length(&section, lasts_us);
+        }
+        found.push(phase);
+    }
+    found
 }
 
-fn phase(section: &Section<'_>, populations: &[Population]) -> Option<Phase> {
-    let name = section.need::<String>("name", r#""six days""#);
-    if let Some(searching) = section.section("search") {
-        section.finish();
-        return search::phase(&searching, name?, populations);
+/// What else refers to a phase does so by its name: there is one of each.
+fn name(section: &Section<'_>, taken: &mut Vec<String>) -> Option<String> {
+    let name = section.need::<Spanned<String>>("name", r#""six days""#)?;
+    let text = name.get_ref().clone();
+    if text.trim().is_empty() || text.len() > 64 {
+        let message = "a phase has a name of 1 to 64 characters";
+        section.problems.report(name.span(), message, "not a name");
+    } else if taken.contains(&text) {
+        let message = format!("there are two phases `{text}`");
+        section.problems.report_with_hint(name.span(), message, "the second", "give each a name of its own");
     }
-    let wait = section.get::<Micros>("wait");
-    let (rounds, every, traffic) = match wait {
-        Some(wait) => (Some(1), Some(wait), Vec::new()),
+    taken.push(text.clone());
+    Some(text)
+}
+
+fn check_length(section: &Section<'_>, lasts_us: u128) {
+    if lasts_us > u128::from(LONGEST) {
+        let message = format!("with `{}` the phases last longer than ten years", section.path());
+        section.problems.report(section.span(), message, "too long");
+    }
+}
+
+fn phase(section: &Section<'_>, name: Option<String>, names: &Names) -> Option<Phase> {
+    if section.value("search").is_some() {
+        let found = section.section("search").and_then(|searching| search::phase(&searching, name, names));
+        section.finish();
+        return found;
+    }
+    let (rounds, every, traffic) = match section.value("wait") {
+        Some(_) => (Some(1), section.get::<SomeTime>("wait"), Vec::new()),
         None => {
-            let every = section.need::<Micros>("every", r#""1 h""#);
-            (section.need("rounds", "144"), every, traffic(section, populations, every?))
+            let every = section.need::<SomeTime>("every", r#""1 h""#);
+            let rounds = section.need::<Spanned<u32>>("rounds", "144").and_then(|rounds| counted(&rounds, section));
+            let traffic = traffic(section, names, every.as_ref().map(|every| every.0));
+            (rounds, every, traffic)
         }
     };
     section.finish();
-    let (rounds, every) = (rounds?, every?);
-    if rounds == 0 || every.0 == 0 {
-        section.problems.report(section.span(), format!("`{}` takes no time", section.path()), "nothing happens here");
+    Some(Phase { name: name?, rounds: rounds?, every_us: every?.0, sysctls: Vec::new(), search: None, traffic })
+}
+
+/// Rounds of a phase, or visitors of a round.
+const MOST: u32 = 1_000_000;
+
+fn counted(count: &Spanned<u32>, section: &Section<'_>) -> Option<u32> {
+    let refuse = |message: String, label: &str| section.problems.report(count.span(), message, label);
+    match *count.get_ref() {
+        0 => refuse(format!("`{}` has none: nothing happens here", section.path()), "should be above zero"),
+        n if n > MOST => refuse(format!("`{}` has {n}, more than {MOST}", section.path()), "too many"),
+        n => return Some(n),
     }
-    Some(Phase { name: name?, rounds, every_us: every.0, sysctls: Vec::new(), search: None, traffic })
+    None
 }
 
 /// `[phase.visitors]`: `clean = 4`, or `clean = { count = 4, spacing = "20 ms", after = "1 s", at-once = 2 }`.
-fn traffic(section: &Section<'_>, populations: &[Population], every: Micros) -> Vec<Traffic> {
+fn traffic(section: &Section<'_>, names: &Names, every_us: Option<u64>) -> Vec<Traffic> {
     let spacing = section.get_or("spacing", Micros(20_000));
-    let Some(visitors) = section.section("visitors") else {
+    if section.lacks("visitors") {
         let hint = "`[phase.visitors]` says how many of which clients come; `wait = \"1 d\"` is a phase without any";
-        let message = format!("nobody comes in `{}`", section.path());
+        let message = format!("no visitors come in `{}`", section.path());
         section.problems.report_with_hint(section.span(), message, "no visitors", hint);
-        return Vec::new();
-    };
+    }
     let mut found = Vec::new();
-    for (name, value) in visitors.entries() {
-        let known: Vec<&str> = populations.iter().map(|p| p.name.as_str()).collect();
-        if !known.contains(&name.get_ref().as_str()) {
+    for (name, value) in section.section("visitors").iter().flat_map(|visitors| visitors.entries()) {
+        if !names.clients.contains(name.get_ref()) {
             let message = format!("there are no clients `{}`", name.get_ref());
-            section.problems.unknown(name.span(), message, name.get_ref(), &known);
+            section.problems.unknown(name.span(), message, name.get_ref(), &words(&names.clients));
         } else if let Some(traffic) = arrivals(&name, value, spacing, section) {
-            let lasts = traffic.after_us + traffic.spacing_us * u64::from(traffic.visitors);
-            if lasts > every.0 {
-                let message = format!("the visitors of `{}` do not fit into a round", name.get_ref());
-                section.problems.report(name.span(), message, "they arrive for longer than a round lasts");
-            }
+            fits(&traffic, every_us, name.span(), section);
             found.push(traffic);
         }
     }
     found
 }
 
+/// The last visitor comes before the round is over, if it is known how long that lasts.
+fn fits(traffic: &Traffic, every_us: Option<u64>, span: Range<usize>, section: &Section<'_>) {
+    let lasts = u128::from(traffic.after_us) + u128::from(traffic.spacing_us) * u128::from(traffic.visitors);
+    if every_us.is_some_and(|every_us| lasts > u128::from(every_us)) {
+        let message = format!("the visitors of `{}` do not fit into a round", traffic.population);
+        section.problems.report(span, message, "they arrive for longer than a round lasts");
+    }
+}
+
 fn arrivals(name: &Spanned<String>, value: &Value<'_>, spacing: Micros, section: &Section<'_>) -> Option<Traffic> {
     let population = name.get_ref().clone();
     if !matches!(value.get_ref(), DeValue::Table(_)) {
-        let visitors = u32::read(value, section.problems)?;
+        let visitors = visitors(&Spanned::read(value, section.problems)?, section)?;
         return Some(Traffic {
             population,
             visitors,
@@ -87,29 +136,42 @@ fn arrivals(name: &Spanned<String>, value: &Value<'_>, spacing: Micros, section:
         });
     }
     let table = Section::of(value, format!("visitors.{population}"), section.problems)?;
-    let traffic = Traffic {
-        visitors: table.need("count", "4")?,
-        after_us: table.get_or("after", Micros::default()).0,
-        spacing_us: table.get_or("spacing", spacing).0,
-        concurrency: table.get_or("at-once", 0),
-        each_time: false,
-        population,
-    };
+    let visitors = table.need::<Spanned<u32>>("count", "4").and_then(|count| visitors(&count, &table));
+    let after_us = table.get_or("after", Micros::default()).0;
+    let spacing_us = table.get_or("spacing", spacing).0;
+    let concurrency = table.get_or("at-once", 0);
     table.finish();
-    Some(traffic)
+    Some(Traffic { visitors: visitors?, after_us, spacing_us, concurrency, each_time: false, population })
+}
+
+/// None of a kind may come: that is a round of the others.
+fn visitors(count: &Spanned<u32>, section: &Section<'_>) -> Option<u32> {
+    if *count.get_ref() == 0 { Some(0) } else { counted(count, section) }
+}
+
+/// How often a probe looks at most, in microseconds: a look takes the guest some of them.
+const OFTEN_US: u64 = 1_000;
+
+fn interval(every: &Spanned<Micros>, key: &str, section: &Section<'_>) -> u64 {
+    let every_us = every.get_ref().0;
+    if every_us < OFTEN_US {
+        let message = format!("`{key}` looks every {every_us} µs: too often");
+        section.problems.report(every.span(), message, "should be `1 ms` or more");
+    }
+    every_us.max(1)
 }
 
 /// `"1 h"`, or `{ every = "1 h", after = "3 s" }`: the first look is so long after the start.
 fn sampled(kind: ProbeKind, value: &Value<'_>, key: &str, section: &Section<'_>) -> Option<Probe> {
     if !matches!(value.get_ref(), DeValue::Table(_)) {
-        let every = Micros::read(value, section.problems)?;
-        return Some(Probe { kind, every_us: every.0, after_us: 0 });
+        let every = Spanned::read(value, section.problems)?;
+        return Some(Probe { kind, every_us: interval(&every, key, section), after_us: 0 });
     }
     let table = Section::of(value, format!("probe.{key}"), section.problems)?;
-    let every = table.need::<Micros>("every", r#""1 h""#);
+    let every = table.need::<Spanned<Micros>>("every", r#""1 h""#);
     let after = table.get_or("after", Micros::default());
     table.finish();
-    Some(Probe { kind, every_us: every?.0, after_us: after.0 })
+    Some(Probe { kind, every_us: interval(&every?, key, &table), after_us: after.0 })
 }
 
 const FOLLOWED: &[(&str, ProbeKind)] = &[
@@ -144,11 +206,7 @@ pub fn probes(root: &Section<'_>) -> Asked {
     let mut found = Vec::new();
     for (key, kind) in SAMPLED {
         let Some(value) = section.value(key) else { continue };
-        let probe = sampled(*kind, value, key, &section);
-        if probe.as_ref().is_some_and(|probe| probe.every_us == 0) {
-            section.problems.report(section.span(), format!("`{key}` needs an interval above zero"), "in this table");
-        }
-        found.extend(probe);
+        found.extend(sampled(*kind, value, key, &section));
     }
     for (key, kind) in FOLLOWED {
         let Some(value) = section.value(key) else { continue };
@@ -161,7 +219,8 @@ pub fn probes(root: &Section<'_>) -> Asked {
             None => {}
         }
     }
-    let sysctls = section.get("sysctls").unwrap_or_default();
+    let sysctls =
+        section.get::<Vec<SysctlName>>("sysctls").unwrap_or_default().into_iter().map(|name| name.0).collect();
     let limits = section.get("open-file-limits").unwrap_or_default();
     section.finish();
     found.sort_by_key(|p| p.kind);

@@ -19,6 +19,15 @@ impl Problems {
         Problems { name: name.into(), text: text.into(), found: RefCell::default() }
     }
 
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// How much has been found so far: while it does not change, what is read is right.
+    pub fn count(&self) -> usize {
+        self.found.borrow().len()
+    }
+
     pub fn text(&self) -> &str {
         &self.text
     }
@@ -52,6 +61,17 @@ impl Problems {
         other.sorted().into_iter().for_each(|error| self.add(span.start, error));
     }
 
+    /// An error of its own, of a file that is not this one.
+    pub fn take(&self, error: Error) {
+        self.add(0, error);
+    }
+
+    /// An error of its own, of what is named at `span`.
+    pub fn take_named(&self, span: Range<usize>, error: Error) {
+        let label = LabeledSpan::at(self.visible(span.clone()), "named here");
+        self.add(span.start, error.at(self.source(), vec![label]));
+    }
+
     /// In the order of the file.
     fn sorted(self) -> Vec<Error> {
         let mut found = self.found.into_inner();
@@ -59,7 +79,8 @@ impl Problems {
         found.into_iter().map(|(_, error)| error).collect()
     }
 
-    fn error(&self, span: Range<usize>, message: impl Into<String>, label: impl Into<String>) -> Error {
+    /// One problem, as an error of its own.
+    pub fn error(&self, span: Range<usize>, message: impl Into<String>, label: impl Into<String>) -> Error {
         let label = LabeledSpan::at(self.visible(span), label.into());
         Error::input(message).at(self.source(), vec![label])
     }

@@ -1,29 +1,43 @@
 //! What one visitor asks for on its connection, and when.
 
 use super::{
-    section::Section,
+    section::{Read, Section},
     units::Micros,
-    values::{OneOrMany, text},
+    values::{OneOrMany, RequestPath, text},
     visiting,
 };
+
 use tunelab_protocol::Link;
+
+/// Requests of one visit: more are visits.
+const MOST: usize = 10_000;
 
 /// What is asked for, and the pauses between. One pause is between any two; of several each is followed by a request, and
 /// what is asked for begins again where it ends.
 pub fn paths(section: &Section<'_>) -> (Vec<String>, Vec<u64>) {
-    let paths = section.get("get").map_or(vec!["/".to_owned()], |OneOrMany(paths)| paths);
-    let paths = vec![paths; visiting::times(section)].concat();
-    let OneOrMany(pauses) = section.get("pause").unwrap_or(OneOrMany(vec![Micros::default()]));
-    let pauses: Vec<u64> = pauses.into_iter().map(|pause: Micros| pause.0).collect();
-    let asked = if pauses.len() > 1 { pauses.len() + 1 } else { paths.len() };
+    let paths: Vec<String> = some(section, "get", RequestPath("/".into())).into_iter().map(|path| path.0).collect();
+    let asked = paths.len() * visiting::times(section);
+    let pauses: Vec<u64> = some(section, "pause", Micros::default()).into_iter().map(|pause| pause.0).collect();
+    let asked = if pauses.len() > 1 { pauses.len() + 1 } else { asked };
+    if asked > MOST {
+        let message = format!("a visit of `{}` asks {asked} times, more often than {MOST}", section.path());
+        section.problems.report(section.span(), message, "in this table");
+    }
+    let asked = asked.min(MOST);
     let gaps = asked.saturating_sub(1);
     (paths.into_iter().cycle().take(asked).collect(), pauses.into_iter().cycle().take(gaps).collect())
 }
 
+/// One or many of a key; an empty array is none, and a mistake.
+fn some<T: Read + Clone>(section: &Section<'_>, key: &'static str, default: T) -> Vec<T> {
+    section.filled(key);
+    section.get(key).map(|OneOrMany(many)| many).filter(|many| !many.is_empty()).unwrap_or(vec![default])
+}
+
 /// `flights = true`: half a round trip, by which they are told apart, is the link's delay.
-pub fn flights(section: &Section<'_>, link: Link) -> bool {
+pub fn flights(section: &Section<'_>, link: Option<Link>) -> bool {
     let flights = section.get_or("flights", false);
-    if flights && link.delay_us == 0 {
+    if flights && link.is_some_and(|link| link.delay_us == 0) {
         let hint = "for example `link = { delay = \"50 ms\" }`";
         let message = format!("without a delay the answers of `{}` have no flights", section.path());
         section.problems.report_with_hint(section.span(), message, "in this table", hint);

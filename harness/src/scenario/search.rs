@@ -2,26 +2,34 @@
 //! came of it.
 
 use super::{
+    names::{Names, words},
     section::Section,
     units::{Micros, Ppm},
+    values::SomeTime,
 };
 use toml::Spanned;
-use tunelab_protocol::{Phase, Population, Search, Traffic};
+use tunelab_protocol::{Phase, Search, Traffic};
 
-pub fn phase(section: &Section<'_>, name: String, populations: &[Population]) -> Option<Phase> {
+/// Visitors of a trial.
+const MOST: u128 = 1_000_000;
+
+pub fn phase(section: &Section<'_>, name: Option<String>, names: &Names) -> Option<Phase> {
     let clients = section.need::<Spanned<String>>("clients", r#""visitors""#);
-    let lasts = section.need::<Micros>("for", r#""5 min""#);
+    let lasts = section.need::<SomeTime>("for", r#""5 min""#);
     let rest = section.get_or("rest", Micros::default());
     let between = section.need::<Spanned<Vec<u32>>>("between", "[100, 1000]");
     let to_ppm = section.get_or("to", Ppm(20_000)).0;
     section.finish();
-    let (clients, lasts, between) = (clients?, lasts?, between?);
-    let known: Vec<&str> = populations.iter().map(|p| p.name.as_str()).collect();
-    if !known.contains(&clients.get_ref().as_str()) {
+    if let Some(clients) = clients.as_ref().filter(|clients| !names.clients.contains(clients.get_ref())) {
         let message = format!("there are no clients `{}`", clients.get_ref());
-        section.problems.unknown(clients.span(), message, clients.get_ref(), &known);
+        section.problems.unknown(clients.span(), message, clients.get_ref(), &words(&names.clients));
     }
-    let search = search(&between, (to_ppm, lasts.0), section)?;
+    // Wrong rates are a mistake of their own, whatever else is wrong.
+    let rates = between.zip(lasts.as_ref()).map(|(between, lasts)| search(&between, (to_ppm, lasts.0), section));
+    let (name, clients, lasts, search) = (name?, clients?, lasts?, rates??);
+    if !names.clients.contains(clients.get_ref()) {
+        return None;
+    }
     let population = clients.into_inner();
     let traffic = Traffic { population, visitors: 0, after_us: 0, spacing_us: 0, concurrency: 0, each_time: false };
     let every_us = lasts.0 + rest.0;
@@ -34,14 +42,20 @@ pub fn search(between: &Spanned<Vec<u32>>, (to_ppm, lasts_us): (u32, u64), secti
     let (message, label, hint) = match between.get_ref()[..] {
         [least, most] if 0 < least && least < most && most <= 1_000_000 => {
             let search = Search { least, most, to_ppm, lasts_us };
-            if search.visitors(least).0 > 0 {
-                return Some(search);
+            let visitors = |rate: u32| u128::from(lasts_us) * u128::from(rate) / 1_000_000_000;
+            match (visitors(least), visitors(most)) {
+                (0, _) => (
+                    format!("`{}` is over before anybody comes", section.path()),
+                    "too low",
+                    "`for` is too short for the lowest rate",
+                ),
+                (_, most) if most > MOST => (
+                    format!("`{}` has {most} visitors in a trial, more than {MOST}", section.path()),
+                    "too high",
+                    "`for` is too long for the highest rate",
+                ),
+                _ => return Some(search),
             }
-            (
-                format!("`{}` is over before anybody comes", section.path()),
-                "too low",
-                "`for` is too short for the lowest rate",
-            )
         }
         _ => {
             let hint = "the lowest and the highest rate, in visitors in 1000 s: `[100, 1000]`";

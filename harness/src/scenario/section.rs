@@ -1,6 +1,6 @@
 //! Reading one table: what is asked for is known, what is left over is an unknown key.
 
-use super::problems::Problems;
+use super::{problems::Problems, words};
 use std::{cell::RefCell, collections::BTreeMap, ops::Range};
 use toml::{
     Spanned,
@@ -98,6 +98,25 @@ impl<'a> Section<'a> {
         sections.collect()
     }
 
+    /// The names in `[key.a]`, `[key.b]`, right or not.
+    pub fn names_of(&self, key: &'static str) -> Vec<String> {
+        let table = self.value(key).and_then(|value| value.get_ref().as_table());
+        table.into_iter().flat_map(|table| table.keys()).map(|name| name.get_ref().to_string()).collect()
+    }
+
+    /// Reports an array with nothing in it, where that would mean nothing.
+    pub fn filled(&self, key: &'static str) {
+        let Some(value) = self.value(key) else { return };
+        if value.get_ref().as_array().is_some_and(|array| array.is_empty()) {
+            self.problems.report(value.span(), format!("`{key}` is empty"), "at least one");
+        }
+    }
+
+    /// Whether there is neither a `[key.a]` nor anything else by that key, which would be a mistake of its own.
+    pub fn lacks(&self, key: &'static str) -> bool {
+        self.value(key).is_none_or(|value| value.get_ref().as_table().is_some_and(|table| table.is_empty()))
+    }
+
     /// `key = { a = 1, b = 2 }`: values by names of a kind, all of which are known.
     pub fn by_name<T: Read>(&self, key: &'static str, kind: &str, known: &[&str]) -> BTreeMap<String, T> {
         let Some(table) = self.section(key) else { return BTreeMap::new() };
@@ -149,17 +168,9 @@ impl<'a> Section<'a> {
     }
 }
 
-/// Names become file names, rows of a report and words of a claim.
 fn check_name(name: &Spanned<String>, problems: &Problems) {
-    let good = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    let text = name.get_ref();
-    if text.is_empty() || !text.chars().all(good) || text.starts_with('-') {
-        problems.report_with_hint(
-            name.span(),
-            format!("`{text}` is not a name"),
-            "not a name",
-            "names are made of a-z, 0-9 and `-`",
-        );
+    if let Err((message, hint)) = words::check_name(name.get_ref()) {
+        problems.report_with_hint(name.span(), message, "not a name", hint);
     }
 }
 

@@ -3,12 +3,14 @@
 use super::{
     files::{self, Files},
     model::{During, Machine, Server},
+    names::{self, Names},
     search,
     section::{Read, Section},
     units::{Bytes, Micros},
-    values::Setting,
+    values::{Body, RequestPath, Setting, SomeTime},
+    words,
 };
-use crate::vm::{LEAST_MEMORY_BYTES, TOO_LITTLE_MEMORY};
+use crate::vm::bounds;
 use std::collections::BTreeMap;
 use toml::Spanned;
 use tunelab_protocol::{Backend, Http, Listen, ModuleLoad, Phase, Search, Sysctl};
@@ -17,13 +19,21 @@ use tunelab_protocol::{Backend, Http, Listen, ModuleLoad, Phase, Search, Sysctl}
 pub fn machine(section: &Section<'_>, base: &Machine) -> Machine {
     let Some(section) = section.section("machine") else { return base.clone() };
     let mut machine = base.clone();
-    machine.memory_bytes = section.get_or("memory", Bytes(base.memory_bytes)).0;
-    machine.cpus = section.get_or("cpus", base.cpus);
-    machine.cmdline.extend(section.get::<Vec<String>>("cmdline").unwrap_or_default());
-    section.finish();
-    if machine.memory_bytes < LEAST_MEMORY_BYTES {
-        section.problems.report(section.span(), TOO_LITTLE_MEMORY, "too small");
+    let refuse = |span, why: String| section.problems.report(span, why, "not of a machine");
+    if let Some(memory) = section.get::<Spanned<Bytes>>("memory") {
+        machine.memory_bytes = memory.get_ref().0;
+        bounds::check_memory(machine.memory_bytes).unwrap_or_else(|why| refuse(memory.span(), why.into()));
     }
+    if let Some(cpus) = section.get::<Spanned<u32>>("cpus") {
+        machine.cpus = *cpus.get_ref();
+        bounds::check_cpus(machine.cpus).unwrap_or_else(|why| refuse(cpus.span(), why.into()));
+    }
+    for word in section.get::<Vec<Spanned<String>>>("cmdline").unwrap_or_default() {
+        bounds::check_word(word.get_ref()).unwrap_or_else(|why| refuse(word.span(), why));
+        machine.cmdline.push(word.into_inner());
+    }
+    bounds::check_cmdline(&machine.cmdline).unwrap_or_else(|why| refuse(section.span(), why));
+    section.finish();
     machine
 }
 
@@ -40,8 +50,13 @@ pub fn apply(section: &Section<'_>, server: &mut Server, files: &Files<'_>) {
     if let Some(by) = section.get("started-by") {
         server.started_by = by;
     }
-    server.initcwnd = section.get("initcwnd").or(server.initcwnd);
-    server.rto_min_us = section.get::<Micros>("rto-min").map(|time| time.0).or(server.rto_min_us);
+    if let Some(segments) = section.get::<Spanned<u32>>("initcwnd") {
+        if !(1..=1000).contains(segments.get_ref()) {
+            section.problems.report(segments.span(), "a window begins with 1 to 1000 segments", "not of a window");
+        }
+        server.initcwnd = Some(segments.into_inner());
+    }
+    server.rto_min_us = section.get::<SomeTime>("rto-min").map(|time| time.0).or(server.rto_min_us);
     for name in section.get::<Vec<Spanned<String>>>("sysctl-files").unwrap_or_default() {
         files.deploy_sysctls(&name);
         server.sysctl_files.push(name.into_inner());
@@ -59,9 +74,9 @@ fn sysctls(section: &Section<'_>) -> Vec<Sysctl> {
     let mut found = Vec::new();
     for (key, value) in section.entries() {
         let name = key.get_ref().trim_start_matches('-');
-        if !files::is_sysctl(name) {
+        if !words::is_sysctl(name) {
             let hint = "quote the dotted name: `\"net.ipv4.tcp_tw_reuse\" = 1`";
-            section.problems.report_with_hint(key.span(), format!("`{name}` is no sysctl"), "no dot in it", hint);
+            section.problems.report_with_hint(key.span(), format!("`{name}` is no sysctl"), "no dotted name", hint);
         } else if let Some(Setting(value)) = Setting::read(value, section.problems) {
             found.push(Sysctl { name: name.into(), value, required: !key.get_ref().starts_with('-') });
         }
@@ -71,13 +86,12 @@ fn sysctls(section: &Section<'_>) -> Vec<Sysctl> {
 
 /// `[variant.x.during.PHASE]`: what is otherwise there. Its `sysctls` are changed on the running machine when it begins; a
 /// search is `between` these rates.
-pub fn during(section: &Section<'_>, phases: &[Phase]) -> BTreeMap<String, During> {
-    let known: Vec<&str> = phases.iter().map(|p| p.name.as_str()).collect();
+pub fn during(section: &Section<'_>, phases: &[Phase], names: &Names) -> BTreeMap<String, During> {
     let read = |(name, section): (Spanned<String>, Section<'_>)| {
         let phase = phases.iter().find(|phase| &phase.name == name.get_ref());
-        if phase.is_none() {
+        if !names.phases.contains(name.get_ref()) {
             let message = format!("there is no phase `{}`", name.get_ref());
-            section.problems.unknown(name.span(), message, name.get_ref(), &known);
+            section.problems.unknown(name.span(), message, name.get_ref(), &names::words(&names.phases));
         }
         let during = During { sysctls: sysctls(&section), search: searched(&section, phase) };
         section.finish();
@@ -102,17 +116,31 @@ fn modules(section: &Section<'_>) -> Vec<ModuleLoad> {
     let Some(section) = section.section("modules") else { return Vec::new() };
     let load = |(name, value): (Spanned<String>, _)| {
         let parameters = String::read(value, section.problems)?;
+        if !bounds::is_module_name(name.get_ref()) {
+            let hint = "for example `modules = { nf_conntrack = \"hashsize=512\" }`";
+            let message = format!("`{}` is no name of a module", name.get_ref());
+            section.problems.report_with_hint(name.span(), message, "not a name", hint);
+        }
+        for word in parameters.split_whitespace() {
+            let (parameter, setting) = word.split_once('=').unwrap_or((word, "1"));
+            if !bounds::is_module_name(parameter) || setting.is_empty() || bounds::check_word(setting).is_err() {
+                let message = format!("`{word}` is no `PARAMETER=VALUE` of a module");
+                section.problems.report(value.span(), message, "such as `hashsize=512`");
+            }
+        }
         Some(ModuleLoad { name: name.into_inner(), parameters })
     };
     section.entries().into_iter().filter_map(load).collect()
 }
 
 /// `[backend.x]`: a new one, or what a variant changes of one.
-pub fn backends(section: &Section<'_>, backends: &mut Vec<Backend>, files: &Files<'_>) {
+pub fn backends(section: &Section<'_>, backends: &mut Vec<Backend>, files: &Files<'_>, names: &Names) {
     for (name, section) in section.named("backend") {
         let known = backends.iter().position(|b| &b.name == name.get_ref());
         let base = match known {
             Some(at) => Some(backends.remove(at)),
+            // The file's own was refused.
+            None if section.path().starts_with("variant.") && names.backends.contains(name.get_ref()) => None,
             None => section.need::<Listen>("listen", r#""unix:/run/tunelab/backend.sock""#).map(|l| fresh(&name, l)),
         };
         let Some(base) = base else { continue };
@@ -144,8 +172,8 @@ fn backend(section: &Section<'_>, base: Backend, files: &Files<'_>) -> Backend {
         backlog: section.get_or("backlog", base.backlog),
         answer_after_us: section.get_or("answer-after", Micros(base.answer_after_us)).0,
         accept_every_us: section.get_or("accept-every", Micros(base.accept_every_us)).0,
-        body_bytes: section.get_or("body", Bytes(base.body_bytes)).0,
-        hold_path: section.get("hold").or(base.hold_path),
+        body_bytes: section.get_or("body", Body(base.body_bytes)).0,
+        hold_path: section.get::<RequestPath>("hold").map(|path| path.0).or(base.hold_path),
         node: node.map(Spanned::into_inner).or(base.node),
         name: base.name,
     };

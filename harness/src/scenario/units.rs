@@ -16,6 +16,9 @@ const SIZES: &[(&str, u64)] = &[
     ("GiB", 1 << 30),
 ];
 
+/// Microseconds: ten years. Longer than any of it is nothing here.
+pub const LONGEST: u64 = 3_653 * 86_400_000_000;
+
 /// A span of time in microseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Micros(pub u64);
@@ -38,7 +41,11 @@ impl std::str::FromStr for Micros {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        scaled(text, TIMES).map(Micros).ok_or_else(|| format!("`{text}` is not a time such as `10 ms`, `1 h` or `6 d`"))
+        match scaled(text, TIMES) {
+            Ok(time) if time <= LONGEST => Ok(Micros(time)),
+            Err(Wrong::Form) => Err(format!("`{text}` is not a time such as `10 ms`, `1 h` or `6 d`")),
+            _ => Err(format!("`{text}` is longer than ten years, and nothing here is")),
+        }
     }
 }
 
@@ -46,7 +53,10 @@ impl std::str::FromStr for Bytes {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        scaled(text, SIZES).map(Bytes).ok_or_else(|| format!("`{text}` is not a size such as `512 B` or `1 GiB`"))
+        scaled(text, SIZES).map(Bytes).map_err(|wrong| match wrong {
+            Wrong::Form => format!("`{text}` is not a size such as `512 B` or `1 GiB`"),
+            Wrong::TooMuch => format!("`{text}` is more bytes than there are numbers for"),
+        })
     }
 }
 
@@ -54,23 +64,43 @@ impl std::str::FromStr for Ppm {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let ppm = scaled(text, &[("%", 10_000)]).and_then(|ppm| u32::try_from(ppm).ok()).filter(|p| *p <= 1_000_000);
-        ppm.map(Ppm).ok_or_else(|| format!("`{text}` is not a share such as `0.5 %`"))
+        match scaled(text, &[("%", 10_000)]) {
+            Ok(ppm @ 0..=1_000_000) => Ok(Ppm(ppm as u32)),
+            Err(Wrong::Form) => Err(format!("`{text}` is not a share such as `0.5 %`")),
+            _ => Err(format!("`{text}` is more than `100 %`")),
+        }
     }
 }
 
-/// `1.5 h` by the table of units; `None` if it is no number, the unit is none of these, or it comes out broken.
-fn scaled(text: &str, units: &[(&str, u64)]) -> Option<u64> {
-    let split = text.find(|c: char| !c.is_ascii_digit() && c != '.')?;
+enum Wrong {
+    /// It is no number, the unit is none of these, or it comes out broken.
+    Form,
+    TooMuch,
+}
+
+/// `1.5 h` by the table of units.
+fn scaled(text: &str, units: &[(&str, u64)]) -> Result<u64, Wrong> {
+    let split = text.find(|c: char| !c.is_ascii_digit() && c != '.').ok_or(Wrong::Form)?;
     let (number, unit) = (&text[..split], text[split..].trim());
-    let (_, factor) = units.iter().find(|(name, _)| *name == unit)?;
+    let (_, factor) = units.iter().find(|(name, _)| *name == unit).ok_or(Wrong::Form)?;
     let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
-    let scale = 10u64.checked_pow(u32::try_from(fraction.len()).ok()?)?;
-    let part = if fraction.is_empty() { 0 } else { fraction.parse::<u64>().ok()?.checked_mul(*factor)? };
-    if part % scale != 0 {
-        return None;
+    let part = part(fraction, *factor).ok_or(Wrong::Form)?;
+    if whole.is_empty() || whole.contains('.') {
+        return Err(Wrong::Form);
     }
-    whole.parse::<u64>().ok()?.checked_mul(*factor)?.checked_add(part / scale)
+    // Nothing but digits is left: what is no number is too large for one.
+    let whole = whole.parse::<u64>().ok().and_then(|whole| whole.checked_mul(*factor)?.checked_add(part));
+    whole.ok_or(Wrong::TooMuch)
+}
+
+/// What the digits after the point are of a unit; none if that is no whole number.
+fn part(fraction: &str, factor: u64) -> Option<u64> {
+    if fraction.is_empty() {
+        return Some(0);
+    }
+    let scale = 10u64.checked_pow(u32::try_from(fraction.len()).ok()?)?;
+    let part = fraction.parse::<u64>().ok()?.checked_mul(factor)?;
+    part.is_multiple_of(scale).then_some(part / scale)
 }
 
 /// `3d 18h`, `10min 4s`, `250ms`: the two largest units that are not zero.
@@ -101,6 +131,16 @@ mod tests {
         for wrong in ["10", "ms", "10 m", "-1 s", "1.2.3 s", "0.5 us", "99999999999999 d", ""] {
             assert_eq!(micros(wrong), None, "{wrong}");
         }
+    }
+
+    #[test]
+    fn what_is_too_much_is_said_to_be() {
+        let said = |text: &str| text.parse::<Micros>().unwrap_err();
+        for much in ["99999999999999999999999 s", "99999999999999 d", "3654 d"] {
+            assert!(said(much).contains("longer than ten years"), "{much}");
+        }
+        assert!("99999999999 GiB".parse::<Bytes>().unwrap_err().contains("more bytes"));
+        assert!("101 %".parse::<Ppm>().unwrap_err().contains("more than `100 %`"));
     }
 
     #[test]

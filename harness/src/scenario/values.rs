@@ -4,6 +4,7 @@ use super::{
     problems::Problems,
     section::{Read, Value, a_kind},
     units::{Bytes, Micros, Ppm},
+    words,
 };
 use std::{net::Ipv4Addr, str::FromStr};
 use toml::{Spanned, de::DeValue};
@@ -41,7 +42,88 @@ fn integer<T: TryFrom<i128>>(value: &Value<'_>, problems: &Problems, expected: &
 
 impl Read for String {
     fn read(value: &Value<'_>, problems: &Problems) -> Option<Self> {
-        text(value, problems, "a string").map(str::to_owned)
+        let text = text(value, problems, "a string")?;
+        shown(value, problems, words::check_text(text)).then(|| text.to_owned())
+    }
+}
+
+/// Whether a rule of [`words`] lets it pass; else why not is reported.
+pub fn shown(value: &Value<'_>, problems: &Problems, checked: Result<(), String>) -> bool {
+    checked.map_err(|why| problems.report(value.span(), why, "not here")).is_ok()
+}
+
+/// What a request asks for.
+#[derive(Clone)]
+pub struct RequestPath(pub String);
+
+impl Read for RequestPath {
+    fn read(value: &Value<'_>, problems: &Problems) -> Option<Self> {
+        let path = text(value, problems, "a path such as `/`")?;
+        if let Err(why) = words::check_path(path) {
+            let hint = "it begins with `/`, and what is no letter of ASCII, or a blank, is written as `%20`";
+            problems.report_with_hint(value.span(), why, "should be a path such as `/poll`", hint);
+            return None;
+        }
+        Some(RequestPath(path.to_owned()))
+    }
+}
+
+/// A TCP or UDP port; 0 would be any.
+pub struct Port(pub u16);
+
+impl Read for Port {
+    fn read(value: &Value<'_>, problems: &Problems) -> Option<Self> {
+        let port = integer(value, problems, "a port from 1 to 65535")?;
+        if port == 0 {
+            problems.report(value.span(), "port 0 is none", "should be a port from 1 to 65535");
+        }
+        Some(Port(port))
+    }
+}
+
+/// Bytes of an answer; whoever gives it holds it in memory.
+pub struct Body(pub u64);
+
+impl Read for Body {
+    fn read(value: &Value<'_>, problems: &Problems) -> Option<Self> {
+        let Bytes(bytes) = Bytes::read(value, problems)?;
+        let checked = if bytes <= 1 << 30 { Ok(()) } else { Err("an answer has at most `1 GiB`".to_owned()) };
+        shown(value, problems, checked).then_some(Body(bytes))
+    }
+}
+
+/// A setting by its dotted name.
+pub struct SysctlName(pub String);
+
+impl Read for SysctlName {
+    fn read(value: &Value<'_>, problems: &Problems) -> Option<Self> {
+        let name = text(value, problems, "a sysctl such as `net.ipv4.tcp_tw_reuse`")?;
+        let checked = if words::is_sysctl(name) { Ok(()) } else { Err(format!("`{name}` is no sysctl")) };
+        shown(value, problems, checked).then(|| SysctlName(name.to_owned()))
+    }
+}
+
+/// A text that says something.
+pub struct Filled(pub String);
+
+impl Read for Filled {
+    fn read(value: &Value<'_>, problems: &Problems) -> Option<Self> {
+        let text = String::read(value, problems)?;
+        let checked = if text.trim().is_empty() { Err("this text is empty".to_owned()) } else { Ok(()) };
+        shown(value, problems, checked).then_some(Filled(text))
+    }
+}
+
+/// Of a duration that must not be zero.
+pub struct SomeTime(pub u64);
+
+impl Read for SomeTime {
+    fn read(value: &Value<'_>, problems: &Problems) -> Option<Self> {
+        let Micros(time) = Micros::read(value, problems)?;
+        if time == 0 {
+            problems.report(value.span(), "this takes no time", "should be above zero");
+        }
+        (time > 0).then_some(SomeTime(time))
     }
 }
 
@@ -127,12 +209,20 @@ impl Read for Http {
 impl Read for Listen {
     fn read(value: &Value<'_>, problems: &Problems) -> Option<Self> {
         let written = text(value, problems, "`unix:/path` or `address:port`")?;
+        if !shown(value, problems, words::check_text(written)) {
+            return None;
+        }
         let listen = match written.strip_prefix("unix:") {
             None if written.starts_with("udp:") => written[4..].parse().ok().map(Listen::Udp),
-            Some(path) if path.starts_with('/') => Some(Listen::Unix(path.into())),
+            // What a socket's address has room for, with the zero that ends it.
+            Some(path) if path.starts_with('/') && path.len() < 108 => Some(Listen::Unix(path.into())),
             Some(_) => None,
             None => written.parse().ok().map(Listen::Tcp),
         };
+        let listen = listen.filter(|listen| match listen {
+            Listen::Tcp(address) | Listen::Udp(address) => address.port() != 0,
+            Listen::Unix(_) => true,
+        });
         if listen.is_none() {
             let message = format!("`{written}` is nothing to listen on");
             problems.report(value.span(), message, "should be `unix:/path`, `address:port` or `udp:address:port`");
@@ -179,7 +269,11 @@ impl Read for Setting {
     fn read(value: &Value<'_>, problems: &Problems) -> Option<Self> {
         match value.get_ref() {
             DeValue::Integer(_) => integer::<i64>(value, problems, "a whole number").map(|n| Setting(n.to_string())),
-            _ => text(value, problems, "a number or a string").map(|t| Setting(t.to_owned())),
+            _ => {
+                let text = text(value, problems, "a number or a string")?;
+                let filled = if text.trim().is_empty() { Err("this sets nothing".to_owned()) } else { Ok(()) };
+                shown(value, problems, words::check_text(text).and(filled)).then(|| Setting(text.to_owned()))
+            }
         }
     }
 }

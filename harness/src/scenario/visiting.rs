@@ -116,7 +116,7 @@ pub fn check_leave(section: &Section<'_>, value: &Value<'_>, leave: Leave, at: A
 impl Read for Fared {
     fn read(value: &Value<'_>, problems: &Problems) -> Option<Self> {
         let word = text(value, problems, "how visitors fared, such as `served`, `502` or `ENOBUFS`")?;
-        let errno = word.starts_with('E') && word.chars().all(|c| c.is_ascii_uppercase());
+        let errno = word.len() > 1 && word.starts_with('E') && word.chars().all(|c| c.is_ascii_uppercase());
         let status = word.len() == 3 && word.chars().all(|c| c.is_ascii_digit());
         if errno || status {
             return Some(Fared::Error(word.to_owned()));

@@ -3,6 +3,7 @@
 //! [`Machine`] is the way in: boot one, or restore one from a [`SavedState`]; it knows nothing of what runs inside.
 
 pub mod argv;
+pub mod bounds;
 pub mod console;
 mod death;
 mod human;
@@ -22,7 +23,7 @@ pub use death::Death;
 pub use machine::{LAYER, Machine, PACKETS};
 pub use patience::{Overdue, Patience, Pulse, load, seconds};
 pub use process::living;
-pub use spec::{Accel, LEAST_MEMORY_BYTES, MachineSpec, RootDisk, Shape, TOO_LITTLE_MEMORY};
+pub use spec::{Accel, MachineSpec, RootDisk, Shape};
 pub use state::{Draft, Manifest, RestoreError, SavedState};
 
 /// Bytes an ordinary user can still write to the file system of `path`.

@@ -44,8 +44,9 @@ impl Seat {
         unsafe {
             command.pre_exec(move || {
                 let _ = sched_setaffinity(Pid::from_raw(0), &here);
-                let batch = libc::sched_param { sched_priority: 0 };
-                libc::sched_setscheduler(0, libc::SCHED_BATCH, &raw const batch);
+                // The kernel's `sched_param` is this number alone. Its own call, because musl's function refuses always.
+                let priority: libc::c_int = 0;
+                libc::syscall(libc::SYS_sched_setscheduler, 0, libc::SCHED_BATCH, &raw const priority);
                 Ok(())
             });
         }
@@ -77,4 +78,22 @@ fn only_cpu(pid: Pid) -> Option<usize> {
     let allowed = sched_getaffinity(pid).ok()?;
     let mut cpus = (0..CpuSet::count()).filter(|&cpu| allowed.is_set(cpu).unwrap_or(false));
     cpus.next().filter(|_| cpus.next().is_none())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_has_a_seat_runs_on_one_cpu_and_yields() {
+        let mut command = Command::new("cat");
+        command.args(["/proc/self/status", "/proc/self/stat"]);
+        let seat = Seat::take().unwrap();
+        seat.give_to(&mut command);
+        let shown = String::from_utf8(command.output().await.unwrap().stdout).unwrap();
+        assert!(shown.contains(&format!("Cpus_allowed_list:\t{}\n", seat.0)), "{shown}");
+        // proc(5): the 41st of all, the 39th after the name.
+        let policy = shown.rsplit(") ").next().unwrap().split(' ').nth(38).unwrap();
+        assert_eq!(policy, libc::SCHED_BATCH.to_string());
+    }
 }

@@ -3,11 +3,6 @@
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
-/// A machine with less does not boot everywhere.
-pub const LEAST_MEMORY_BYTES: u64 = 128 << 20;
-/// What is said to who asks for less.
-pub const TOO_LITTLE_MEMORY: &str = "a machine needs at least `128 MiB` of memory";
-
 /// A machine, typed; [`super::argv`] turns it into a command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MachineSpec {

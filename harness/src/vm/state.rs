@@ -1,7 +1,10 @@
 //! A saved machine on disk: QEMU's state file, and beside it what it is and how to know it is whole.
 
 use super::{qcow2, spec::Shape};
-use crate::error::{Context, Error, Result};
+use crate::{
+    error::{Context, Error, Result},
+    read,
+};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -60,9 +63,10 @@ impl From<RestoreError> for Error {
 }
 
 impl SavedState {
-    /// Whether there is one in `dir`, usable or not; an interrupted save leaves none.
+    /// Whether there is one in `dir`, or something in its place, usable or not; an interrupted save leaves none.
     pub fn is_in(dir: &Path) -> bool {
-        dir.join(MANIFEST).exists()
+        let is_there = |path: &Path| path.symlink_metadata().is_ok();
+        is_there(&dir.join(MANIFEST)) || (is_there(dir) && !dir.is_dir())
     }
 
     /// Finds the state in `dir`. Only the manifest is read; [`SavedState::copy`] reads the rest.
@@ -71,7 +75,7 @@ impl SavedState {
         let unusable = |why: &dyn std::fmt::Display| {
             RestoreError::Unusable(format!("the saved machine in `{}` cannot be used: {why}", dir.display()))
         };
-        let text = std::fs::read(&path).map_err(|e| unusable(&format!("`{MANIFEST}`: {e}")))?;
+        let text = read::bytes(&path, "its manifest", read::WRITTEN).map_err(|e| unusable(&format!("{e:?}")))?;
         let manifest = serde_json::from_slice(&text).map_err(|e| unusable(&format!("`{MANIFEST}`: {e}")))?;
         Ok(SavedState { dir: dir.to_owned(), manifest })
     }
@@ -93,7 +97,7 @@ impl SavedState {
     fn read(&self, to: &mut impl Write) -> Result<(), RestoreError> {
         let path = self.dir.join(STATE);
         let unusable = |why: String| RestoreError::Unusable(format!("the saved machine `{}` {why}", path.display()));
-        let mut file = File::open(&path).map_err(|e| unusable(format!("cannot be read: {e}")))?;
+        let mut file = read::open(&path).map_err(|e| unusable(format!("cannot be read: {e}")))?;
         let size = file.metadata().map_err(|e| unusable(format!("cannot be read: {e}")))?.len();
         let Manifest { size_bytes, sha256, .. } = &self.manifest;
         if size != *size_bytes {
@@ -121,7 +125,8 @@ pub struct Draft {
 
 impl Draft {
     pub fn begin(dir: &Path) -> Result<Self> {
-        std::fs::create_dir_all(dir).host(|| format!("failed to create `{}`", dir.display()))?;
+        let failed = || format!("failed to make room for a saved machine in `{}`", dir.display());
+        clear(dir).and_then(|()| std::fs::create_dir_all(dir)).host(failed)?;
         remove_drafts(dir);
         let failed = || format!("failed to create a file in `{}`", dir.display());
         let mut file = tempfile::Builder::new().prefix(DRAFT).tempfile_in(dir).host(failed)?;
@@ -165,6 +170,22 @@ impl Draft {
         described.persist(self.dir.join(MANIFEST)).host(failed)?;
         Ok(SavedState { dir: self.dir, manifest })
     }
+}
+
+/// What is no folder in place of a state's, and what is no file in place of one of a state's, goes: nothing could be put
+/// there otherwise.
+fn clear(dir: &Path) -> std::io::Result<()> {
+    match dir.symlink_metadata() {
+        Ok(_) if !dir.is_dir() => return std::fs::remove_file(dir),
+        Ok(_) => {}
+        Err(_) => return Ok(()),
+    }
+    for entry in std::fs::read_dir(dir)?.flatten() {
+        if entry.file_type()?.is_dir() {
+            std::fs::remove_dir_all(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 /// Saves that were killed left them. Whoever saves to `dir` is alone in it: the lab locks it.

@@ -96,7 +96,7 @@ fn a_scenario_settles_what_the_article_claims() {
     hint: that is its `cannot` in `article.toml`
     ");
     let absent = checked(r#"settles = "it-fills""#, None).unwrap_err();
-    assert!(absent.starts_with("failed to read `scenarios/article.toml`"), "{absent}");
+    assert!(absent.starts_with("failed to read the article `scenarios/article.toml`"), "{absent}");
     assert!(checked("settles = 7", good).unwrap_err().contains("expected a string, found an integer"));
     assert!(checked(r#"applies = ["table"]"#, good).unwrap_err().contains("compares nothing"));
 }

@@ -248,7 +248,7 @@ fn broken_snapshots_are_told_by_name() {
     }
     let home = repository(STORED);
     std::fs::remove_file(home.path().join("scenarios/article.toml")).unwrap();
-    assert!(refused(home.path(), &[]).contains("failed to read `scenarios/article.toml`"));
+    assert!(refused(home.path(), &[]).contains("failed to read the article `scenarios/article.toml`"));
 }
 
 /// A claim whose verdict hangs on the edge of a band, or that was changed without a run, would be told two ways.

@@ -33,6 +33,10 @@ fn wrong_words_are_refused() {
     assert!(refused(&["scenario"]).contains("NAME"));
     assert!(refused(&["scenari"]).contains("scenario"));
     refused(&["scenario", "conntrack-leak", "--repeat", "0"]);
+    for own in ["--sysctl", "--rules", "--nginx", "--limits"] {
+        let told = refused(&["scenario", "conntrack-leak", "--accept", own, "mine"]);
+        assert!(told.contains("cannot be used with"), "{told}");
+    }
     for seeds in ["", "x", "2..1", "1..", "1,,2"] {
         assert!(refused(&["scenario", "conntrack-leak", "--seed", seeds]).contains("a seed is a number"), "{seeds}");
     }

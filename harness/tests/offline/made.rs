@@ -5,7 +5,12 @@ use std::{
     path::{Path, PathBuf},
 };
 use tempfile::TempDir;
-use tunelab::scenario::{self, Scenario};
+use tunelab::{
+    lab::{Clock, RunResult},
+    outcome::Record,
+    plan::RunSpec,
+    scenario::{self, Scenario},
+};
 use tunelab_protocol::{Entries, Event, Stamped, Visits};
 
 pub const HOUR_US: u64 = 3_600_000_000;
@@ -120,6 +125,23 @@ pub struct Made {
 }
 
 impl Made {
+    /// As the lab would bring it.
+    pub fn result(self, spec: &RunSpec) -> RunResult {
+        RunResult {
+            run: spec.run.clone(),
+            kernel: "6.1.0-30-cloud-amd64".into(),
+            kernel_sha256: "4dc4".into(),
+            modules_sha256: None,
+            clock: Clock::Virtual,
+            virtual_seconds: 259_200.03,
+            wall_seconds: 6.25,
+            boot_retries: vec!["no SSH".into()],
+            path: format!("runs/{}/events.jsonl", spec.run.variant).into(),
+            not_copied: None,
+            record: Record::parse(&self.bytes()).unwrap(),
+        }
+    }
+
     pub fn default() -> Self {
         Made { variant: "default", established_s: 432_000, leak: 4, noise: 0, odd: Vec::new() }
     }

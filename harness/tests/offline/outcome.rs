@@ -9,7 +9,7 @@ use tunelab::{
     plan,
     scenario::{Scenario, load},
 };
-use tunelab_protocol::{Entries, Event, Spread, Stamped, Visits};
+use tunelab_protocol::{Entries, Event, Fault, Spread, Stamped, Visits};
 
 fn outcome(scenario: &Scenario, made: &Made) -> toml::Table {
     let plan = plan::plan(scenario, scenario.variant(made.variant).unwrap(), 1);
@@ -293,7 +293,8 @@ fn broken_records() {
     let line = |event| serde_json::to_string(&Stamped { at_us: 90_000_000, event }).unwrap();
     let with = |last: &[&str]| [&lines[..3], last].concat().join("\n") + "\n";
     let done = line(Event::Done);
-    let failed = line(Event::Failed { what: "nginx ended".into(), hint: Some("see its log".into()) });
+    let failed =
+        line(Event::Failed { what: "nginx ended".into(), hint: Some("see its log".into()), fault: Fault::Guest });
     let phase = line(Event::Phase { name: "x".into() });
     let cases = [
         ("silence", String::new()),

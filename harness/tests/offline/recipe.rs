@@ -276,7 +276,7 @@ cpus = 0
     hint: did you mean `install`?
     images/test.toml:8:10: `lots` is no size of memory
     hint: such as `512 MiB` or `1 GiB`
-    images/test.toml:9:8: `cpus` must be a number from 1 to 64
+    images/test.toml:9:8: a machine has from 1 to 64 CPUs
     "#);
 }
 

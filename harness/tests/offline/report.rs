@@ -5,8 +5,8 @@ use std::{sync::Arc, time::Duration};
 use tunelab::{
     cli,
     error::{Error, Result},
-    lab::{Clock, RunResult},
-    outcome::{Record, snapshot::Mode},
+    lab::RunResult,
+    outcome::snapshot::Mode,
     plan::RunSpec,
     report::{self, Lines, Style, Verdict},
     scenario::{OwnFiles, Scenario},
@@ -26,18 +26,7 @@ fn name(variant: &str) -> RunName {
 
 fn run(scenario: &Scenario, variant: &str, made: Option<Made>) -> (RunSpec, Result<RunResult>) {
     let spec = RunSpec::new(scenario, scenario.variant(variant).unwrap(), name(variant));
-    let result = made.map(|made| RunResult {
-        run: spec.run.clone(),
-        kernel: "6.1.0-30-cloud-amd64".into(),
-        kernel_sha256: "4dc4".into(),
-        modules_sha256: None,
-        clock: Clock::Virtual,
-        virtual_seconds: 259_200.03,
-        wall_seconds: 6.25,
-        boot_retries: vec!["no SSH".into()],
-        path: format!("runs/{variant}/events.jsonl").into(),
-        record: Record::parse(&made.bytes()).unwrap(),
-    });
+    let result = made.map(|made| made.result(&spec));
     let lost = || Error::guest("the guest panicked: `sysrq triggered crash`").hint("console log at runs/1/console.log");
     (spec, result.ok_or_else(lost))
 }

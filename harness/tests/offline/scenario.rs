@@ -165,8 +165,8 @@ fn files_of_ones_own() {
     let yours = scenario.variants.last().unwrap();
     assert_eq!((yours.name.as_str(), yours.server.rules.as_deref()), ("yours", Some("yours.rules.v4")));
     assert_eq!(yours.server.sysctl_files, ["base.conf", "yours.sysctl.conf"], "after the scenario's own");
-    assert_eq!(scenario.files["yours.sysctl.conf"], home.path().join("mine.conf"));
-    assert!(scenario.reported_sysctls.contains("net.netfilter.nf_conntrack_max"));
+    assert_eq!(yours.own.files["yours.sysctl.conf"], home.path().join("mine.conf"));
+    assert!(yours.own.reported_sysctls.contains("net.netfilter.nf_conntrack_max"));
     let asked = |names: &[&str]| {
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         scenario.asked(&names).map(|variant| variant.name.clone()).collect::<Vec<_>>()
@@ -182,7 +182,7 @@ fn files_of_ones_own() {
     let told = diagnostic::render(&wrong.check().unwrap_err(), false);
     assert!(told.contains("`your files` has 2 problems") && told.contains("is no sysctl.d line"), "{told}");
     let gone = OwnFiles { nginx: Some(home.path().join("gone.conf")), ..OwnFiles::default() };
-    assert!(gone.check().unwrap_err().message().starts_with("failed to read your file"));
+    assert!(diagnostic::render(&gone.check().unwrap_err(), false).contains("x failed to read your file"));
     let taken = SMALL.replace("[variant.tuned]", "[variant.yours]").replace("\"tuned\"", "\"yours\"");
     assert!(refused(&taken, &[("base.conf", "")]).contains("is the name of the variant with the user's own files"));
 }

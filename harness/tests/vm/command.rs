@@ -36,8 +36,12 @@ pub fn environment(bench: &Bench) -> [(&'static str, std::path::PathBuf); 2] {
 
 impl Tunelab {
     pub fn scenario(bench: &Bench, scenario: &str) -> Self {
+        Self::scenario_with(bench, scenario, &[])
+    }
+
+    pub fn scenario_with(bench: &Bench, scenario: &str, more: &[&str]) -> Self {
         let mut command = Command::new(BINARY);
-        command.args(arguments(scenario)).envs(environment(bench));
+        command.args(arguments(scenario)).args(more).envs(environment(bench));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let stderr = BufReader::new(child.stderr.take().unwrap());

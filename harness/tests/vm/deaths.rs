@@ -50,6 +50,10 @@ async fn died_of(bench: &Bench, command: &str) -> Error {
     let wanted = Wanted { image: recipe, kernel: None, machine, run: None, clock: Clock::Virtual };
     let open = lab::open(&wanted, InstallPolicy::Never, &bench.cache, &teller);
     let open = open.await.unwrap_or_else(|e| panic!("{e:?}"));
+    // What a command leaves behind and what holds its streams keeps nobody waiting.
+    let left = open.machine.while_alive(open.ssh.run("sleep 100000 & echo left; echo and >&2", 2 * SOON)).await;
+    let left = left.unwrap_or_else(|e| panic!("{e:?}"));
+    assert_eq!((&left.stdout[..], &left.stderr[..]), (&b"left\n"[..], &b"and\n"[..]));
     let breaking = open.machine.while_alive(open.ssh.run(command, 2 * SOON));
     let broke = open.machine.pulse().allow(SOON).wait(breaking).await;
     let error = broke.unwrap_or_else(|overdue| panic!("not found: {overdue}")).expect_err("it broke");

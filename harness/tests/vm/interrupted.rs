@@ -1,22 +1,31 @@
 //! Ctrl-C and `kill -9`: what is left, and whether the next run works.
 
 use crate::{
-    bench::{Bench, ENDLESS, SHORT, Use, on_bench, with},
+    bench::{Bench, ENDLESS, IMAGE, SHORT, Use, on_bench, with},
     command::{Tunelab, within},
 };
-use std::time::{Duration, Instant};
+use std::{
+    fs,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 
 /// Between a signal and the end of all that it should end.
 const AT_ONCE: Duration = Duration::from_secs(2);
 
 #[test]
 fn ctrl_c_while_days_pass() {
-    on_bench(async |bench| asked_to_end(bench, ": started", "INT"));
+    on_bench(async |bench| {
+        let record =
+            asked_to_end(bench, ": started", "INT").join(format!("{ENDLESS}-{IMAGE}-article-1-1/events.jsonl"));
+        let events = fs::read_to_string(record).expect("what there is");
+        assert!(events.starts_with('{'), "{events}");
+    });
 }
 
 #[test]
 fn terminated_while_booting() {
-    with(Use::Shared, Use::None, async |bench| asked_to_end(bench, "booting", "TERM"));
+    with(Use::Shared, Use::None, async |bench| drop(asked_to_end(bench, "booting", "TERM")));
 }
 
 #[test]
@@ -29,8 +38,10 @@ fn a_terminal_that_is_closed_while_days_pass() {
     });
 }
 
-fn asked_to_end(bench: &Bench, at: &str, signal: &str) {
-    let mut tunelab = Tunelab::scenario(bench, ENDLESS);
+/// Where the records were to go.
+fn asked_to_end(bench: &Bench, at: &str, signal: &str) -> PathBuf {
+    let out = bench.repository().join("records");
+    let mut tunelab = Tunelab::scenario_with(bench, ENDLESS, &["--out", out.to_str().unwrap()]);
     tunelab.wait_for(at);
     assert!(within(AT_ONCE, || !bench.processes().is_empty()), "no QEMU");
     let since = Instant::now();
@@ -40,6 +51,7 @@ fn asked_to_end(bench: &Bench, at: &str, signal: &str) {
     nothing_is_left(bench);
     assert_eq!(ended.code, Some(130), "{}", ended.told);
     assert!(took < AT_ONCE, "it took {took:?}");
+    out
 }
 
 /// From the moment at which tunelab has ended: it waits for QEMU, not we.

@@ -69,9 +69,9 @@ async fn provide(open: &OpenMachine) -> Keys {
     let keys = Keys::generate();
     let make = "mkdir -p /run/old && ssh-keygen -q -t rsa -b 2048 -N '' -f /run/old/rsa";
     open.ssh.run(make, LIMIT).await.unwrap();
-    for (name, bytes) in [("ecdsa", keys.host_key()), ("authorized", keys.authorized_keys())] {
+    for (name, bytes) in [("ecdsa", keys.host_key().unwrap()), ("authorized", keys.authorized_keys())] {
         let path = Path::new("/run/old").join(name);
-        open.ssh.upload(path.to_str().unwrap(), 0o600, bytes.unwrap().into(), LIMIT).await.unwrap();
+        open.ssh.upload(path.to_str().unwrap(), 0o600, bytes.into(), LIMIT).await.unwrap();
     }
     keys
 }

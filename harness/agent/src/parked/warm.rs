@@ -3,17 +3,21 @@
 //! Under the virtual clock, time leaps while the guest waits for a disk whose pace is the host's: up to 21 virtual
 //! seconds a wait were seen. So nothing cold may be left: `--repeat 2` shows two fingerprints if something is.
 
-use crate::serve::backend;
+use crate::serve::{backend, nginx};
 use crate::tool::{self, first_of};
 use crate::tune::nginx_directive;
 use anyhow::Result;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 use tunelab_protocol::{Backend, Listen, guest};
 
 /// Programs that a plan starts.
 const PROGRAMS: [&[&str]; 3] = [&["nginx"], &["iptables-legacy-restore", "iptables-restore"], &["modprobe"]];
+
+/// For each program that is rehearsed. The spinner runs beside it, so that this is several times as long on the host.
+const REHEARSAL: Duration = Duration::from_secs(5);
 
 /// Modules that a plan may need and that keep no state of their own until it does. libcrc32c, which conntrack needs, has
 /// the kernel look for the fastest checksum of this CPU, in folders of which nothing else is needed.
@@ -86,8 +90,7 @@ pub fn warm() -> Result<()> {
 /// A program and the shared libraries that it is linked to, as its own loader says.
 fn with_libraries(name: &str) -> Vec<PathBuf> {
     let Some(program) = tool::find(name) else { return Vec::new() };
-    let said = Command::new(&program).env("LD_TRACE_LOADED_OBJECTS", "1").output();
-    let said = said.map(|o| String::from_utf8_lossy(&o.stdout).into_owned()).unwrap_or_default();
+    let said = rehearsed(Command::new(&program).env("LD_TRACE_LOADED_OBJECTS", "1"));
     let libraries = said.split_whitespace().filter(|w| w.starts_with('/')).map(PathBuf::from);
     libraries.chain([program.clone()]).collect()
 }
@@ -110,7 +113,7 @@ fn rehearse() {
     for (program, args) in
         [("modprobe", &["-n", "-q", "nf_conntrack"][..]), ("iptables-legacy-restore", &["--version"])]
     {
-        let _ = tool::run(program, args);
+        rehearsed(Command::new(program).args(args));
     }
     for config in inside(Path::new(guest::FILES)) {
         if config.extension().is_some_and(|of| of == "js") {
@@ -122,13 +125,19 @@ fn rehearse() {
             log_in();
         }
         if text.contains("http {") {
-            let _ = tool::run("nginx", &["-t", "-c", &config.to_string_lossy()]);
+            rehearsed(Command::new("nginx").args(["-t", "-c", &config.to_string_lossy()]));
             // Its log and pid file are root's now; the run's nginx may be another user's.
-            for left in ["error_log", "pid"].into_iter().filter_map(|name| nginx_directive(&text, name)) {
+            let named = ["error_log", "pid"].into_iter().filter_map(|name| nginx_directive(&text, name));
+            for left in named.map(PathBuf::from).chain(nginx::default_logs()) {
                 let _ = std::fs::remove_file(left);
             }
         }
     }
+}
+
+/// Starts it, and gives what it says; it may fail, or never come to its end, without harm.
+fn rehearsed(command: &mut Command) -> String {
+    tool::end_of(command, Stdio::null(), REHEARSAL).map(|ended| ended.stdout).unwrap_or_default()
 }
 
 /// A backend's program: node.js with its libraries, and all that it looks at when it starts. Nobody speaks to it: its
@@ -148,7 +157,7 @@ fn start_node(program: &Path) {
         hold_path: None,
         node: Some(program.to_string_lossy().into_owned()),
     };
-    let _ = backend::command(&description).and_then(|mut command| tool::run_command(&mut command));
+    let _ = backend::command(&description).map(|mut command| rehearsed(&mut command));
     let _ = std::fs::remove_file(socket);
 }
 
@@ -156,7 +165,7 @@ fn start_node(program: &Path) {
 fn log_in() {
     files_of_pam().iter().for_each(|file| drop(std::fs::read(file)));
     for user in ["nobody", "root"] {
-        let _ = tool::run("su", &["-s", "/bin/sh", user, "-c", "ulimit -Sn"]);
+        rehearsed(Command::new("su").args(["-s", "/bin/sh", user, "-c", "ulimit -Sn"]));
     }
 }
 

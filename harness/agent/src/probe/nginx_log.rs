@@ -1,23 +1,29 @@
 //! nginx's error log, read at the end of each phase: what it says, without what differs from line to line.
 
 use crate::events::Events;
+use crate::serve::nginx;
 use crate::tune::nginx_directive;
 use anyhow::{Context, Result};
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
+use std::path::PathBuf;
 use tunelab_protocol::Event;
 
 /// The log of one configuration. It must lie on tmpfs, as all that is written during a run.
-pub struct NginxLog {
-    path: String,
+pub struct NginxLog(Vec<Log>);
+
+/// A file, which need not be there: then it has no line.
+struct Log {
+    path: PathBuf,
     told_bytes: usize,
 }
 
 impl NginxLog {
     pub fn of(config: &str) -> Result<Self> {
         let text = std::fs::read_to_string(config).with_context(|| format!("failed to read {config}"))?;
-        let path = nginx_directive(&text, "error_log").with_context(|| format!("{config} names no error_log"))?;
-        Ok(NginxLog { path: path.to_string(), told_bytes: 0 })
+        let named = nginx_directive(&text, "error_log").filter(|name| !["stderr", "/dev/stderr"].contains(name));
+        let paths = named.map_or_else(|| nginx::default_logs().to_vec(), |name| vec![name.into()]);
+        Ok(NginxLog(paths.into_iter().map(|path| Log { path, told_bytes: 0 }).collect()))
     }
 
     /// Tells what was written since it was told last, if anything was.
@@ -35,20 +41,27 @@ impl NginxLog {
         Ok(())
     }
 
-    /// No file is no line.
     fn news(&mut self) -> Result<BTreeMap<String, u64>> {
+        let mut texts = BTreeMap::<String, u64>::new();
+        for log in &mut self.0 {
+            for line in log.news()?.lines().filter(|line| !line.is_empty()) {
+                *texts.entry(kind(line)).or_default() += 1;
+            }
+        }
+        Ok(texts)
+    }
+}
+
+impl Log {
+    fn news(&mut self) -> Result<String> {
         let bytes = match std::fs::read(&self.path) {
             Ok(bytes) => bytes,
             Err(e) if e.kind() == ErrorKind::NotFound => Vec::new(),
-            Err(e) => return Err(e).with_context(|| format!("failed to read {}", self.path)),
+            Err(e) => return Err(e).with_context(|| format!("failed to read {}", self.path.display())),
         };
-        let text = String::from_utf8_lossy(bytes.get(self.told_bytes..).unwrap_or_default());
-        let mut texts = BTreeMap::<String, u64>::new();
-        for line in text.lines().filter(|line| !line.is_empty()) {
-            *texts.entry(kind(line)).or_default() += 1;
-        }
+        let news = String::from_utf8_lossy(bytes.get(self.told_bytes..).unwrap_or_default()).into_owned();
         self.told_bytes = bytes.len();
-        Ok(texts)
+        Ok(news)
     }
 }
 

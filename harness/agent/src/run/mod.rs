@@ -5,6 +5,7 @@ mod server;
 mod traffic;
 
 use crate::events::Events;
+use crate::fault;
 use crate::net::{Beyond, Layout, Manner, Place, Site};
 use crate::probe::{self, EntryWatch, NginxLog, Packets, Sampler};
 use crate::serve::upstream;
@@ -24,7 +25,8 @@ pub fn main(plan: &str) -> Result<()> {
     let text = std::fs::read_to_string(plan).with_context(|| format!("failed to read {plan}"))?;
     let events = Events::new(std::io::stdout());
     events.start();
-    execute(serde_json::from_str(&text).with_context(|| format!("{plan} holds no plan"))?, &events)
+    let plan = serde_json::from_str(&text).with_context(|| format!("{plan} holds no plan"))?;
+    execute(plan, &events).inspect_err(|e| events.emit(fault::event(e)))
 }
 
 pub fn execute(plan: Plan, events: &Events) -> Result<()> {
@@ -35,7 +37,7 @@ pub fn execute(plan: Plan, events: &Events) -> Result<()> {
 
 async fn go(plan: Plan, events: &Events) -> Result<()> {
     events.emit(Event::Started { scenario: plan.scenario.clone(), variant: plan.variant.clone() });
-    let services = Services::start(&plan.server, events)?;
+    let mut services = Services::start(&plan.server, events)?;
     let crowds = build_crowds(&plan, events)?;
     build_upstreams(&plan)?;
     let packets = plan.capture.then(Packets::capture).transpose()?;
@@ -52,6 +54,7 @@ async fn go(plan: Plan, events: &Events) -> Result<()> {
             Due::Probe(number) => sample(&mut samplers[number], events)?,
             Due::Phase(phase) => {
                 nginx_log.as_mut().map_or(Ok(()), |log| log.tell_news(events))?;
+                services.check()?;
                 begin(&plan.phases[phase], events)?;
             }
             Due::Round { phase, round } => rounds.start(&plan.phases[phase], round, &crowds)?,

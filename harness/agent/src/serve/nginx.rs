@@ -1,9 +1,67 @@
-//! nginx's processes, once it runs.
+//! nginx: how it is started, and its processes, once it runs.
 
-use crate::tool;
-use anyhow::{Context, Result};
+use super::refused;
+use crate::fault::Mistake;
+use crate::said::{self, Said, last_lines};
+use crate::tool::{self, TooLong};
+use crate::tune::{self, Nofile};
+use anyhow::{Context, Error, Result};
 use nix::unistd::Pid;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
+use tunelab_protocol::StartedBy;
+
+const NAME: &str = "nginx";
+
+/// It binds before it goes into the background: when the command returns, it listens. Where its configuration names no
+/// log, it keeps our streams for one.
+pub fn start(config: &str, by: &StartedBy, limits: Option<Nofile>) -> Result<()> {
+    let said = Said::of_service(NAME)?;
+    let mut command = command(config, by)?;
+    if let Some(limits) = limits {
+        limits.apply(&mut command);
+    }
+    command.env("PATH", tool::PATH).stdin(Stdio::null()).stdout(said.stdio()?).stderr(said.stdio()?);
+    match tool::status_of(&mut command, tool::PATIENCE) {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => {
+            let text = std::fs::read_to_string(config).unwrap_or_default();
+            let refused = refused::nginx(&said.text(), config, &text).map(Error::new);
+            Err(refused
+                .unwrap_or_else(|| Error::msg(format!("nginx ended with {status}: {}", last_lines(&said.tail(), 5)))))
+        }
+        Err(e) if e.is::<TooLong>() => Err(stays(config).into()),
+        Err(e) => Err(e),
+    }
+}
+
+/// By a user from a login, with that login's limits; else by us.
+fn command(config: &str, by: &StartedBy) -> Result<Command> {
+    if let StartedBy::Login(user) = by {
+        // A user's PATH has no sbin.
+        let nginx = tool::find(NAME).context("this guest has no nginx")?;
+        return tune::login(user, &format!("{} -c {config}", nginx.display()));
+    }
+    let mut command = Command::new(NAME);
+    command.args(["-c", config]);
+    Ok(command)
+}
+
+/// As it is usual in a container.
+fn stays(config: &str) -> Mistake {
+    let text = std::fs::read_to_string(config).unwrap_or_default();
+    let line = text.lines().position(|line| line.contains("daemon") && line.contains("off"));
+    let line = line.and_then(|at| u32::try_from(at + 1).ok());
+    let what =
+        format!("nginx does not go into the background within {} s: leave `daemon` on", tool::PATIENCE.as_secs());
+    Mistake::in_file(config, line, what)
+}
+
+/// Where it logs, if its configuration does not say: its standard error, or what it was built with.
+pub fn default_logs() -> [PathBuf; 2] {
+    [said::path_of(NAME), "/var/log/nginx/error.log".into()]
+}
 
 /// All of them.
 pub fn processes() -> Result<Vec<Pid>> {

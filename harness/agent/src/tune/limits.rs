@@ -1,5 +1,6 @@
 //! Open files: the guest's limits.d file for what we start, and no limit in the way of our own sockets.
 
+use crate::fault::Mistake;
 use crate::tool;
 use anyhow::{Context, Result, bail};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -21,7 +22,7 @@ impl Nofile {
     pub fn from_file(path: &str) -> Result<Self> {
         let text = std::fs::read_to_string(path).with_context(|| format!("failed to read {path}"))?;
         let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
-        parse(&text, Nofile { soft, hard }).with_context(|| format!("in {path}"))
+        Ok(parse(&text, Nofile { soft, hard }, most(), path)?)
     }
 
     /// Of a process that runs.
@@ -50,21 +51,32 @@ impl Nofile {
     }
 }
 
-/// limits.conf(5): `domain type item value`, type `soft`, `hard` or `-` for both.
-fn parse(text: &str, from: Nofile) -> Result<Nofile> {
-    let mut limits = from;
-    for line in text.lines().map(|l| l.split('#').next().unwrap_or_default()) {
+/// limits.conf(5): `domain type item value`, type `soft`, `hard` or `-` for both. No more than `most` can be had.
+fn parse(text: &str, from: Nofile, most: u64, path: &str) -> Result<Nofile, Mistake> {
+    let (mut limits, mut last) = (from, None);
+    for (n, line) in (1..).zip(text.lines().map(|l| l.split('#').next().unwrap_or_default())) {
         let words: Vec<&str> = line.split_whitespace().collect();
         let [_domain, kind, "nofile", value] = words[..] else { continue };
-        let value = value.parse().with_context(|| format!("`{value}` is no number of files"))?;
+        let wrong = |what| Mistake::in_file(path, Some(n), what);
+        let value = value.parse().map_err(|_| wrong(format!("`{value}` is no number of files")))?;
+        if value > most {
+            return Err(wrong(format!("{value} files are more than the kernel allows (fs.nr_open = {most})")));
+        }
         if kind != "hard" {
-            limits.soft = value;
+            (limits.soft, last) = (value, Some(n));
         }
         if kind != "soft" {
             limits.hard = value;
         }
     }
-    Ok(limits)
+    let Nofile { soft, hard } = limits;
+    match last {
+        Some(line) if soft > hard => {
+            let what = format!("the soft limit of {soft} files is above the hard one of {hard}");
+            Err(Mistake::in_file(path, Some(line), what))
+        }
+        _ => Ok(Nofile { soft: soft.min(hard), hard }),
+    }
 }
 
 /// `Max open files            1024                 4096                 files`.
@@ -90,9 +102,14 @@ pub fn login(user: &str, line: &str) -> Result<Command> {
     Ok(command)
 }
 
-/// Visitors of six days may all hold a socket: as many files as the kernel allows at all.
+/// As many files as the kernel allows a process at all.
+fn most() -> u64 {
+    super::read("fs.nr_open").and_then(|text| text.parse().ok()).unwrap_or(1 << 20)
+}
+
+/// Visitors of six days may all hold a socket.
 pub fn raise_own() -> Result<()> {
-    let most = super::read("fs.nr_open").and_then(|text| text.parse().ok()).unwrap_or(1 << 20);
+    let most = most();
     setrlimit(Resource::RLIMIT_NOFILE, most, most).context("failed to raise the agent's own limit of open files")
 }
 
@@ -108,12 +125,27 @@ mod tests {
         assert_eq!(of_proc("Max open files unlimited"), None);
     }
 
+    const FROM: Nofile = Nofile { soft: 1024, hard: 4096 };
+
+    fn read(text: &str) -> Result<Nofile, Mistake> {
+        parse(text, FROM, 1 << 20, "/f")
+    }
+
     #[test]
     fn the_articles_two_lines() {
-        let from = Nofile { soft: 1024, hard: 4096 };
         let text = "*     soft    nofile  999999 # hope\n*     hard    nofile  999999\n";
-        assert_eq!(parse(text, from).unwrap(), Nofile { soft: 999_999, hard: 999_999 });
-        assert_eq!(parse("* - nofile 10\n* soft core 1", from).unwrap(), Nofile { soft: 10, hard: 10 });
-        assert!(parse("* soft nofile lots", from).is_err());
+        assert_eq!(read(text), Ok(Nofile { soft: 999_999, hard: 999_999 }));
+        assert_eq!(read("* - nofile 10\n* soft core 1"), Ok(Nofile { soft: 10, hard: 10 }));
+        assert_eq!(read("* hard nofile 100"), Ok(Nofile { soft: 100, hard: 100 }));
+    }
+
+    #[test]
+    fn what_cannot_be_has_its_line() {
+        let wrong = |line, what: &str| Err(Mistake::in_file("/f", Some(line), what));
+        assert_eq!(read("* soft nofile lots"), wrong(1, "`lots` is no number of files"));
+        let most = "2000000 files are more than the kernel allows (fs.nr_open = 1048576)";
+        assert_eq!(read("# x\n* - nofile 2000000"), wrong(2, most));
+        let above = "the soft limit of 8192 files is above the hard one of 4096";
+        assert_eq!(read("* soft nofile 8192\n* soft core 0"), wrong(1, above));
     }
 }

@@ -1,11 +1,13 @@
 //! Rules in iptables-save format.
 
 use super::lacks;
+use crate::fault::Mistake;
 use crate::release;
-use crate::tool::{PATH, first_of};
+use crate::said::{last_lines, scratch};
+use crate::tool::{self, first_of};
 use anyhow::{Context, Result, bail};
-use std::io::Write;
-use std::process::{Command, Stdio};
+use std::fs::File;
+use std::process::Command;
 
 /// Legacy first: it speaks to the ip_tables that every kernel here has, and means the modules that the article knew.
 const RESTORE: [&str; 2] = ["iptables-legacy-restore", "iptables-restore"];
@@ -15,26 +17,40 @@ const TRACKS: [&str; 6] = ["--state", "--ctstate", "-j CT", "*nat", "NOTRACK", "
 
 pub fn load(file: &str) -> Result<()> {
     let rules = std::fs::read_to_string(file).with_context(|| format!("failed to read {file}"))?;
-    let restored = restore(&rules).or_else(|refused| what_is_missing(&rules).and(Err(refused)));
-    restored.with_context(|| format!("failed to load {file}"))
+    let input = File::open(file).with_context(|| format!("failed to open {file}"))?;
+    let Some(said) = restore(input)? else { return Ok(()) };
+    what_is_missing(&rules)?;
+    Err(refused(&said, file, &rules).into())
 }
 
-/// Into the namespace of this thread.
-pub fn restore(rules: &str) -> Result<()> {
+/// Into the namespace of this thread; what it says if it refuses them.
+fn restore(rules: File) -> Result<Option<String>> {
     let restore = first_of(&RESTORE).context("this guest has no iptables-restore")?;
-    let mut child = Command::new(restore)
-        .env("PATH", PATH)
-        .stdin(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .with_context(|| format!("failed to start {restore}"))?;
-    // One that ends before it has read all says why.
-    let _ = child.stdin.take().expect("piped above").write_all(rules.as_bytes());
-    let output = child.wait_with_output()?;
-    if !output.status.success() {
-        bail!("{restore} refused the rules: {}", String::from_utf8_lossy(&output.stderr).trim());
+    let ended = tool::end_of(&mut Command::new(restore), rules, tool::PATIENCE)?;
+    match ended.status.code() {
+        Some(0) => Ok(None),
+        Some(_) => Ok(Some(ended.said())),
+        None => bail!("{restore} ended with {}: {}", ended.status, last_lines(&ended.said(), 5)),
     }
-    Ok(())
+}
+
+/// `iptables-restore: line 4 failed`, `Error occurred at line: 4`, `line 4: RULE_APPEND failed (...)`.
+fn refused(said: &str, file: &str, rules: &str) -> Mistake {
+    let lines: Vec<&str> = said.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let telling = lines.iter().filter(|line| !line.starts_with("Try `") && !line.starts_with("Error occurred at line"));
+    let what: Vec<&str> = telling.copied().take(3).collect();
+    let place = lines.iter().find_map(|line| number_behind(line, "line"));
+    let at = place.and_then(|place| rules.lines().nth(place.checked_sub(1)? as usize));
+    // Only then does the kernel see the table.
+    let whole = at.is_some_and(|line| line.trim() == "COMMIT");
+    let hint = if whole { " (the kernel refuses a rule of this table)" } else { "" };
+    Mistake::in_file(file, place, format!("iptables refuses it: {}{hint}", what.join("; ")))
+}
+
+/// The number that follows a word, and perhaps a colon.
+fn number_behind(line: &str, word: &str) -> Option<u32> {
+    let (_, rest) = line.split_once(&format!("{word} ")).or_else(|| line.split_once(&format!("{word}: ")))?;
+    rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
 }
 
 /// Before 4.10 conntrack tracks in every namespace as soon as it is there, with a limit that all share: a full table
@@ -44,7 +60,12 @@ pub fn leave_untracked() -> Result<()> {
     if release::at_least((4, 10)) || super::read("net.netfilter.nf_conntrack_max").is_none() {
         return Ok(());
     }
-    restore(RULES).context("failed to keep conntrack out of a site (CONFIG_NETFILTER_XT_TARGET_CT)")
+    match restore(scratch(RULES)?)? {
+        None => Ok(()),
+        Some(said) => {
+            bail!("failed to keep conntrack out of a site (CONFIG_NETFILTER_XT_TARGET_CT): {}", last_lines(&said, 3))
+        }
+    }
 }
 
 /// An error of iptables seldom says what the kernel lacks. Of the server's namespace only: in another one up to Linux 3.8
@@ -52,4 +73,28 @@ pub fn leave_untracked() -> Result<()> {
 fn what_is_missing(rules: &str) -> Result<()> {
     lacks::iptables()?;
     if TRACKS.iter().any(|word| rules.contains(word)) { lacks::conntrack() } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tunelab_protocol::Fault;
+
+    fn read(said: &str) -> (Option<u32>, String) {
+        let mistake = refused(said, "/f", "*filter\n-A INPUT -j FOO\nCOMMIT\n");
+        let Fault::File { line, .. } = &mistake.fault else { panic!("{mistake:?}") };
+        (*line, mistake.to_string())
+    }
+
+    #[test]
+    fn each_iptables_says_which_line() {
+        let target = "iptables-restore v1.8.9 (legacy): Couldn't load target `FOO':No such file or directory\n\n\
+                      Error occurred at line: 4\nTry `iptables-restore -h' or 'iptables-restore --help' for more information.\n";
+        let what = "iptables refuses it: iptables-restore v1.8.9 (legacy): Couldn't load target `FOO':No such file or directory";
+        assert_eq!(read(target), (Some(4), what.into()));
+        let whole = "iptables refuses it: iptables-restore: line 3 failed (the kernel refuses a rule of this table)";
+        assert_eq!(read("iptables-restore: line 3 failed\n"), (Some(3), whole.into()));
+        assert_eq!(read("iptables-restore v1.8.9 (nf_tables): line 4: RULE_APPEND failed (No such file)").0, Some(4));
+        assert_eq!(read("no idea").0, None);
+    }
 }

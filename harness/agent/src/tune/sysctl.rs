@@ -1,7 +1,8 @@
 //! sysctl.d files and single sysctls, by whichever of its names this kernel knows each.
 
 use crate::events::Events;
-use anyhow::{Context, Result, bail};
+use crate::fault::Mistake;
+use anyhow::{Context, Result};
 use std::fs::File;
 use std::io::{Error, ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -26,7 +27,7 @@ pub fn write(name: &str, value: &str) -> Result<()> {
 pub fn apply(server: &Server, events: &Events) -> Result<()> {
     for file in &server.sysctl_files {
         let text = std::fs::read_to_string(file).with_context(|| format!("failed to read {file}"))?;
-        for (name, value) in parse(&text).with_context(|| format!("in {file}"))? {
+        for (name, value) in parse(&text, file)? {
             set(&name, &value, false, events)?;
         }
     }
@@ -53,7 +54,8 @@ fn set(name: &str, value: &str, required: bool, events: &Events) -> Result<()> {
         Err(e) => e.to_string(),
     };
     if required {
-        bail!("failed to set {name} = {value}, which the scenario demands: {why}");
+        let what = format!("failed to set {name} = {value}, which the scenario demands: {why}");
+        return Err(Mistake::in_scenario(name, what).into());
     }
     events.emit(Event::SysctlRefused { name: name.into(), value: value.into(), why });
     Ok(())
@@ -78,11 +80,12 @@ fn file(tree: &Path, name: &str) -> PathBuf {
 }
 
 /// sysctl.conf(5): `name = value`, comments with `#` or `;`, `-` in front says that failing is fine.
-fn parse(text: &str) -> Result<Vec<(String, String)>> {
-    let lines = text.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with(['#', ';']));
+fn parse(text: &str, file: &str) -> Result<Vec<(String, String)>, Mistake> {
+    let lines = (1..).zip(text.lines().map(str::trim)).filter(|(_, l)| !l.is_empty() && !l.starts_with(['#', ';']));
     lines
-        .map(|line| {
-            let (name, value) = line.split_once('=').with_context(|| format!("`{line}` is not `name = value`"))?;
+        .map(|(n, line)| {
+            let wrong = || Mistake::in_file(file, Some(n), format!("`{line}` is not `name = value`"));
+            let (name, value) = line.split_once('=').ok_or_else(wrong)?;
             let name = name.trim().trim_start_matches('-').replace('/', ".");
             Ok((name, value.trim().to_string()))
         })
@@ -97,8 +100,9 @@ mod tests {
     fn comments_dashes_and_slashes() {
         let text = "# a\n; b\n\nnet.ipv4.ip_local_port_range = 18000 65535\n-net/core/somaxconn=4096\n";
         let want = [("net.ipv4.ip_local_port_range", "18000 65535"), ("net.core.somaxconn", "4096")];
-        assert_eq!(parse(text).unwrap(), want.map(|(a, b)| (a.to_string(), b.to_string())));
-        assert!(parse("no equals sign").is_err());
+        assert_eq!(parse(text, "/f").unwrap(), want.map(|(a, b)| (a.to_string(), b.to_string())));
+        let wrong = parse("# a\nno equals sign", "/f").unwrap_err();
+        assert_eq!(wrong, Mistake::in_file("/f", Some(2), "`no equals sign` is not `name = value`"));
     }
 
     const OLD: &str = "net.ipv4.netfilter.ip_conntrack_tcp_timeout_time_wait";

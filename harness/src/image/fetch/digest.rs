@@ -1,5 +1,6 @@
 //! Checksums as publishers give them.
 
+use crate::read;
 use sha2::{Sha256, Sha512};
 use std::{
     fs::File,
@@ -33,7 +34,7 @@ impl Digest {
     }
 
     pub fn is_of(&self, path: &Path) -> io::Result<bool> {
-        let file = File::open(path)?;
+        let file = read::open(path)?;
         let found = match self {
             Digest::Sha256(_) => hash::<Sha256>(file)?,
             Digest::Sha512(_) => hash::<Sha512>(file)?,

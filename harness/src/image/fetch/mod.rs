@@ -14,7 +14,7 @@ mod lock;
 mod signature;
 mod sums;
 
-use super::{Disk, Proof};
+use super::{Disk, Proof, store};
 use crate::{
     cache::{Cache, Claim},
     error::{Context, Error, Result},
@@ -111,7 +111,8 @@ async fn claim(path: &Path) -> Result<Claim> {
 
 /// There and what it should be. If it is not, it goes.
 async fn is_whole(path: &Path, digest: &Digest) -> Result<bool> {
-    if !path.exists() {
+    if !path.is_file() {
+        store::remove(path).await?;
         return Ok(false);
     }
     let whole = proven(path, digest).await?;

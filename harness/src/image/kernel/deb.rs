@@ -5,6 +5,7 @@
 use crate::{
     error::{Error, Result},
     image::unpack,
+    read,
 };
 use std::{
     collections::BTreeMap,
@@ -30,7 +31,7 @@ impl<'a> Deb<'a> {
         deb.each("control.tar", |path, entry| {
             if path == Path::new("control") {
                 let mut text = String::new();
-                entry.read_to_string(&mut text)?;
+                entry.take(read::TEXT).read_to_string(&mut text)?;
                 let field = |line: &str| line.split_once(": ").map(|(k, v)| (k.to_owned(), v.to_owned()));
                 control.extend(text.lines().filter_map(field));
             }
@@ -52,7 +53,7 @@ impl<'a> Deb<'a> {
         self.each("data.tar", |path, entry| {
             if path.parent() == Some(Path::new("boot")) && name(path).starts_with("vmlinuz-") {
                 let mut bytes = Vec::new();
-                entry.read_to_end(&mut bytes)?;
+                entry.take(read::KERNEL).read_to_end(&mut bytes)?;
                 kernel = Some(bytes);
             }
             Ok(kernel.is_none())
@@ -138,10 +139,7 @@ fn members(bytes: &[u8]) -> impl Iterator<Item = (String, &[u8])> {
     })
 }
 
-/// The file's bytes. It is the user's: if it cannot be read, the input is wrong.
+/// The file's bytes.
 pub fn read(file: &Path, what: &str) -> Result<Vec<u8>> {
-    if file.is_dir() {
-        return Err(Error::input(format!("{what} `{}` is a folder", file.display())));
-    }
-    std::fs::read(file).map_err(|e| Error::input(format!("failed to read {what} `{}`", file.display())).cause(e))
+    read::bytes(file, what, read::KERNEL)
 }

@@ -5,6 +5,7 @@ use crate::{
     cache::{Cache, Claim},
     error::{Context, Error, Result},
     image::{FileFact, checksum, initrd, modules, verified},
+    read,
     story::Teller,
 };
 use serde::{Deserialize, Serialize};
@@ -55,46 +56,63 @@ fn ensure_now(given: &Given, cache: &Cache, teller: &Teller) -> Result<Kernel> {
         .and_then(|file| file.lock().map(|()| file))
         .host(|| format!("failed to lock `{}`", lock.display()))?;
     let claim = Arc::new(Claim::take(&dir)?);
-    if let Some(kernel) = find(&dir, &claim) {
-        return Ok(kernel);
+    match find(&dir, &claim) {
+        Ok(kernel) => return Ok(kernel),
+        Err(why) if dir.symlink_metadata().is_ok() => {
+            teller.notice(format!("kernel {} in the cache is damaged ({why}): preparing it again", given.release));
+        }
+        Err(_) => {}
     }
     let step = teller.step(format!("preparing kernel {}", given.release));
     let room = cache.kernels().join(format!(".making-{name}"));
-    for old in [&room, &dir] {
-        if old.exists() {
-            fs::remove_dir_all(old).host(|| format!("failed to remove `{}`", old.display()))?;
-        }
-    }
+    clear(&room)?;
     let made = fs::create_dir(&room).host(|| format!("failed to create `{}`", room.display()));
     let made = made.and_then(|()| make(given, wanted, &room));
     if let Err(e) = made {
         let _ = fs::remove_dir_all(&room);
         return Err(e);
     }
+    clear(&dir)?;
     fs::rename(&room, &dir).host(|| format!("failed to put a kernel at `{}`", dir.display()))?;
     step.done();
-    find(&dir, &claim).ok_or_else(|| Error::host(format!("`{}` is damaged as it was written", dir.display())))
+    find(&dir, &claim).map_err(|why| Error::host(format!("`{}` is damaged as it was written: {why}", dir.display())))
+}
+
+/// Whatever is there goes: a folder, or what somebody put in its place.
+fn clear(path: &Path) -> Result<()> {
+    let gone = match path.symlink_metadata() {
+        Ok(seen) if seen.is_dir() => fs::remove_dir_all(path),
+        Ok(_) => fs::remove_file(path),
+        Err(_) => return Ok(()),
+    };
+    gone.host(|| format!("failed to remove `{}`", path.display()))
 }
 
 /// What differs between what was put in this folder and what is there, every byte of it read; `None` if nothing does.
 pub fn damage(dir: &Path) -> Option<String> {
     match facts(dir) {
-        Some(facts) => verified::damage(&facts.files, dir),
-        None => Some(format!("it has no `{FACTS}` that can be read")),
+        Ok(facts) => verified::damage(&facts.files, dir),
+        Err(why) => Some(why),
     }
 }
 
-fn facts(dir: &Path) -> Option<Facts> {
-    serde_json::from_slice(&fs::read(dir.join(FACTS)).ok()?).ok()
+fn facts(dir: &Path) -> std::result::Result<Facts, String> {
+    let read = read::bytes(&dir.join(FACTS), "the facts", read::WRITTEN).ok();
+    let facts = read.and_then(|text| serde_json::from_slice(&text).ok());
+    facts.ok_or_else(|| format!("it has no `{FACTS}` that can be read"))
 }
 
-/// What is there and whole.
-fn find(dir: &Path, claim: &Arc<Claim>) -> Option<Kernel> {
+/// What is there and whole; else why not.
+fn find(dir: &Path, claim: &Arc<Claim>) -> std::result::Result<Kernel, String> {
     let facts = facts(dir)?;
-    if verified::damage_since(&facts.files, dir).is_some() {
-        return None;
+    // It may describe other files than those that are looked for here.
+    if let Some(name) = [IMAGE, MODULES].into_iter().find(|name| !facts.files.contains_key(*name)) {
+        return Err(format!("its `{FACTS}` does not name `{name}`"));
     }
-    Some(Kernel {
+    if let Some(damage) = verified::damage_since(&facts.files, dir) {
+        return Err(damage);
+    }
+    Ok(Kernel {
         release: facts.release,
         sha256: facts.sha256,
         modules_sha256: facts.modules_sha256,

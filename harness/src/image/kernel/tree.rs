@@ -6,6 +6,7 @@ use crate::{
     error::{Context, Error, Result},
     host,
     image::{ext4, modules, unpack},
+    read,
 };
 use sha2::{Digest, Sha256};
 use std::{
@@ -35,7 +36,7 @@ pub fn sha256(tree: &Path) -> Result<String> {
     let mut hash = Sha256::new();
     for file in files(tree)?.iter().filter(|file| wanted(file)) {
         let path = tree.join(file);
-        let bytes = fs::read(&path).host(|| format!("failed to read `{}`", path.display()))?;
+        let bytes = read::bytes(&path, "the module", read::KERNEL)?;
         let name = file.as_os_str().as_encoded_bytes();
         for part in [name, &bytes] {
             hash.update((part.len() as u64).to_le_bytes());
@@ -94,7 +95,7 @@ pub fn release(tree: &Path) -> Result<Option<String>> {
     const VERMAGIC: &[u8] = b"\0vermagic=";
     for file in files(tree)?.iter().filter(|file| is_module(&file.to_string_lossy())) {
         let path = tree.join(file);
-        let bytes = fs::read(&path).host(|| format!("failed to read `{}`", path.display()))?;
+        let bytes = read::bytes(&path, "the module", read::KERNEL)?;
         modules::check(file, &bytes)?;
         if let Some(at) = bytes.windows(VERMAGIC.len()).position(|window| window == VERMAGIC) {
             let text = bytes[at + VERMAGIC.len()..].split(|b| *b == b' ' || *b == 0).next();

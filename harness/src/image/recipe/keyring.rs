@@ -4,7 +4,8 @@ use super::{
     Keyring,
     reader::{Problems, Table, nearest},
 };
-use crate::image::checksum;
+use crate::read;
+use sha2::{Digest, Sha256};
 use std::path::Path;
 
 /// `keys` is the folder they are in.
@@ -20,19 +21,22 @@ pub fn read(table: &Table<'_, '_>, keys: &Path, problems: &Problems<'_>) -> Opti
         return None;
     }
     let path = keys.join(&name);
-    match std::fs::read(&path) {
+    match read::bytes(&path, "the keyring", read::TEXT) {
         Ok(bytes) if bytes.starts_with(b"-----BEGIN") => {
             let hint = Some("`gpg --dearmor` makes the binary form of it".into());
             problems.add(span, format!("`{}` is armored, which gpgv does not read", path.display()), hint);
             None
         }
-        Ok(_) => {
-            let (_, sha256) = checksum::of_file(&path).ok()?;
-            // A build runs elsewhere.
-            Some(Keyring { name, path: std::path::absolute(&path).ok()?, sha256 })
-        }
+        // A build runs elsewhere.
+        Ok(bytes) => match std::path::absolute(&path) {
+            Ok(path) => Some(Keyring { name, path, sha256: hex::encode(Sha256::digest(&bytes)) }),
+            Err(e) => {
+                problems.add(span, format!("`{}` is no path: {e}", path.display()), None);
+                None
+            }
+        },
         Err(e) => {
-            problems.add(span, format!("`{}` cannot be read: {e}", path.display()), None);
+            problems.add(span, e.message(), e.hint_text().map(str::to_owned));
             None
         }
     }

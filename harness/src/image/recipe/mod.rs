@@ -10,7 +10,10 @@ mod url;
 
 pub use source::{Disk, Keyring, Packages, Proof, Source, Sums};
 
-use crate::error::{Context, Error, Exit, Result};
+use crate::{
+    error::{Error, Exit, Result},
+    read,
+};
 use serde::Serialize;
 use std::path::Path;
 
@@ -65,7 +68,7 @@ impl Recipe {
             return Err(unknown(images, name, &names));
         }
         let path = images.join(format!("{name}.toml"));
-        let text = std::fs::read_to_string(&path).host(|| format!("failed to read `{}`", path.display()))?;
+        let text = read::text(&path, "the recipe", read::TEXT)?;
         Self::parse(name, &path.display().to_string(), &text)
     }
 
@@ -92,6 +95,13 @@ impl Recipe {
         names.sort();
         Ok(names)
     }
+}
+
+/// What an image may be called: it becomes a part of file names, and a word of command lines.
+pub fn is_name(name: &str) -> bool {
+    let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    let begins = name.starts_with(|c: char| c.is_ascii_alphanumeric());
+    begins && name.len() <= 64 && name.chars().all(good) && !name.contains("..")
 }
 
 fn unknown(images: &Path, name: &str, names: &[String]) -> Error {

@@ -4,10 +4,7 @@ use super::{
     Init, Machine, Recipe, Source, disk, packages,
     reader::{Problems, Table, nearest},
 };
-use crate::{
-    error::Result,
-    vm::{LEAST_MEMORY_BYTES, TOO_LITTLE_MEMORY},
-};
+use crate::{error::Result, visible::is_hidden, vm::bounds};
 use std::path::Path;
 use toml::de::{DeTable, DeValue};
 
@@ -19,15 +16,27 @@ impl Recipe {
         for error in &syntax {
             problems.add(error.span().unwrap_or_default(), error.message(), None);
         }
-        let table = Table::new(document.get_ref(), 0..0, &problems);
-        let keys = Path::new(file).with_file_name("keys");
-        let recipe = read(name, &table, &keys, &problems);
-        table.finish();
-        match (problems.into_error(), recipe) {
+        check_name(name, &problems);
+        // What follows a syntax error would only confuse.
+        let recipe = syntax.is_empty().then(|| {
+            let table = Table::new(document.get_ref(), 0..0, &problems);
+            let recipe = read(name, &table, &Path::new(file).with_file_name("keys"), &problems);
+            table.finish();
+            recipe
+        });
+        match (problems.into_error(), recipe.flatten()) {
             (None, Some(recipe)) => Ok(recipe),
             (Some(error), _) => Err(error),
             (None, None) => unreachable!("a recipe without problems is whole"),
         }
+    }
+}
+
+/// It becomes a part of file names.
+fn check_name(name: &str, problems: &Problems<'_>) {
+    if !super::is_name(name) {
+        let hint = Some("names of images are made of letters, digits, `.`, `_` and `-`".into());
+        problems.add(0..0, format!("`{name}.toml` does not name an image"), hint);
     }
 }
 
@@ -89,11 +98,9 @@ fn init_of(from_disk: bool) -> Init {
 fn read_machine(table: Table<'_, '_>, problems: &Problems<'_>) -> Machine {
     let mut machine = Machine::default();
     if let Some((text, span)) = table.string("memory") {
-        match parse_mib(&text) {
-            Some(mib) if u64::from(mib) << 20 < LEAST_MEMORY_BYTES => {
-                problems.add(span, TOO_LITTLE_MEMORY, None);
-            }
-            Some(mib) => machine.memory_mib = mib,
+        match parse_mib(&text).map(|mib| (mib, bounds::check_memory(u64::from(mib) << 20))) {
+            Some((_, Err(why))) => problems.add(span, why, None),
+            Some((mib, Ok(()))) => machine.memory_mib = mib,
             None => problems.add(
                 span,
                 format!("`{text}` is no size of memory"),
@@ -101,11 +108,19 @@ fn read_machine(table: Table<'_, '_>, problems: &Problems<'_>) -> Machine {
             ),
         }
     }
-    let whole = |v: &DeValue<'_>| v.as_integer().and_then(|n| n.as_str().parse().ok()).filter(|n| (1..=64).contains(n));
-    if let Some((cpus, _)) = table.read("cpus", "a number from 1 to 64", whole) {
+    let whole = |v: &DeValue<'_>| v.as_integer().and_then(|n| n.as_str().parse().ok());
+    if let Some((cpus, span)) = table.read("cpus", "a number from 1 to 64", whole) {
+        bounds::check_cpus(cpus).unwrap_or_else(|why| problems.add(span, why, None));
         machine.cpus = cpus;
     }
-    if let Some((cmdline, _)) = table.string("cmdline") {
+    if let Some((cmdline, span)) = table.string("cmdline") {
+        let words: Vec<String> = cmdline.split(' ').filter(|word| !word.is_empty()).map(str::to_owned).collect();
+        let checked = words.iter().try_for_each(|word| bounds::check_word(word));
+        let checked = checked.and_then(|()| bounds::check_cmdline(&words));
+        // A control character has been told already.
+        if let Some(why) = checked.err().filter(|_| !cmdline.contains(is_hidden)) {
+            problems.add(span, why, None);
+        }
         machine.cmdline = cmdline;
     }
     table.finish();

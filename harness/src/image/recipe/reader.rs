@@ -1,6 +1,6 @@
 //! Reads a TOML table key by key and collects every problem with its place, instead of stopping at the first.
 
-use crate::error::Error;
+use crate::{error::Error, visible::is_hidden};
 use miette::{LabeledSpan, NamedSource};
 use std::{cell::RefCell, ops::Range};
 use toml::{
@@ -78,7 +78,16 @@ impl<'a, 'p> Table<'a, 'p> {
     }
 
     pub fn string(&self, key: &'static str) -> Option<(String, Range<usize>)> {
-        self.read(key, "a string", |v| v.as_str().map(str::to_owned))
+        let read = self.read(key, "a string", |v| v.as_str().map(str::to_owned));
+        read.inspect(|(text, span)| self.check_text(key, text, span))
+    }
+
+    /// It is shown on terminals, and in tables.
+    fn check_text(&self, key: &str, text: &str, span: &Range<usize>) {
+        if let Some(hidden) = text.chars().find(|c| is_hidden(*c)) {
+            let message = format!("there is a control character in `{key}`, `{}`", hidden.escape_default());
+            self.problems.add(span.clone(), message, None);
+        }
     }
 
     /// Left out is `false`.
@@ -96,7 +105,10 @@ impl<'a, 'p> Table<'a, 'p> {
         let mut strings = Vec::new();
         for value in array {
             match value.get_ref().as_str() {
-                Some(text) => strings.push((text.to_owned(), value.span())),
+                Some(text) => {
+                    self.check_text(key, text, &value.span());
+                    strings.push((text.to_owned(), value.span()));
+                }
                 None => self.problems.add(value.span(), format!("`{key}` holds what is not a string"), None),
             }
         }

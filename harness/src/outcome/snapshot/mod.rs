@@ -9,7 +9,10 @@ mod kept;
 pub use document::Document;
 pub use kept::outcomes;
 
-use crate::error::{Context, Error, Result};
+use crate::{
+    error::{Context, Error, Result},
+    read,
+};
 use insta::{
     Snapshot, TextSnapshotKind,
     internals::{SnapshotContents, TextSnapshotContents},
@@ -119,9 +122,11 @@ fn accept(repository: &Path, document: &Document) -> Result<Comparison> {
 }
 
 fn stored(path: &Path) -> Result<Option<Snapshot>> {
-    if !path.exists() {
+    // A link that leads nowhere is there too.
+    if path.symlink_metadata().is_err_and(|e| e.kind() == std::io::ErrorKind::NotFound) {
         return Ok(None);
     }
+    read::text(path, "the snapshot", read::WRITTEN)?;
     Snapshot::from_file(path).map(Some).map_err(|e| broken(path, &*e))
 }
 
@@ -161,9 +166,8 @@ fn write(path: &Path, document: &Document, text: &str) -> Result<()> {
 
 fn remove(path: &Path) -> Result<()> {
     match std::fs::remove_file(path) {
-        Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
-            Err(e).host(|| format!("failed to remove `{}`", path.display()))
-        }
+        // A read-only checkout is refused even what is not there.
+        Err(e) if path.exists() => Err(e).host(|| format!("failed to remove `{}`", path.display())),
         _ => Ok(()),
     }
 }

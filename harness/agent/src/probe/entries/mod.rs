@@ -9,7 +9,7 @@ mod tally;
 mod wire;
 
 use crate::events::Events;
-use crate::{fd, tune};
+use crate::{fault, fd, tune};
 use anyhow::{Context, Result};
 use netlink_sys::Socket;
 use std::cell::RefCell;
@@ -55,7 +55,7 @@ impl EntryWatch {
         let follower = watch.clone();
         tokio::task::spawn_local(async move {
             if let Err(e) = follower.follow().await {
-                follower.events.emit(Event::Failed { what: format!("lost track of conntrack: {e:#}"), hint: None });
+                follower.events.emit(fault::event(&e.context("lost track of conntrack")));
             }
         });
         Ok(EntryWatch(watch))

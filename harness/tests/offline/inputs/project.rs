@@ -1,0 +1,209 @@
+//! A project of its own for each row: a scenario that uses most of what there is, an image, a keyring, an article, a
+//! snapshot.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+use tempfile::TempDir;
+
+pub struct Project {
+    home: TempDir,
+}
+
+pub const SCENARIO: &str = r#"
+summary = "most of what there is"
+images = ["debian-12"]
+scaled = ["net.core.somaxconn"]
+helps = ["tuned"]
+
+[machine]
+memory = "1 GiB"
+cpus = 1
+cmdline = ["slub_nomerge"]
+
+[server]
+address = "10.0.0.1"
+nginx = "nginx.conf"
+rules = "rules.v4"
+limits = "limits.conf"
+sysctl-files = ["base.conf"]
+sysctls = { "net.ipv4.tcp_syncookies" = 1 }
+modules = { nf_conntrack = "hashsize=512" }
+initcwnd = 10
+rto-min = "200 ms"
+
+[backend.app]
+listen = "unix:/run/tunelab/backend.sock"
+hold = "/poll"
+body = "512 B"
+
+[backend.node]
+listen = "127.0.0.1:3000"
+node = "server.js"
+
+[upstream.inside]
+address = "10.8.0.1"
+port = 80
+body = "1 kB"
+
+[clients.browsers]
+subnet = "10.1.0.0/16"
+get = ["/", "/poll"]
+pause = "1 s"
+patience = "5 s"
+link = { delay = "50 ms" }
+flights = true
+leave = "client-closes"
+
+[clients.masked]
+subnet = "10.2.0.0/16"
+upstream = "inside"
+source-port = 50000
+leave = "vanish"
+
+[clients.late]
+subnet = "10.3.0.0/16"
+keep-alive = false
+leave.late-duplicate = { of = "ack", after = "30 s" }
+
+[[phase]]
+name = "day"
+rounds = 24
+every = "1 h"
+visitors = { browsers = 4, masked = { count = 2, spacing = "20 ms", after = "1 s" } }
+
+[[phase]]
+name = "night"
+wait = "8 h"
+
+[[phase]]
+name = "found"
+search = { clients = "browsers", for = "5 min", rest = "70 s", between = [100, 1000], to = "2 %" }
+
+[probe]
+sockets = "1 min"
+conntrack = { every = "1 h", after = "3 s" }
+conntrack-entries = "followed"
+kernel-log = "followed"
+nginx-log = "followed"
+sysctls = ["net.ipv4.tcp_tw_reuse"]
+open-file-limits = ["init", "login:nobody"]
+
+[measure.in-use]
+most = "tcp.inuse"
+phase = "day"
+give-or-take = { default = 3 }
+
+[measure.refused]
+fared = "502"
+clients = "browsers"
+within = "5 %"
+
+[measure.rate]
+sustains = "browsers"
+beside = { article = 400 }
+
+[measure.flights]
+round-trips = "longest"
+
+[measure.said]
+nginx-says = "upstream timed out"
+
+[series.table]
+of = "conntrack.count"
+every = "1 h"
+
+[variant.default]
+summary = "as the kernel comes"
+
+[variant.tuned]
+summary = "with more of it"
+machine.memory = "2 GiB"
+backend.app.body = "1 kB"
+during.night.sysctls = { "net.ipv4.tcp_fin_timeout" = 5 }
+
+[claim.it-fills]
+says = "the table fills up"
+settles = "it-fills"
+in = ["default"]
+control = ["tuned"]
+given = ["visitors.served > 0"]
+that = ["log.lines == 1"]
+
+[give-or-take]
+visitors = { default = 4 }
+crowded = { browsers = 8 }
+crowded-in = ["day"]
+"#;
+
+pub const RECIPE: &str = r#"
+summary = "a suite"
+kernel = "6.1"
+
+[packages]
+suite = "bookworm"
+mirrors = ["http://mirror.invalid/debian"]
+keyring = "keys.gpg"
+install = ["linux-image-cloud-amd64"]
+
+[machine]
+memory = "512 MiB"
+cpus = 1
+cmdline = "quiet nowatchdog"
+"#;
+
+const ARTICLE: &str = r#"
+[claim.it-fills]
+number = 1
+says = "the table fills up"
+article = "And grows."
+section = "Tables"
+"#;
+
+const SNAPSHOT: &str = "---\nsource: scenarios/whole/scenario.toml\nexpression: outcome\n---\nscenario = \"whole\"\n\n[variant.default.log]\nlines = 1\n";
+
+/// What of it is broken by odd files, each with what it is called and where.
+pub const FILES: &[(&str, &str)] = &[
+    ("scenarios/whole/scenario.toml", SCENARIO),
+    ("scenarios/whole/nginx.conf", "events {}\nhttp {}\n"),
+    ("scenarios/whole/rules.v4", "*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -j ACCEPT\nCOMMIT\n"),
+    ("scenarios/whole/limits.conf", "* soft nofile 1024\n"),
+    ("scenarios/whole/base.conf", "net.core.somaxconn = 16\n"),
+    ("scenarios/whole/server.js", "console.log(1)\n"),
+    ("scenarios/article.toml", ARTICLE),
+    ("images/debian-12.toml", RECIPE),
+    ("images/keys/keys.gpg", "not armored"),
+    ("snapshots/whole@debian-12.snap", SNAPSHOT),
+];
+
+impl Project {
+    pub fn new() -> Self {
+        let project = Project { home: tempfile::tempdir().unwrap() };
+        FILES.iter().for_each(|(name, text)| project.put(name, text.as_bytes()));
+        fs::create_dir(project.cache()).unwrap();
+        project
+    }
+
+    pub fn home(&self) -> &Path {
+        self.home.path()
+    }
+
+    pub fn cache(&self) -> PathBuf {
+        self.home().join("cache")
+    }
+
+    pub fn put(&self, name: &str, bytes: &[u8]) {
+        let path = self.home().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+    }
+
+    /// `from` stands in it once at least; the first becomes `to`.
+    pub fn edit(&self, name: &str, from: &str, to: &str) {
+        let path = self.home().join(name);
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.contains(from), "`{from}` is not in `{name}`");
+        fs::write(path, text.replacen(from, to, 1)).unwrap();
+    }
+}
