@@ -166,6 +166,12 @@ pub fn limits_d(file: &Problems) {
     for (span, line) in lines(file.text(), &['#']) {
         let fields: Vec<&str> = line.split_whitespace().collect();
         match fields[..] {
+            [_, "soft" | "hard" | "-", "nofile", value @ ("unlimited" | "infinity" | "-1")] => file.report_with_hint(
+                span,
+                format!("`{value}` is no number of files"),
+                "Linux has no unlimited `nofile`",
+                "the most that can be had is fs.nr_open, 1048576 if nobody changed it",
+            ),
             [_, "soft" | "hard" | "-", _, value] if is_limit(value) => {}
             [_, "soft" | "hard" | "-", _, value] => file.report(span, format!("`{value}` is no limit"), "not a number"),
             [_, kind, _, _] => {

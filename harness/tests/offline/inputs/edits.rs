@@ -223,6 +223,7 @@ const DEPLOYED: &[(&str, Edit)] = &[
     ("base.conf", ("= 16", "= 16\u{7}", &["a control character in this line", "base.conf:1:24"])),
     ("limits.conf", ("* soft", "\u{feff}* soft", &["begins with a byte order mark", "limits.conf:1:1"])),
     ("limits.conf", ("1024", "many", &["`many` is no limit", "limits.conf:1:1"])),
+    ("limits.conf", ("1024", "unlimited", &["`unlimited` is no number of files", "limits.conf:1:1", "fs.nr_open"])),
     ("nginx.conf", ("events", "\u{feff}events", &["begins with a byte order mark", "nginx.conf:1:1"])),
     ("nginx.conf", ("http {", "http {{", &["`{` is never closed", "nginx.conf:2:6"])),
     ("server.js", ("console.log(1)", " ", &["there is no program in this file"])),
