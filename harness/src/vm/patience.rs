@@ -146,6 +146,11 @@ impl Patience {
         self.passed.saturating_sub(self.denied).max(self.worked.min(self.passed))
     }
 
+    /// The same, or the CPU time used since it began if that is more: what a look that took long saw.
+    pub fn worked_or_spent(&self) -> Duration {
+        self.spent().max(self.pulse.cpu().saturating_sub(self.begun.1))
+    }
+
     /// How long one may sleep until the next look.
     pub fn pause(&self) -> Duration {
         LOOK.min(self.limit.saturating_sub(self.spent())).max(Duration::from_millis(1))

@@ -45,10 +45,18 @@ fn field(text: &str, name: &str) -> Option<u64> {
 /// Deaf and in the same place is not enough: where instructions are counted, QEMU answers between two slices of the
 /// vCPU's time, and one ends wherever the guest sets its timer, with interrupts off, each time.
 pub fn stuck(looks: &[Vec<Cpu>]) -> Option<u64> {
-    let (last, earlier) = looks.split_last()?;
-    last.iter().enumerate().find_map(|(n, now)| {
-        let all = |is: &dyn Fn(&Cpu) -> bool| is(now) && earlier.iter().all(|look| look.get(n).is_some_and(is));
-        let deaf = all(&|cpu| !cpu.interrupts && cpu.rip.abs_diff(now.rip) < SAME_PLACE);
-        (deaf && (all(&|cpu| cpu.asked) || all(&|cpu| cpu.registers == now.registers))).then_some(now.rip)
+    deaf(looks, |then, _| then.asked).or_else(|| frozen(looks))
+}
+
+/// The same, if none of its registers changed.
+pub fn frozen(looks: &[Vec<Cpu>]) -> Option<u64> {
+    deaf(looks, |then, now| then.registers == now.registers)
+}
+
+/// Where a vCPU was with interrupts off in all of `looks`, if so also `is` each of them, compared with the last.
+fn deaf(looks: &[Vec<Cpu>], is: impl Fn(&Cpu, &Cpu) -> bool) -> Option<u64> {
+    looks.last()?.iter().enumerate().find_map(|(n, now)| {
+        let then = |then: &Cpu| !then.interrupts && then.rip.abs_diff(now.rip) < SAME_PLACE && is(then, now);
+        looks.iter().all(|look| look.get(n).is_some_and(then)).then_some(now.rip)
     })
 }

@@ -18,8 +18,10 @@ use tokio::sync::{mpsc, watch};
 const LOOK: Duration = Duration::from_millis(50);
 /// After so long without a byte the vCPU itself is looked at. This and what follows is time that the host let QEMU use.
 const SUSPICION: Duration = Duration::from_millis(1500);
-/// Between two looks at the vCPU, and how many must agree: 2.5 s with interrupts off is no driver's critical section.
+/// Between two looks at the vCPU, and for how long they must agree: 2.5 s with interrupts off is no driver's critical section.
 const LOOK_AT_CPU: Duration = Duration::from_millis(250);
+const DEAF: Duration = Duration::from_millis(2500);
+/// How many must agree.
 const LOOKS_AT_CPU: usize = 11;
 /// How long the last words of a dying kernel may take to be written, in wall time: without them there is less to tell.
 const LAST_WORDS: Duration = Duration::from_millis(500);
@@ -160,7 +162,7 @@ async fn vital_signs(
     // Begun by the first look at which there is nothing new.
     let mut silence: Option<Patience> = None;
     let mut between_looks = pulse.allow(LOOK_AT_CPU);
-    let mut looks: Vec<Vec<Cpu>> = Vec::new();
+    let mut looks = Looks::default();
     loop {
         tokio::time::sleep(LOOK).await;
         let (cry, heard) = {
@@ -173,7 +175,7 @@ async fn vital_signs(
         let now_written = heard + events.metadata().map_or(0, |m| m.len());
         if now_written != written || !expected.running() {
             (written, silence) = (now_written, None);
-            looks.clear();
+            looks = Looks::default();
             continue;
         }
         let limit = expected.silence();
@@ -190,12 +192,7 @@ async fn vital_signs(
         // Before its first word a kernel may still be unpacking itself, with interrupts off, for seconds.
         if written > 0
             && let Ok(cpus) = look_at_cpus(monitor).await
-        {
-            looks.push(cpus);
-            looks.drain(..looks.len().saturating_sub(LOOKS_AT_CPU));
-        }
-        if looks.len() == LOOKS_AT_CPU
-            && let Some(rip) = registers::stuck(&looks)
+            && let Some(rip) = looks.stuck(silence.worked_or_spent(), cpus)
         {
             return Death::Deaf { rip };
         }
@@ -204,6 +201,31 @@ async fn vital_signs(
         {
             return Death::Silent(overdue);
         }
+    }
+}
+
+/// What the vCPUs showed, oldest first, and what QEMU had done by then.
+#[derive(Debug, Default)]
+struct Looks {
+    at: Vec<Duration>,
+    cpus: Vec<Vec<Cpu>>,
+}
+
+impl Looks {
+    /// Where a vCPU hangs, with one more look.
+    ///
+    /// Where instructions are counted, QEMU answers between two slices of the vCPU's time, and one in which no timer runs is
+    /// of 2^31 ns: for the loop `jmp .` ten seconds of work. If not a register moves, the time is enough.
+    fn stuck(&mut self, at: Duration, cpus: Vec<Cpu>) -> Option<u64> {
+        if self.at.len() == LOOKS_AT_CPU {
+            self.at.remove(0);
+            self.cpus.remove(0);
+        }
+        self.at.push(at);
+        self.cpus.push(cpus);
+        let long_ago = self.at.iter().rposition(|&before| before + DEAF <= at);
+        let frozen = long_ago.and_then(|first| registers::frozen(&self.cpus[first..]));
+        frozen.or_else(|| if self.at.len() == LOOKS_AT_CPU { registers::stuck(&self.cpus) } else { None })
     }
 }
 
@@ -247,5 +269,32 @@ impl From<Cry> for Death {
             Cry::Init(why) => Death::Init(why),
             Cry::Oops(line) => Death::Oops(line),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cpu(rip: u64, registers: &str) -> Vec<Cpu> {
+        vec![Cpu { rip, interrupts: false, asked: true, registers: registers.into() }]
+    }
+
+    #[test]
+    fn where_nothing_moves_two_looks_are_enough_if_the_time_between_them_is() {
+        let second = Duration::from_secs(1);
+        let mut looks = Looks::default();
+        assert_eq!(looks.stuck(second, cpu(7, "a")), None);
+        assert_eq!(looks.stuck(2 * second, cpu(7, "a")), None, "a second is not enough");
+        assert_eq!(looks.stuck(20 * second, cpu(7, "a")), Some(7));
+    }
+
+    #[test]
+    fn where_registers_move_it_takes_as_many_looks_as_there_must_be() {
+        let mut looks = Looks::default();
+        let found = |n: u32| looks.stuck(n * DEAF, cpu(7, &n.to_string()));
+        let found: Vec<_> = (1..=u32::try_from(LOOKS_AT_CPU).unwrap()).map(found).collect();
+        let (last, earlier) = found.split_last().unwrap();
+        assert_eq!((last, earlier.iter().flatten().count()), (&Some(7), 0));
     }
 }

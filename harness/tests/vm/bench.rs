@@ -72,6 +72,8 @@ impl Bench {
         fs::create_dir(&root).unwrap();
         provide(images, &shared.image.dir, &root.join("images"));
         provide(states, &shared.state, &root.join("states"));
+        // What was found out of KVM holds for all.
+        let _ = fs::copy(shared.root.join("kvm.json"), root.join("kvm.json"));
         write_repository(&home.path().join(REPOSITORY));
         Bench { cache: Cache::at(root).unwrap(), home, shared, _place: place() }
     }

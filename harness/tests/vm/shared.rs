@@ -10,7 +10,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tunelab::{
     cache::Cache,
     error::Result,
-    host::{self, InstallPolicy},
+    host::{self, InstallPolicy, kvm},
     image::Image,
     lab::{self, SHIFT, WarmRecipe},
     report::Lines,
@@ -23,6 +23,8 @@ pub struct Shared {
     pub image: Image,
     /// The warm machine's folder.
     pub state: PathBuf,
+    /// The user's own cache.
+    pub root: PathBuf,
 }
 
 /// Made by the first test, waited for by the others. A host that lacks something fails each of them with the reason.
@@ -69,5 +71,7 @@ async fn prepare(teller: &Teller) -> Result<Shared> {
     let recipe = WarmRecipe { image: &image, accel: Accel::VirtualClock { shift: SHIFT }, stack: (&run).into() };
     lab::warm(&recipe, &cache, teller).await?;
     let state = cache.states().join(recipe.key()?);
-    Ok(Shared { state, image })
+    // A KVM that is of no use takes 30 s to be found so, once for all benches.
+    kvm::proven(&cache, Some(&image.kernel)).await;
+    Ok(Shared { state, image, root: cache.root().to_owned() })
 }
