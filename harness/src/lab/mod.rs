@@ -136,7 +136,7 @@ impl<'a> Lab<'a> {
             let _place = places.acquire().await.expect("never closed");
             one::run(self, spec).await
         });
-        Ok(futures::future::join_all(runs).await)
+        Ok(futures_util::future::join_all(runs).await)
     }
 }
 
@@ -173,7 +173,7 @@ pub async fn ready_images(
             image::ensure(recipe, cache, teller).await
         }
     });
-    Ok(futures::future::join_all(ready).await)
+    Ok(futures_util::future::join_all(ready).await)
 }
 
 /// The user's kernel, if there is one, in the cache.

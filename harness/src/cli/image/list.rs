@@ -72,9 +72,7 @@ fn footer(rows: &[Row<'_>], room: &Room) -> String {
 fn fitting() -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
-    if !table.is_tty() {
-        table.set_width(WIDTH);
-    }
+    table.set_width(terminal_size::terminal_size().map_or(WIDTH, |(width, _)| width.0));
     table
 }
 

@@ -97,10 +97,8 @@ pub fn compare(shelf: &Shelf, document: &Document, mode: Mode) -> Result<Compari
         return Ok(Comparison::Matches);
     }
     let names = (path.display().to_string(), "this run".to_owned());
-    let diff = similar::TextDiff::from_lines(format!("{}\n", old.trim_end()), format!("{}\n", new.trim_end()))
-        .unified_diff()
-        .header(&names.0, &names.1)
-        .to_string();
+    let (before, after) = (format!("{}\n", old.trim_end()), format!("{}\n", new.trim_end()));
+    let diff = similar::TextDiff::from_lines(&before, &after).unified_diff().header(&names.0, &names.1).to_string();
     Ok(Comparison::Differs { diff, pending: leave_pending(&pending, shelf, &new, mode)? })
 }
 
