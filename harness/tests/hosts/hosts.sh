@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Other hosts: runs a command on another distribution with another QEMU, in a chroot of its own. Needs root and mmdebstrap.
+# Other hosts: runs a command on another distribution with another QEMU, in a root of its own. Needs root and mmdebstrap.
 #
 #   hosts.sh enter HOST COMMAND...            as root of that host, in the checkout
 #   hosts.sh table BINARY REPEATS HOST...     one scenario, so many times under load, as a table: one line for each host
@@ -83,7 +83,10 @@ enter() {
         # What cargo fetched may grow, all else of ours is to look at.
         mount -o remount,bind,ro "$root$checkout"
         cd "$root"
-        exec chroot . /usr/bin/env -i HOME=/home TERM="${TERM:-dumb}" LC_ALL=C.UTF-8 CI="${CI:-}" \
+        # Not chroot(1), in which nobody may have a user namespace (user_namespaces(7)). The old root lies on the new one.
+        pivot_root . .
+        umount -l .
+        exec /usr/bin/env -i HOME=/home TERM="${TERM:-dumb}" LC_ALL=C.UTF-8 CI="${CI:-}" \
             PATH="/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin:$rust/bin" \
             TUNELAB_CACHE=/home/cache CARGO_HOME="$cargo" CARGO_TARGET_DIR=/home/target \
             sh -c "cd \"\$0\" && exec \"\$@\"" "$checkout" "$@"

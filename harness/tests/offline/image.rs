@@ -288,7 +288,8 @@ fn a_full_disk_is_told_and_nothing_is_left_on_it() {
         .env(FULL, folder.path())
         .output()
         .unwrap();
-    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stdout));
+    let said = |stream| String::from_utf8_lossy(stream).into_owned();
+    assert!(out.status.success(), "{}{}", said(&out.stdout), said(&out.stderr));
 }
 
 #[tokio::test]
