@@ -76,9 +76,11 @@ fn pages(project: &Project) -> Result<Vec<(PathBuf, String)>> {
         let page = report::claims::markdown(&all, &all.iter().collect::<Vec<_>>(), &images);
         (PathBuf::from("docs/claims.md"), page)
     });
+    // The article is ours, and our README says `cargo run`.
+    let command = if claims.is_some() { "cargo run --" } else { "tunelab" };
     let page = |experiment: &claims::Experiment| {
         let name = format!("{}.md", experiment.scenario.name);
-        (Path::new(SCENARIOS).join(name), report::page::render(experiment))
+        (Path::new(SCENARIOS).join(name), report::page::render(experiment, command))
     };
     Ok(claims.into_iter().chain(experiments.iter().map(page)).collect())
 }

@@ -91,21 +91,39 @@ fn left(living: &BTreeSet<i32>) -> String {
 struct Signals {
     int: Signal,
     term: Signal,
-    hup: Signal,
+    /// `None` under nohup(1): a terminal that is closed is nothing to us.
+    hup: Option<Signal>,
 }
 
 impl Signals {
     fn take() -> std::io::Result<Self> {
-        let [int, term, hup] = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()].map(signal);
-        Ok(Signals { int: int?, term: term?, hup: hup? })
+        let [int, term] = [SignalKind::interrupt(), SignalKind::terminate()].map(signal);
+        let hup = SignalKind::hangup();
+        let hup = if is_ignored(hup) { None } else { Some(signal(hup)?) };
+        Ok(Signals { int: int?, term: term?, hup })
     }
 
     /// The next of them, in words.
     async fn next(&mut self) -> &'static str {
+        let hup = async {
+            match &mut self.hup {
+                Some(hup) => hup.recv().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             _ = self.int.recv() => "interrupted",
             _ = self.term.recv() => "asked to end (SIGTERM)",
-            _ = self.hup.recv() => "the terminal was closed (SIGHUP)",
+            _ = hup => "the terminal was closed (SIGHUP)",
         }
+    }
+}
+
+/// Whether whoever started us wants this signal ignored.
+fn is_ignored(signal: SignalKind) -> bool {
+    // SAFETY: it only asks; all zeroes is a sigaction.
+    unsafe {
+        let mut now: libc::sigaction = std::mem::zeroed();
+        libc::sigaction(signal.as_raw_value(), std::ptr::null(), &raw mut now) == 0 && now.sa_sigaction == libc::SIG_IGN
     }
 }

@@ -72,6 +72,7 @@ fn one(found: &Found, group: Vec<(RunSpec, Result<RunResult>)>, mode: Option<Mod
         kernel: name.kernel.clone(),
         seed: name.seed,
         repeat: name.repeat,
+        unjudged: scenario.claims.len() - judged.len(),
         claims: judged,
         runs,
     })

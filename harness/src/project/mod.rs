@@ -12,6 +12,7 @@ use crate::{
     built_in::BuiltIn,
     cache::Cache,
     error::{Error, Result},
+    image::Recipes,
     outcome::snapshot::Shelf,
     scenario::{Article, Catalogue, FILE, SCENARIOS, Scenario, load},
 };
@@ -54,8 +55,8 @@ pub struct Project {
     own: Option<Tree>,
     /// `cargo run` says where it is: nobody has to be told.
     is_checkout: bool,
-    /// Folders called `scenarios` without a scenario in them.
-    passed_over: Vec<PathBuf>,
+    /// What is called `scenarios` and is no folder with a scenario in it, and what it is.
+    passed_over: Vec<(PathBuf, String)>,
     /// `--images`.
     given: Option<PathBuf>,
     built_in: OnceCell<(BuiltIn, Tree)>,
@@ -70,17 +71,23 @@ impl Project {
         let here = std::env::current_dir().ok();
         let above = here.iter().flat_map(|dir| dir.ancestors()).map(Path::to_owned);
         let (mut own, mut passed_over) = (None, Vec::new());
-        for folder in above.chain(checkout.clone()).filter(|folder| folder.join(SCENARIOS).is_dir()) {
+        for folder in above.chain(checkout.clone()) {
+            let scenarios = folder.join(SCENARIOS);
             match Catalogue::of(&folder) {
                 Ok(catalogue) if !catalogue.names().is_empty() => {
                     own = Some(Tree { folder, catalogue });
                     break;
                 }
-                _ => passed_over.push(folder.join(SCENARIOS)),
+                Ok(_) => passed_over.push((scenarios, format!("holds no scenario: no folder in it has a `{FILE}`"))),
+                Err(_) if scenarios.symlink_metadata().is_err() => {}
+                Err(e) => passed_over.push((scenarios, format!("is passed over: {}", cause_of(&e)))),
             }
         }
         let is_checkout = own.as_ref().is_some_and(|tree| Some(&tree.folder) == checkout.as_ref());
         let given = images.map(Path::to_owned);
+        if let Some(folder) = images {
+            has_a_recipe(folder)?;
+        }
         Ok(Project { own, is_checkout, passed_over, given, built_in: OnceCell::new(), notes: RefCell::default() })
     }
 
@@ -119,8 +126,8 @@ impl Project {
     /// Notes where a NAME is looked for, and what a command about all scenarios is about.
     pub fn introduce(&self) {
         let mut notes = self.notes.borrow_mut();
-        for folder in &self.passed_over {
-            notes.push(format!("`{}` holds no scenario: no folder in it has a `{FILE}`", folder.display()));
+        for (folder, why) in &self.passed_over {
+            notes.push(format!("`{}` {why}", folder.display()));
         }
         if let Some(tree) = self.own.as_ref().filter(|_| !self.is_checkout) {
             let folder = tree.catalogue.folder().display();
@@ -216,4 +223,17 @@ fn checkout() -> Option<PathBuf> {
     let is_ours =
         ours("CARGO_PKG_NAME", env!("CARGO_PKG_NAME")) && ours("CARGO_MANIFEST_DIR", env!("CARGO_MANIFEST_DIR"));
     is_ours.then(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")))
+}
+
+fn cause_of(error: &Error) -> String {
+    std::error::Error::source(error).map_or_else(|| error.message().to_owned(), ToString::to_string)
+}
+
+/// What is named for its recipes is to have one.
+fn has_a_recipe(folder: &Path) -> Result<()> {
+    if !Recipes::of(vec![folder.to_owned()])?.names().is_empty() {
+        return Ok(());
+    }
+    Err(Error::input(format!("no recipes of images in `{}`", folder.display()))
+        .hint("it is to be a folder with a file `NAME.toml` for each image"))
 }

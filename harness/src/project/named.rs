@@ -81,7 +81,7 @@ impl Project {
     fn places(&self) -> String {
         let folder = |path: &Path| format!("in `{}`", path.display());
         let own = self.own.iter().map(|tree| folder(tree.catalogue.folder()));
-        let mut places: Vec<String> = self.passed_over.iter().map(|path| folder(path)).chain(own).collect();
+        let mut places: Vec<String> = self.passed_over.iter().map(|(path, _)| folder(path)).chain(own).collect();
         places.push("among the built-in ones".into());
         places.join(" and ")
     }

@@ -51,6 +51,8 @@ pub struct Verdict {
     pub repeat: u32,
     pub runs: Vec<Told>,
     pub claims: Vec<Judged>,
+    /// Claims about variants of which some did not run.
+    pub unjudged: usize,
     pub comparison: Compared,
 }
 

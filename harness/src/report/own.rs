@@ -22,7 +22,8 @@ pub fn render(verdict: &Verdict) -> String {
         out += &format!("  and {} more: see `--format json`\n", changes.len() - LINES);
     }
     out.extend(turned.iter().map(|turned| format!("  {turned}\n")));
-    out + &format!("verdict: {}{}\n", short(first, yours, &changes), nearest(&shipped, yours, changes.len()))
+    let nearest = nearest(&shipped, yours, changes.len());
+    out + &format!("verdict: {}{nearest}{}\n", short(first, yours, &changes), refused(first, yours))
 }
 
 fn name(ran: &Ran) -> &str {
@@ -55,6 +56,16 @@ fn short(before: &Ran, after: &Ran, changes: &[String]) -> String {
         false => format!("{} visitors are refused instead of {}", now.refused.value, was.refused.value),
     };
     format!("your files change {} of `{of}`: {noticed}", things(changes.len()))
+}
+
+/// What of the files had no effect, as the kernel did not take it: above it is said why.
+fn refused(before: &Ran, after: &Ran) -> String {
+    let known = &before.outcome.refused_sysctls;
+    match after.outcome.refused_sysctls.keys().filter(|name| !known.contains_key(*name)).count() {
+        0 => String::new(),
+        1 => "; one of their sysctls was not taken, see above".to_owned(),
+        n => format!("; {n} of their sysctls were not taken, see above"),
+    }
 }
 
 fn things(n: usize) -> String {

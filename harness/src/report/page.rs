@@ -15,7 +15,8 @@ use tunelab_protocol::Phase;
 /// What tells a page of ours from others.
 pub const WRITTEN: &str = "This page is written by `tunelab docs`";
 
-pub fn render(experiment: &Experiment) -> String {
+/// `command` runs tunelab.
+pub fn render(experiment: &Experiment, command: &str) -> String {
     let scenario = &experiment.scenario;
     let mut out = format!("# {}\n\n{}.\n\n", scenario.name, capital(&scenario.summary));
     if let Some(part) = &scenario.article {
@@ -23,13 +24,16 @@ pub fn render(experiment: &Experiment) -> String {
     }
     out += &introduction(scenario);
     let (name, file) = (&scenario.name, format!("../../scenarios/{}/scenario.toml", scenario.name));
-    out += &format!("```sh\ncargo run -- scenario {name}\n```\n\n");
+    out += &format!("```sh\n{command} scenario {name}\n```\n\n");
     out += &format!("{WRITTEN} from [its file]({file}) and its snapshots.\n");
     out += &format!("\n## What happens\n\n{}", phases(scenario));
     out += &format!("\n## What is compared\n\n{}", variants(scenario, |_| true));
     out += &format!("\n## What came of it\n\n{}{}", outcomes(experiment), reckoned(scenario));
     out += &logs(experiment);
     out += &helps(scenario);
+    if scenario.claims.is_empty() {
+        return out;
+    }
     out + &format!("\n## What that says\n\n{}", claims(experiment))
 }
 

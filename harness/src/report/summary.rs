@@ -5,6 +5,7 @@ use crate::{
     outcome::{Measured, Num, snapshot::Comparison},
     project::Origin,
     scenario::units,
+    visible::quoted,
 };
 use comfy_table::{ContentArrangement, presets};
 use std::time::Duration;
@@ -103,15 +104,19 @@ fn sysctls(verdict: &Verdict) -> String {
 }
 
 fn claims(verdict: &Verdict) -> String {
-    if verdict.claims.is_empty() {
+    if verdict.claims.is_empty() && verdict.unjudged == 0 {
         return String::new();
     }
+    let unjudged = match verdict.unjudged {
+        0 => String::new(),
+        n => format!("  {:<14} {n} about variants that did not run\n", "not judged"),
+    };
     let line = |claim: &crate::outcome::claims::Judged| {
         let why = claim.why.iter().map(|why| format!("{:17}{why}\n", "")).collect::<String>();
         let evidence = claim.evidence.join("; ");
         format!("  {:<14} {}: {}\n{why}{:17}{evidence}\n", claim.verdict.word(), claim.id, claim.says, "")
     };
-    format!("\nclaims\n{}", verdict.claims.iter().map(line).collect::<String>())
+    format!("\nclaims\n{}{unjudged}", verdict.claims.iter().map(line).collect::<String>())
 }
 
 fn snapshot(verdict: &Verdict, whole: bool, terminal: bool) -> String {
@@ -120,7 +125,9 @@ fn snapshot(verdict: &Verdict, whole: bool, terminal: bool) -> String {
             "hint: what comes with tunelab is not changed by a run; with `--accept` it says how to make a copy your own\n"
         }
         // `cargo insta` looks into cargo's workspaces alone.
-        Some(_) if verdict.origin == Origin::Path => "hint: `--accept` takes it\n",
+        Some(pending) if !pending.ancestors().any(|folder| folder.join("Cargo.toml").exists()) => {
+            "hint: `--accept` takes it\n"
+        }
         Some(_) => "hint: `cargo insta review` shows and takes it, `--accept` takes it at once\n",
         None => "hint: run it outside of CI, look at what differs, and take it with `--accept`\n",
     };
@@ -151,7 +158,7 @@ fn coloured(diff: &str, terminal: bool) -> String {
 
 fn records(verdict: &Verdict) -> String {
     let ran = verdict.runs.iter().filter_map(|told| told.result.as_ref().ok());
-    let lines: String = ran.map(|r| format!("  {}\n", r.result.path.display())).collect();
+    let lines: String = ran.map(|r| format!("  {}\n", quoted(&r.result.path.display().to_string()))).collect();
     if lines.is_empty() { lines } else { format!("records\n{lines}") }
 }
 

@@ -22,8 +22,9 @@ impl Catalogue {
         let (mut names, mut others) = (Vec::new(), Vec::new());
         let hidden = |path: &Path| path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
         for path in entries.flatten().map(|entry| entry.path()).filter(|path| path.is_dir() && !hidden(path)) {
-            // What it is, a pipe or a link that leads nowhere, is told by whoever loads it.
-            let has_file = path.join(FILE).symlink_metadata().is_ok();
+            // What it is, a pipe, a link that leads nowhere or what may not be read, is told by whoever loads it.
+            let has_file =
+                path.join(FILE).symlink_metadata().map_or_else(|e| e.kind() != std::io::ErrorKind::NotFound, |_| true);
             match path.file_name().and_then(|name| name.to_str()).filter(|_| has_file) {
                 Some(name) => names.push(name.to_owned()),
                 None => others.push(path),

@@ -46,8 +46,9 @@ impl Pulse {
             worked: Duration::ZERO,
             denied: Duration::ZERO,
             still: Duration::ZERO,
+            untold: Duration::ZERO,
         };
-        patience.kept_waiting(Duration::ZERO);
+        patience.kept_waiting();
         patience
     }
 
@@ -71,6 +72,8 @@ struct Thread {
     waited: Duration,
     /// It waits for a disk, or for memory to come back from one.
     on_disk: bool,
+    /// It runs, or waits for a CPU.
+    wants_cpu: bool,
 }
 
 impl Thread {
@@ -81,7 +84,12 @@ impl Thread {
         // Nanoseconds on a CPU, nanoseconds in the queue for one, slices. A kernel without it has no queue to tell of.
         let schedule = fs::read_to_string(task.join("schedstat")).unwrap_or_default();
         let waited = schedule.split_whitespace().nth(1).and_then(|ns| ns.parse().ok()).unwrap_or(0);
-        Some(Thread { number: number.parse().ok()?, waited: Duration::from_nanos(waited), on_disk: state == 'D' })
+        Some(Thread {
+            number: number.parse().ok()?,
+            waited: Duration::from_nanos(waited),
+            on_disk: state == 'D',
+            wants_cpu: state == 'R',
+        })
     }
 }
 
@@ -99,8 +107,10 @@ pub struct Patience {
     passed: Duration,
     worked: Duration,
     denied: Duration,
-    /// Without any CPU time used.
+    /// Without any CPU time used, though no thread waited for a CPU or a disk.
     still: Duration,
+    /// Of `denied`, what a thread waited for a CPU and will tell of when it has had one.
+    untold: Duration,
 }
 
 impl Patience {
@@ -124,10 +134,14 @@ impl Patience {
         self.looked = (now, cpu);
         self.passed += passed;
         self.worked += worked;
-        // What a thread waits for at this moment is counted when it runs again: only the sums can be compared.
-        let kept = self.kept_waiting(passed.saturating_sub(worked));
-        self.denied += kept;
-        let still = self.pulse.0.is_some() && worked.is_zero();
+        let kept = self.kept_waiting();
+        // A thread tells of its wait for a CPU when it has one again. One that had none since the last look waits now.
+        let told = kept.by_cpu.min(self.untold);
+        let starved = if worked.is_zero() && kept.wants_cpu { passed } else { Duration::ZERO };
+        self.untold = self.untold - told + starved;
+        let by_disk = if kept.on_disk { passed.saturating_sub(worked) } else { Duration::ZERO };
+        self.denied += by_disk.max(kept.by_cpu - told + starved);
+        let still = self.pulse.0.is_some() && worked.is_zero() && !kept.wants_cpu;
         self.still = if still { self.still + passed } else { Duration::ZERO };
         if self.spent() >= self.limit || self.still >= STILL { Err(self.overdue()) } else { Ok(()) }
     }
@@ -166,19 +180,27 @@ impl Patience {
         }
     }
 
-    /// For how long, since the last call, the host kept threads of QEMU's waiting: for all of `idle`, where one waits for a
-    /// disk.
-    fn kept_waiting(&mut self, idle: Duration) -> Duration {
+    /// What threads of QEMU's were kept waiting for since the last call.
+    fn kept_waiting(&mut self) -> Kept {
         let threads = self.pulse.threads();
         let before = std::mem::take(&mut self.waits);
         let waited = |thread: &Thread| {
             let before = before.get(&thread.number).copied().unwrap_or_default();
             thread.waited.saturating_sub(before)
         };
-        let kept = threads.iter().map(waited).sum();
+        let by_cpu = threads.iter().map(waited).sum();
         self.waits = threads.iter().map(|thread| (thread.number, thread.waited)).collect();
-        if threads.iter().any(|thread| thread.on_disk) { idle.max(kept) } else { kept }
+        let any = |is: fn(&Thread) -> bool| threads.iter().any(is);
+        Kept { by_cpu, on_disk: any(|thread| thread.on_disk), wants_cpu: any(|thread| thread.wants_cpu) }
     }
+}
+
+struct Kept {
+    /// Waits for a CPU that are over.
+    by_cpu: Duration,
+    /// Now.
+    on_disk: bool,
+    wants_cpu: bool,
 }
 
 /// A limit that is spent: what passed meanwhile. Comes after what did not happen and a colon.

@@ -268,6 +268,14 @@ fn a_folder_that_only_has_the_name_captures_nothing() {
 }
 
 #[test]
+fn what_has_the_name_and_is_no_folder_is_told() {
+    let away = Away::new();
+    away.write("scenarios", "a list of what we saw");
+    let note = "note: `HOME/scenarios` is passed over: Not a directory (os error 20)\n";
+    assert_eq!(away.ok(&["list"]).err, format!("{note}{BUILT_IN}"));
+}
+
+#[test]
 fn a_path_names_a_scenario_anywhere() {
     let away = Away::new();
     away.scenario("incidents/web3", made::SMALL);
@@ -328,6 +336,8 @@ fn recipes_of_ones_own_stand_beside_the_built_in_ones() {
     assert!(
         away.refused(&["image", "list", "--images=nowhere"]).starts_with("error: no recipes of images in `nowhere`")
     );
+    away.write("empty/readme.md", "no recipe");
+    assert!(away.refused(&["image", "list", "--images=empty"]).starts_with("error: no recipes of images in `empty`"));
 
     away.scenario("web3", made::SMALL);
     away.write("web3/images/beside.toml", &own_image("beside"));

@@ -123,6 +123,8 @@ fn files_of_ones_own_end_with_a_verdict() {
         "your files, beside `tuned`\nverdict: your files change nothing: the outcome is that of `tuned`\n"
     );
     assert_eq!(of_own_files(Made::tuned(), &[]), "", "alone they change nothing");
+    let said = of_own_files(Made::default().odd(), &["default"]);
+    assert!(said.ends_with("is that of `default`; 2 of their sysctls were not taken, see above\n"), "{said}");
 }
 
 /// The templates of the bars are only looked at when a bar is made.

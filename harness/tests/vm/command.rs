@@ -1,8 +1,10 @@
 //! The real binary, as a user starts it, on a bench.
 
 use crate::bench::Bench;
+use nix::sys::signal::{SigHandler, Signal::SIGHUP};
 use std::{
     io::{BufRead, BufReader, Read},
+    os::unix::process::CommandExt,
     process::{Child, ChildStderr, Command, Stdio},
     time::{Duration, Instant},
 };
@@ -41,6 +43,20 @@ impl Tunelab {
 
     pub fn scenario_with(bench: &Bench, scenario: &str, more: &[&str]) -> Self {
         let mut command = Command::new(BINARY);
+        // These tests may run under nohup(1) themselves.
+        // SAFETY: signal(2) is async-signal-safe.
+        unsafe { command.pre_exec(|| Ok(nix::sys::signal::signal(SIGHUP, SigHandler::SigDfl).map(|_| ())?)) };
+        Self::start(bench, command, scenario, more)
+    }
+
+    /// Whose hang-ups are to be ignored.
+    pub fn under_nohup(bench: &Bench, scenario: &str) -> Self {
+        let mut command = Command::new("nohup");
+        command.arg(BINARY);
+        Self::start(bench, command, scenario, &[])
+    }
+
+    fn start(bench: &Bench, mut command: Command, scenario: &str, more: &[&str]) -> Self {
         command.args(arguments(scenario)).args(more).current_dir(bench.repository()).envs(environment(bench));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();

@@ -38,6 +38,22 @@ fn a_terminal_that_is_closed_while_days_pass() {
     });
 }
 
+#[test]
+fn a_terminal_that_is_closed_is_nothing_under_nohup() {
+    on_bench(async |bench| {
+        let mut tunelab = Tunelab::under_nohup(bench, ENDLESS);
+        tunelab.wait_for(": started");
+        tunelab.signal("HUP");
+        tunelab.wait_for(": day 2");
+        tunelab.signal("TERM");
+        let ended = tunelab.end();
+        assert_eq!(ended.code, Some(130), "{}", ended.told);
+        assert!(ended.told.contains("asked to end (SIGTERM)"), "{}", ended.told);
+        assert!(!ended.told.contains("SIGHUP"), "{}", ended.told);
+        nothing_is_left(bench);
+    });
+}
+
 /// Where the records were to go.
 fn asked_to_end(bench: &Bench, at: &str, signal: &str) -> PathBuf {
     let out = bench.repository().join("records");
@@ -50,7 +66,8 @@ fn asked_to_end(bench: &Bench, at: &str, signal: &str) -> PathBuf {
     let took = since.elapsed();
     nothing_is_left(bench);
     assert_eq!(ended.code, Some(130), "{}", ended.told);
-    assert!(took < AT_ONCE, "it took {took:?}");
+    // A second and a half to clean up, then the kernel's time to take apart a gigabyte beside another machine.
+    assert!(took < AT_ONCE + Duration::from_millis(1500), "it took {took:?}");
     out
 }
 
