@@ -19,6 +19,7 @@ pub enum Need {
     QemuImg,
     Gpg,
     Tshark,
+    Ip,
     Ids,
     Namespaces,
 }
@@ -33,8 +34,9 @@ pub const BUILD: &[Need] =
 /// To use a kernel that comes with modules of its own.
 pub const MODULES: &[Need] = &[Need::Depmod, Need::Mke2fs];
 
-/// For `cargo test`, beside the others: archives and lists of checksums are made and signed there, captures are read.
-pub const TESTS: &[Need] = &[Need::Gpg, Need::Tshark];
+/// For `cargo test`, beside the others: archives and lists of checksums are made and signed there, captures are read, and a
+/// run has no network.
+pub const TESTS: &[Need] = &[Need::Gpg, Need::Tshark, Need::Ip];
 
 /// QEMU before 7.2 was never tried with `-icount shift=N,sleep=off` by us.
 const QEMU_AT_LEAST: (u32, u32) = (7, 2);
@@ -51,6 +53,7 @@ impl Need {
             Need::QemuImg => "qemu-img",
             Need::Gpg => "gpg",
             Need::Tshark => "tshark",
+            Need::Ip => "ip",
             Need::Ids => "newuidmap",
             Need::Namespaces => "namespaces",
         }
@@ -68,6 +71,7 @@ impl Need {
             Need::QemuImg => "unpacks disk images",
             Need::Gpg => "signs archives of the tests' own",
             Need::Tshark => "reads captures in the tests",
+            Need::Ip => "takes the network away in the tests",
             Need::Ids => "lets an ordinary user build images",
             Need::Namespaces => "keep a build apart from this host",
         }
@@ -95,7 +99,7 @@ impl Need {
         match self {
             Need::Qemu => self.prove_qemu().await,
             Need::Mmdebstrap => self.version(&["--version"]).await,
-            Need::Mke2fs => self.version(&["-V"]).await,
+            Need::Mke2fs | Need::Ip => self.version(&["-V"]).await,
             Need::Depmod => self.version(&["--version"]).await,
             Need::ArchiveKeys => self.prove_keys(),
             Need::Gpgv | Need::QemuImg | Need::Gpg | Need::Tshark => self.version(&["--version"]).await,

@@ -96,6 +96,7 @@ fn debian(need: Need) -> &'static [&'static str] {
         Need::QemuImg => &["qemu-utils"],
         Need::Gpg => &["gnupg"],
         Need::Tshark => &["tshark"],
+        Need::Ip => &["iproute2"],
         Need::Ids => &["uidmap"],
         Need::Namespaces => &["util-linux"],
     }
@@ -108,6 +109,7 @@ fn fedora(need: Need) -> &'static [&'static str] {
         Need::Gpgv | Need::Gpg => &["gnupg2"],
         Need::QemuImg => &["qemu-img"],
         Need::Tshark => &["wireshark-cli"],
+        Need::Ip => &["iproute"],
         Need::Ids => &["shadow-utils"],
         Need::Mmdebstrap | Need::Mke2fs | Need::Depmod | Need::Namespaces => debian(need),
     }
@@ -121,7 +123,7 @@ fn opensuse(need: Need) -> &'static [&'static str] {
         Need::QemuImg => &["qemu-img"],
         Need::Tshark => &["wireshark"],
         Need::Ids => &["shadow"],
-        Need::Mke2fs | Need::Depmod | Need::Namespaces => debian(need),
+        Need::Mke2fs | Need::Depmod | Need::Ip | Need::Namespaces => debian(need),
     }
 }
 
@@ -133,6 +135,6 @@ fn arch(need: Need) -> &'static [&'static str] {
         Need::QemuImg => &["qemu-img"],
         Need::Tshark => &["wireshark-cli"],
         Need::Ids => &["shadow"],
-        Need::Qemu | Need::Mke2fs | Need::Depmod | Need::ArchiveKeys | Need::Namespaces => debian(need),
+        Need::Qemu | Need::Mke2fs | Need::Depmod | Need::ArchiveKeys | Need::Ip | Need::Namespaces => debian(need),
     }
 }
