@@ -86,7 +86,7 @@ impl Project {
         let is_checkout = own.as_ref().is_some_and(|tree| Some(&tree.folder) == checkout.as_ref());
         let given = images.map(Path::to_owned);
         if let Some(folder) = images {
-            has_a_recipe(folder)?;
+            Recipes::are_in(folder)?;
         }
         Ok(Project { own, is_checkout, passed_over, given, built_in: OnceCell::new(), notes: RefCell::default() })
     }
@@ -227,13 +227,4 @@ fn checkout() -> Option<PathBuf> {
 
 fn cause_of(error: &Error) -> String {
     std::error::Error::source(error).map_or_else(|| error.message().to_owned(), ToString::to_string)
-}
-
-/// What is named for its recipes is to have one.
-fn has_a_recipe(folder: &Path) -> Result<()> {
-    if !Recipes::of(vec![folder.to_owned()])?.names().is_empty() {
-        return Ok(());
-    }
-    Err(Error::input(format!("no recipes of images in `{}`", folder.display()))
-        .hint("it is to be a folder with a file `NAME.toml` for each image"))
 }

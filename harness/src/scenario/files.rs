@@ -166,7 +166,7 @@ pub fn limits_d(file: &Problems) {
     for (span, line) in lines(file.text(), &['#']) {
         let fields: Vec<&str> = line.split_whitespace().collect();
         match fields[..] {
-            [_, "soft" | "hard" | "-", "nofile", value @ ("unlimited" | "infinity" | "-1")] => file.report_with_hint(
+            [_, "soft" | "hard" | "-", "nofile", value] if is_no_limit(value) => file.report_with_hint(
                 span,
                 format!("`{value}` is no number of files"),
                 "Linux has no unlimited `nofile`",
@@ -188,7 +188,11 @@ pub fn limits_d(file: &Problems) {
 }
 
 fn is_limit(value: &str) -> bool {
-    matches!(value, "unlimited" | "infinity" | "-1") || value.parse::<u64>().is_ok()
+    is_no_limit(value) || value.parse::<u64>().is_ok()
+}
+
+fn is_no_limit(value: &str) -> bool {
+    matches!(value, "unlimited" | "infinity" | "-1")
 }
 
 /// iptables-save: `*table`, chains, rules, `COMMIT`.

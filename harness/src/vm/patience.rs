@@ -107,7 +107,7 @@ pub struct Patience {
     passed: Duration,
     worked: Duration,
     denied: Duration,
-    /// Without any CPU time used, though no thread waited for a CPU or a disk.
+    /// Without any CPU time used, while no thread waited for a CPU.
     still: Duration,
     /// Of `denied`, what a thread waited for a CPU and will tell of when it has had one.
     untold: Duration,

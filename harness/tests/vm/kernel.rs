@@ -8,7 +8,11 @@ use assert_cmd::Command;
 use std::{
     fs,
     path::{Path, PathBuf},
+    time::{Duration, Instant},
 };
+
+/// Boot, death and the telling of it, 30 s; and once more, as a boot that breaks is tried twice.
+const SOON: Duration = Duration::from_secs(60);
 
 /// A kernel and a folder of modules as a user has them.
 pub struct Own {
@@ -66,10 +70,12 @@ fn tunelab(bench: &Bench, words: &[&str]) -> Ended {
     Ended { code: output.status.code(), stdout: text(&output.stdout), stderr: text(&output.stderr) }
 }
 
-/// It ends with 4 and the console's last lines.
+/// It ends with 4 and the console's last lines, soon.
 fn broke(bench: &Bench, words: &[&str]) -> String {
+    let since = Instant::now();
     let ended = tunelab(bench, &[&["shell", IMAGE], words, &["--", "true"]].concat());
     assert_eq!(ended.code, Some(4), "{}", ended.stderr);
+    assert!(since.elapsed() < SOON, "it took {:?}", since.elapsed());
     ended.stderr
 }
 

@@ -37,6 +37,11 @@ impl Recipes {
         Ok(Recipes { files, shadowed, folders })
     }
 
+    /// Refuses a folder that is named for its recipes and has none.
+    pub fn are_in(folder: &Path) -> Result<()> {
+        if names(folder)?.is_empty() { Err(none_in(folder)) } else { Ok(()) }
+    }
+
     pub fn names(&self) -> Vec<&str> {
         self.files.keys().map(String::as_str).collect()
     }
@@ -82,13 +87,14 @@ impl Recipes {
 
 /// The names of a folder's recipes, in order.
 fn names(folder: &Path) -> Result<Vec<String>> {
-    let entries = std::fs::read_dir(folder).map_err(|e| {
-        Error::input(format!("no recipes of images in `{}`", folder.display()))
-            .cause(e)
-            .hint("it is to be a folder with a file `NAME.toml` for each image")
-    })?;
+    let entries = std::fs::read_dir(folder).map_err(|e| none_in(folder).cause(e))?;
     let name = |entry: std::fs::DirEntry| Some(entry.file_name().to_str()?.strip_suffix(ENDING)?.to_owned());
     let mut names: Vec<String> = entries.flatten().filter_map(name).collect();
     names.sort();
     Ok(names)
+}
+
+fn none_in(folder: &Path) -> Error {
+    Error::input(format!("no recipes of images in `{}`", folder.display()))
+        .hint("it is to be a folder with a file `NAME.toml` for each image")
 }
