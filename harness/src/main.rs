@@ -1,3 +1,7 @@
+/// As `build.rs` has just built it.
+static AGENT: &[u8] = include_bytes!(env!("TUNELAB_AGENT"));
+
 fn main() -> std::process::ExitCode {
+    tunelab::lab::agent::carry(AGENT);
     tunelab::cli::main()
 }

@@ -1,7 +1,7 @@
 //! `tunelab completions`: what a shell offers on Tab.
 
 use super::{Cli, Outcome, say::say};
-use crate::error::Result;
+use crate::{PROGRAM, error::Result};
 use clap::CommandFactory;
 use clap_complete::Shell;
 
@@ -21,7 +21,7 @@ pub struct Args {
 
 pub fn run(args: &Args) -> Result<Outcome> {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), env!("CARGO_PKG_NAME"), &mut script);
+    clap_complete::generate(args.shell, &mut Cli::command(), PROGRAM, &mut script);
     say(String::from_utf8_lossy(&script))?;
     Ok(Outcome::AsExpected)
 }

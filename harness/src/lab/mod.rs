@@ -1,5 +1,6 @@
 //! One run end to end: image, warm machine, restore, record. Teardown order lives here.
 
+pub mod agent;
 mod distribution;
 mod login;
 pub mod mistake;

@@ -1,8 +1,7 @@
 //! The warm machine: booted, deployed to, parked and saved once for each image, shape and stack; each run restores it.
 
-use super::{distribution, login::log_in, retry::twice, room::Room, slow};
+use super::{agent, distribution, login::log_in, retry::twice, room::Room, slow};
 use crate::{
-    AGENT,
     cache::{Cache, Claim},
     error::{Context, Error, Result},
     guest::{Events, Keys, Ssh},
@@ -18,7 +17,7 @@ use std::{
     collections::BTreeMap,
     fs::{self, File},
     path::{Path, PathBuf},
-    sync::{Arc, LazyLock},
+    sync::Arc,
     time::Duration,
 };
 use tunelab_protocol::{Event, guest};
@@ -47,18 +46,16 @@ struct Facts {
     /// The key of the recipe it was booted from.
     #[serde(default)]
     image: String,
-    /// sha256 of [`AGENT`].
+    /// [`agent::sha256`].
     #[serde(default)]
     agent: String,
     #[serde(default)]
     boot_retries: Vec<String>,
 }
 
-static AGENT_SHA256: LazyLock<String> = LazyLock::new(|| hex::encode(Sha256::digest(AGENT)));
-
 /// Whether the saved machine in `dir` is one that this tunelab could make from one of these.
 pub fn is_of(dir: &Path, recipes: &[image::Recipe]) -> bool {
-    facts(dir).is_some_and(|f| f.agent == *AGENT_SHA256 && recipes.iter().any(|recipe| recipe.key() == f.image))
+    facts(dir).is_some_and(|f| f.agent == agent::sha256() && recipes.iter().any(|recipe| recipe.key() == f.image))
 }
 
 fn facts(dir: &Path) -> Option<Facts> {
@@ -96,7 +93,7 @@ impl Recipe<'_> {
         };
         part(self.image.key.as_bytes());
         part(format!("{:?}", argv::blueprint(&self.spec(PathBuf::new()))).as_bytes());
-        part(AGENT);
+        part(agent::bytes());
         for (name, bytes) in files(self.stack.files)? {
             part(name.as_bytes());
             part(&bytes);
@@ -198,7 +195,7 @@ async fn make(recipe: &Recipe<'_>, cache: &Cache, key: &str, claim: Arc<Claim>, 
     let dir = cache.states().join(key);
     let attempt = async |room: &Room| make_in(room, recipe, &dir, teller).await;
     let ((state, kernel), _, boot_retries) = twice("boot", &recipe.image.name, cache, teller, attempt).await?;
-    let (image, agent) = (recipe.image.recipe.key(), AGENT_SHA256.clone());
+    let (image, agent) = (recipe.image.recipe.key(), agent::sha256().to_owned());
     let facts = Facts { kernel: kernel.clone(), image, agent, boot_retries: boot_retries.clone() };
     let facts = serde_json::to_vec(&facts).expect("plain data");
     fs::write(dir.join(FACTS), facts).host(|| format!("failed to write to `{}`", dir.display()))?;
@@ -254,7 +251,7 @@ fn booting(image: &Image) -> String {
 
 /// The image's part and this machine's own keys, one archive behind the other.
 fn initrd_bytes(image: &Image, keys: &Keys) -> Result<Vec<u8>> {
-    let mut bytes = initrd::fixed(image, AGENT)?;
+    let mut bytes = initrd::fixed(image, agent::bytes())?;
     if image.disk().is_some() {
         bytes.extend(distribution::seed(keys)?);
         return Ok(bytes);
@@ -268,7 +265,7 @@ fn initrd_bytes(image: &Image, keys: &Keys) -> Result<Vec<u8>> {
 }
 
 async fn deploy(ssh: &Ssh, paths: Option<&BTreeMap<String, PathBuf>>) -> Result<()> {
-    ssh.upload(guest::AGENT, 0o755, AGENT.to_vec(), DEPLOY).await?;
+    ssh.upload(guest::AGENT, 0o755, agent::bytes().to_vec(), DEPLOY).await?;
     for (name, bytes) in files(paths)? {
         ssh.upload(&format!("{}/{name}", guest::FILES), 0o644, bytes, DEPLOY).await?;
     }

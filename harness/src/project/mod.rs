@@ -9,6 +9,7 @@ mod label;
 mod named;
 
 use crate::{
+    PROGRAM,
     built_in::BuiltIn,
     cache::Cache,
     error::{Error, Result},
@@ -219,10 +220,10 @@ fn folders_of(folders: impl IntoIterator<Item = PathBuf>) -> Vec<PathBuf> {
 /// Where tunelab's own source is, if `cargo run` has just built and started this very binary from it. Cargo sets the
 /// variables for every package's programs and tests, and all that they start: only ours counts.
 fn checkout() -> Option<PathBuf> {
-    let ours = |variable: &str, value: &str| std::env::var_os(variable).is_some_and(|said| said == value);
-    let is_ours =
-        ours("CARGO_PKG_NAME", env!("CARGO_PKG_NAME")) && ours("CARGO_MANIFEST_DIR", env!("CARGO_MANIFEST_DIR"));
-    is_ours.then(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")))
+    let ours = |variable: &str, value: &Path| std::env::var_os(variable).is_some_and(|said| Path::new(&said) == value);
+    // This library lies below the program's package.
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent()?;
+    (ours("CARGO_PKG_NAME", PROGRAM.as_ref()) && ours("CARGO_MANIFEST_DIR", root)).then(|| root.to_owned())
 }
 
 fn cause_of(error: &Error) -> String {

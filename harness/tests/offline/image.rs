@@ -164,6 +164,7 @@ fn file(folder: &Path, text: &str) -> PathBuf {
 }
 
 fn key(image: &Image, accel: Accel, stack: Stack<'_>) -> String {
+    crate::made::carry_agent();
     WarmRecipe { image, accel, stack }.key().unwrap()
 }
 

@@ -8,7 +8,7 @@ use std::{
 use tempfile::TempDir;
 use tunelab::{
     image::Recipes,
-    lab::{Clock, RunResult},
+    lab::{Clock, RunResult, agent},
     outcome::Record,
     plan::RunSpec,
     scenario::{self, Scenario},
@@ -16,6 +16,13 @@ use tunelab::{
 use tunelab_protocol::{Entries, Event, Stamped, Visits};
 
 pub const HOUR_US: u64 = 3_600_000_000;
+
+/// In place of the one that the program carries: nothing here starts a machine.
+pub const AGENT: &[u8] = b"an agent";
+
+pub fn carry_agent() {
+    agent::carry(AGENT);
+}
 
 pub fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()

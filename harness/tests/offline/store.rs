@@ -17,6 +17,7 @@ use tunelab::{
 const MIB: u64 = 1 << 20;
 
 fn cache() -> (TempDir, Cache) {
+    made::carry_agent();
     let folder = tempfile::tempdir().unwrap();
     let cache = Cache::at(folder.path().join("cache")).unwrap();
     (folder, cache)
@@ -86,7 +87,7 @@ async fn without_a_limit_only_what_nobody_asks_for_goes() {
 #[tokio::test]
 async fn a_saved_machine_is_of_its_image_and_agent() {
     let ((_folder, cache), wanted) = (cache(), recipe("bookworm"));
-    let agent = hex::encode(<sha2::Sha256 as sha2::Digest>::digest(tunelab::AGENT));
+    let agent = hex::encode(<sha2::Sha256 as sha2::Digest>::digest(made::AGENT));
     let state = |name: &str, image: &str, agent: &str| {
         let dir = entry(&cache.states().join(name), 0);
         let facts = serde_json::json!({ "kernel": "6.1", "image": image, "agent": agent });

@@ -61,6 +61,7 @@ pub fn tell(line: String) {
 
 /// As the command line does it before its first run.
 async fn prepare(teller: &Teller) -> Result<Shared> {
+    lab::agent::carry(include_bytes!(env!("TUNELAB_AGENT")));
     let cache = Cache::open()?;
     host::require(host::RUN, InstallPolicy::Auto, teller).await?;
     let recipe = recipes_in(&Path::new(env!("CARGO_MANIFEST_DIR")).join("images")).find(IMAGE)?;
