@@ -4,6 +4,7 @@
 //! server's own settings (measured); hence unshare(2), setns(2) and netlink.
 
 mod beyond;
+mod fixed;
 mod join;
 mod namespace;
 mod netem;

@@ -1,16 +1,10 @@
 //! Delay, loss and reordering on a link: the kernel's netem.
 
-use super::{
-    namespace::Namespace,
-    rtnl::{Rtnl, index},
-};
+use super::{namespace::Namespace, rtnl::Rtnl};
 use anyhow::{Context, Result};
-use netlink_packet_core::DefaultNla;
-use netlink_packet_route::tc::{TcAttribute, TcHandle, TcMessage};
 use std::io;
 use tunelab_protocol::Link;
 
-const TCA_OPTIONS: u16 = 2;
 const TCA_NETEM_REORDER: u16 = 3;
 /// Packets that may be on the way at once; tc's own default.
 pub const LIMIT: usize = 1000;
@@ -32,13 +26,7 @@ fn is_unknown(e: &anyhow::Error) -> bool {
 
 /// Applies to what leaves by `nic` in the namespace that `rtnl` speaks for.
 pub fn apply(rtnl: &mut Rtnl, nic: &str, link: Link) -> Result<()> {
-    let mut qdisc = TcMessage::default();
-    qdisc.header.index = index(nic)? as i32;
-    qdisc.header.handle = TcHandle { major: 1, minor: 0 };
-    qdisc.header.parent = TcHandle::ROOT;
-    qdisc.attributes =
-        vec![TcAttribute::Kind("netem".into()), TcAttribute::Other(DefaultNla::new(TCA_OPTIONS, options(link)))];
-    rtnl.add_qdisc(qdisc).with_context(|| format!("failed to put netem on {nic} (sch_netem)"))
+    rtnl.add_qdisc(nic, "netem", options(link)).with_context(|| format!("failed to put netem on {nic} (sch_netem)"))
 }
 
 /// `struct tc_netem_qopt` of linux/pkt_sched.h: latency, limit, loss, gap, duplicate, jitter; then, if packets are to

@@ -1,18 +1,12 @@
 //! ctnetlink: what is said and asked.
 
+use crate::netlink::{self, Body, Message, attributes, messages};
 use crate::release;
-use anyhow::{Result, anyhow};
-use netlink_packet_core::{
-    NLA_TYPE_MASK, NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_REQUEST, NetlinkBuffer, NetlinkHeader, NetlinkMessage,
-    NetlinkPayload, Nla, NlasIterator,
-};
-use netlink_packet_netfilter::conntrack::{
-    ConntrackAttribute, ConntrackMessage, IPTuple, ProtoInfo, ProtoInfoTCP, Tuple,
-};
-use netlink_packet_netfilter::{NetfilterHeader, NetfilterMessage, NetfilterMessageInner, NetfilterProtoFamily};
-use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_NETFILTER};
+use anyhow::Result;
+use netlink_packet_core::{NLM_F_CREATE, NLM_F_DUMP, NetlinkPayload};
+use netlink_sys::{Socket, protocols::NETLINK_NETFILTER};
 use nix::sys::socket::{setsockopt, sockopt::RcvBufForce};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::Ipv4Addr;
 
 /// NFNLGRP_CONNTRACK_NEW and _DESTROY.
 const GROUPS: [u32; 2] = [1, 3];
@@ -22,12 +16,26 @@ const CHANGES: u32 = 2;
 const DEATHS_TELL: (u32, u32) = (5, 12);
 /// Room for the news of a whole burst while the agent is busy with visitors.
 const BUFFER: usize = 16 << 20;
-/// CTA_ID: the kernel's own number of an entry, big-endian.
-const ID: u16 = 12;
-/// CTA_TIMESTAMP, and in it CTA_TIMESTAMP_START and _STOP: nanoseconds of CLOCK_REALTIME, big-endian.
-const TIMESTAMP: u16 = 20;
-const START: u16 = 1;
-const STOP: u16 = 2;
+/// linux/netfilter/nfnetlink_conntrack.h: a message's kind is the subsystem's number and one of these.
+const CTNETLINK: u16 = (libc::NFNL_SUBSYS_CTNETLINK as u16) << 8;
+const NEW: u16 = CTNETLINK;
+const GET: u16 = CTNETLINK | 1;
+const DELETE: u16 = CTNETLINK | 2;
+/// `struct nfgenmsg`: family, version, and what is nothing here.
+const FIXED: [u8; 4] = [libc::AF_INET as u8, 0, 0, 0];
+/// Attributes by the kernel's names. Numbers are big-endian, time stamps nanoseconds of CLOCK_REALTIME.
+const CTA_TUPLE_ORIG: u16 = 1;
+const CTA_TUPLE_IP: u16 = 1;
+const CTA_IP_V4_SRC: u16 = 1;
+const CTA_PROTOINFO: u16 = 4;
+const CTA_PROTOINFO_TCP: u16 = 1;
+const CTA_PROTOINFO_TCP_STATE: u16 = 1;
+/// Seconds.
+const CTA_TIMEOUT: u16 = 7;
+const CTA_ID: u16 = 12;
+const CTA_TIMESTAMP: u16 = 20;
+const CTA_TIMESTAMP_START: u16 = 1;
+const CTA_TIMESTAMP_STOP: u16 = 2;
 
 /// One entry at one moment.
 #[derive(Debug, Clone)]
@@ -65,23 +73,10 @@ pub fn open_news() -> Result<Socket> {
     Ok(socket)
 }
 
-/// A question to the kernel, on a socket of its own.
-fn ask(question: ConntrackMessage, flags: u16) -> Result<Socket> {
-    let socket = open()?;
-    let header = NetfilterHeader::new(NetfilterProtoFamily::IPv4, 0, 0);
-    let mut message =
-        NetlinkMessage::new(NetlinkHeader::default(), NetlinkPayload::from(NetfilterMessage::new(header, question)));
-    message.header.flags = NLM_F_REQUEST | flags;
-    message.finalize();
-    let mut bytes = vec![0; message.buffer_len()];
-    message.serialize(&mut bytes);
-    socket.send_to(&bytes, &SocketAddr::new(0, 0), 0)?;
-    Ok(socket)
-}
-
 /// Everything in the table that has not expired.
 pub fn list() -> Result<Vec<News>> {
-    let socket = ask(ConntrackMessage::Get(Vec::new()), NLM_F_DUMP)?;
+    let socket = open()?;
+    netlink::send(&socket, Body::new(GET, &FIXED, &[]), NLM_F_DUMP)?;
     let mut entries = Vec::new();
     loop {
         let (bytes, _) = socket.recv_from_full()?;
@@ -97,16 +92,7 @@ pub fn list() -> Result<Vec<News>> {
 
 /// Deletes every entry, expired or not.
 pub fn flush() -> Result<()> {
-    let socket = ask(ConntrackMessage::Delete(Vec::new()), NLM_F_ACK)?;
-    let (bytes, _) = socket.recv_from_full()?;
-    for message in messages(&bytes)? {
-        if let NetlinkPayload::Error(e) = message.payload
-            && e.code.is_some()
-        {
-            return Err(e.to_io().into());
-        }
-    }
-    Ok(())
+    netlink::ask(&open()?, Body::new(DELETE, &FIXED, &[]), 0)
 }
 
 /// All entries that one datagram speaks of.
@@ -114,40 +100,25 @@ pub fn read(bytes: &[u8]) -> Result<Vec<News>> {
     Ok(messages(bytes)?.into_iter().filter_map(|message| interpret(message, false)).collect())
 }
 
-fn messages(mut bytes: &[u8]) -> Result<Vec<NetlinkMessage<NetfilterMessage>>> {
-    let mut messages = Vec::new();
-    while !bytes.is_empty() {
-        messages.push(NetlinkMessage::deserialize(bytes).map_err(|e| anyhow!("ctnetlink: {e}"))?);
-        let length = NetlinkBuffer::new_checked(&bytes).map_err(|e| anyhow!("ctnetlink: {e}"))?.length() as usize;
-        bytes = bytes.get(length.next_multiple_of(4)..).unwrap_or_default();
-    }
-    Ok(messages)
-}
-
-fn interpret(message: NetlinkMessage<NetfilterMessage>, listed: bool) -> Option<News> {
+fn interpret(message: Message, listed: bool) -> Option<News> {
     let flags = message.header.flags;
-    let NetlinkPayload::InnerMessage(message) = message.payload else { return None };
-    let NetfilterMessageInner::Conntrack(message) = message.inner else { return None };
-    let (what, attributes) = match message {
-        ConntrackMessage::New(attributes) if listed => (What::Listed, attributes),
-        ConntrackMessage::New(attributes) if flags & NLM_F_CREATE != 0 => (What::Born, attributes),
-        ConntrackMessage::New(attributes) => (What::Changed, attributes),
-        ConntrackMessage::Delete(attributes) => (What::Died, attributes),
+    let NetlinkPayload::InnerMessage(body) = message.payload else { return None };
+    let what = match body.kind {
+        NEW if listed => What::Listed,
+        NEW if flags & NLM_F_CREATE != 0 => What::Born,
+        NEW => What::Changed,
+        DELETE => What::Died,
         _ => return None,
     };
     let mut news = News { what, id: 0, source: Ipv4Addr::UNSPECIFIED, tcp_state: None, life_ms: 0 };
     let (mut left_ms, mut stamps) = (0, (None, None));
-    for attribute in attributes {
-        match attribute {
-            ConntrackAttribute::CtaTupleOrig(tuple) => news.source = source(&tuple)?,
-            ConntrackAttribute::CtaTimeout(seconds) => left_ms = u64::from(seconds) * 1000,
-            ConntrackAttribute::CtaProtoInfo(info) => news.tcp_state = state(&info),
-            ConntrackAttribute::Other(other) if other.kind() & NLA_TYPE_MASK == TIMESTAMP => {
-                stamps = time_stamps(&other)
-            }
-            ConntrackAttribute::Other(other) if other.kind() & NLA_TYPE_MASK == ID => {
-                news.id = value(&other).try_into().map_or(0, u32::from_be_bytes);
-            }
+    for (kind, value) in attributes(body.bytes.get(FIXED.len()..)?) {
+        match kind {
+            CTA_TUPLE_ORIG => news.source = source(value)?,
+            CTA_TIMEOUT => left_ms = u64::from(u32::from_be_bytes(value.try_into().ok()?)) * 1000,
+            CTA_PROTOINFO => news.tcp_state = tcp_state(value),
+            CTA_TIMESTAMP => stamps = time_stamps(value),
+            CTA_ID => news.id = u32::from_be_bytes(value.try_into().ok()?),
             _ => {}
         }
     }
@@ -164,32 +135,53 @@ fn real_ns() -> u64 {
     std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_nanos() as u64)
 }
 
-fn value(attribute: &impl Nla) -> Vec<u8> {
-    let mut bytes = vec![0; attribute.value_len()];
-    attribute.emit_value(&mut bytes);
-    bytes
+/// Birth and death.
+fn time_stamps(bytes: &[u8]) -> (Option<u64>, Option<u64>) {
+    let stamp = |kind| netlink::value(bytes, kind)?.try_into().ok().map(u64::from_be_bytes);
+    (stamp(CTA_TIMESTAMP_START), stamp(CTA_TIMESTAMP_STOP))
 }
 
-fn time_stamps(attribute: &impl Nla) -> (Option<u64>, Option<u64>) {
-    let bytes = value(attribute);
-    let (mut start, mut stop) = (None, None);
-    for nested in NlasIterator::new(&bytes).flatten() {
-        let value = nested.value().try_into().ok().map(u64::from_be_bytes);
-        match nested.kind() {
-            START => start = value,
-            STOP => stop = value,
-            _ => {}
+fn source(tuple: &[u8]) -> Option<Ipv4Addr> {
+    let address = netlink::value(netlink::value(tuple, CTA_TUPLE_IP)?, CTA_IP_V4_SRC)?;
+    Some(<[u8; 4]>::try_from(address).ok()?.into())
+}
+
+fn tcp_state(info: &[u8]) -> Option<u8> {
+    netlink::value(netlink::value(info, CTA_PROTOINFO_TCP)?, CTA_PROTOINFO_TCP_STATE)?.first().copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::netlink::{attribute, nested};
+
+    fn message(kind: u16, flags: u16) -> Vec<u8> {
+        let address = nested(CTA_TUPLE_IP, &[], &[attribute(CTA_IP_V4_SRC, [10, 1, 0, 7])]);
+        let tcp = nested(CTA_PROTOINFO_TCP, &[], &[attribute(CTA_PROTOINFO_TCP_STATE, [3])]);
+        let stamp = |kind, seconds: u64| attribute(kind, (seconds * 1_000_000_000).to_be_bytes());
+        let stamps = [stamp(CTA_TIMESTAMP_START, 100), stamp(CTA_TIMESTAMP_STOP, 400)];
+        let body = Body::new(
+            kind,
+            &FIXED,
+            &[
+                nested(CTA_TUPLE_ORIG, &[], &[address]),
+                nested(CTA_PROTOINFO, &[], &[tcp]),
+                attribute(CTA_TIMEOUT, 120u32.to_be_bytes()),
+                attribute(CTA_ID, 5u32.to_be_bytes()),
+                nested(CTA_TIMESTAMP, &[], &stamps),
+            ],
+        );
+        netlink::framed(body, flags)
+    }
+
+    #[test]
+    fn birth_change_and_death_are_told_apart() {
+        let datagram = [message(NEW, NLM_F_CREATE), message(NEW, 0), message(DELETE, 0), message(GET, 0)].concat();
+        let news = read(&datagram).unwrap();
+        assert_eq!(news.iter().map(|news| news.what).collect::<Vec<_>>(), [What::Born, What::Changed, What::Died]);
+        assert_eq!(news.iter().map(|news| news.life_ms).collect::<Vec<_>>(), [0, 0, 300_000]);
+        for news in news {
+            assert_eq!((news.id, news.source, news.tcp_state), (5, Ipv4Addr::new(10, 1, 0, 7), Some(3)));
         }
     }
-    (start, stop)
-}
-
-fn source(tuple: &[Tuple]) -> Option<Ipv4Addr> {
-    let addresses = tuple.iter().find_map(|t| if let Tuple::Ip(ip) = t { Some(ip) } else { None })?;
-    addresses.iter().find_map(|a| if let IPTuple::SourceAddress(IpAddr::V4(ip)) = a { Some(*ip) } else { None })
-}
-
-fn state(info: &[ProtoInfo]) -> Option<u8> {
-    let tcp = info.iter().find_map(|i| if let ProtoInfo::TCP(tcp) = i { Some(tcp) } else { None })?;
-    tcp.iter().find_map(|t| if let ProtoInfoTCP::State(state) = t { Some(*state) } else { None })
 }
