@@ -1,6 +1,8 @@
 //! Machines on busy hosts, and QEMUs that say nothing, answer late or not at all: a script stands in for QEMU.
 
 use nix::{
+    errno::Errno,
+    libc,
     sched::{CpuSet, sched_getaffinity, sched_setaffinity},
     unistd::Pid,
 };
@@ -129,22 +131,36 @@ struct Burner(Child);
 
 impl Burner {
     fn new() -> Self {
+        Burner::of(libc::SCHED_OTHER)
+    }
+
+    /// By this policy of the scheduler's, sched(7).
+    fn of(policy: i32) -> Self {
         let allowed = sched_getaffinity(Pid::from_raw(0)).unwrap();
         let cpu = (0..CpuSet::count()).find(|&cpu| allowed.is_set(cpu).unwrap()).unwrap();
         let mut here = CpuSet::new();
         here.set(cpu).unwrap();
         let mut command = Command::new("sh");
         command.args(["-c", "while :; do :; done"]);
-        // SAFETY: between fork and exec one async-signal-safe system call is made.
-        unsafe { command.pre_exec(move || Ok(sched_setaffinity(Pid::from_raw(0), &here)?)) };
+        // SAFETY: between fork and exec two async-signal-safe system calls are made.
+        unsafe {
+            command.pre_exec(move || {
+                sched_setaffinity(Pid::from_raw(0), &here)?;
+                Errno::result(libc::sched_setscheduler(0, policy, &libc::sched_param { sched_priority: 0 }))?;
+                Ok(())
+            })
+        };
         Burner(command.spawn().unwrap())
+    }
+
+    fn pulse(&self) -> Pulse {
+        Pulse::of(Pid::from_raw(self.0.id() as i32))
     }
 
     /// How long a wait that is given so much lasts, and what it says.
     async fn waits(&self, limit: Duration) -> (Duration, Overdue) {
         let since = Instant::now();
-        let pulse = Pulse::of(Pid::from_raw(self.0.id() as i32));
-        let overdue = pulse.allow(limit).wait(std::future::pending::<()>()).await.unwrap_err();
+        let overdue = self.pulse().allow(limit).wait(std::future::pending::<()>()).await.unwrap_err();
         (since.elapsed(), overdue)
     }
 }
@@ -167,9 +183,18 @@ async fn waits_last_as_much_longer_as_the_host_keeps_qemu_waiting() {
     assert!(overdue.to_string().contains(" by this busy host (load "), "{overdue}");
 }
 
+/// A thread tells how long it waited for a CPU when it has one again; this one has none for longer than the limit.
+#[tokio::test]
+async fn a_qemu_that_gets_no_cpu_at_all_is_waited_for_as_well() {
+    let limit = Duration::from_millis(200);
+    let (_busy, starved) = (Burner::new(), Burner::of(libc::SCHED_IDLE));
+    let waiting = starved.pulse().allow(limit).wait(std::future::pending::<()>());
+    let waited = tokio::time::timeout(10 * limit, waiting).await;
+    assert!(waited.is_err(), "{waited:?}");
+}
+
 #[tokio::test]
 async fn a_wait_for_a_fact_ends_with_it() {
     let burner = Burner::new();
-    let pulse = Pulse::of(Pid::from_raw(burner.0.id() as i32));
-    assert_eq!(pulse.allow(Duration::from_secs(60)).wait(async { 7 }).await, Ok(7));
+    assert_eq!(burner.pulse().allow(Duration::from_secs(60)).wait(async { 7 }).await, Ok(7));
 }
