@@ -10,6 +10,12 @@ use netlink_packet_core::{
 };
 use netlink_sys::{Socket, SocketAddr};
 
+/// Of `struct nlattr`, before the value, in bytes.
+const HEADER: usize = 4;
+
+/// A kind and a value, `struct nlattr`.
+pub type Attribute = DefaultNla;
+
 /// A message without its netlink header.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Body {
@@ -26,12 +32,6 @@ impl Body {
         Body { kind, bytes: join(fixed, attributes) }
     }
 }
-
-/// A kind and a value, `struct nlattr`.
-pub type Attribute = DefaultNla;
-
-/// Of `struct nlattr`, before the value, in bytes.
-const HEADER: usize = 4;
 
 pub fn attribute(kind: u16, value: impl Into<Vec<u8>>) -> Attribute {
     DefaultNla::new(kind, value.into())
