@@ -139,6 +139,9 @@ impl Ssh {
 /// QEMU accepts a connection whether or not the guest does: only the guest's first byte proves that it is there. One that was
 /// opened before the guest had a network may hang for ever where one that is opened now is answered, and a busy host's sshd
 /// may need long for its first byte: so several are waited for at once.
+///
+/// Between the guest's network and its sshd, its kernel resets what comes, and QEMU closes our end: a busy guest dozens of
+/// times. The next attempt follows at once.
 fn wait_for_banner(port: u16, patience: &mut Patience) -> Result<TcpStream, (String, Overdue)> {
     let (start, mut next) = (Instant::now(), Instant::now());
     let mut attempts = Attempts {
