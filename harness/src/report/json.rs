@@ -1,7 +1,12 @@
 //! One JSON document per run, a line each: for scripts.
 
 use super::{Compared, Ran, Told, Verdict};
-use crate::{error::Error, lab::Clock, outcome::Num};
+use crate::{
+    error::Error,
+    lab::Clock,
+    outcome::{Num, claims},
+    scenario::YOURS,
+};
 use serde_json::{Map, Value, json};
 
 /// All runs of all verdicts, in order.
@@ -20,7 +25,7 @@ fn document(verdict: &Verdict, told: &Told) -> Value {
         "repeat": told.run.repeat,
     });
     let more = match &told.result {
-        Ok(ran) => of_run(ran, &verdict.comparison),
+        Ok(ran) => of_run(ran, verdict),
         Err(error) => of_failure(error, &verdict.comparison),
     };
     if let (Value::Object(document), Value::Object(more)) = (&mut document, more) {
@@ -47,7 +52,7 @@ fn of_failure(error: &Error, compared: &Compared) -> Value {
     })
 }
 
-fn of_run(ran: &Ran, compared: &Compared) -> Value {
+fn of_run(ran: &Ran, verdict: &Verdict) -> Value {
     let result = &ran.result;
     json!({
         "kernel": result.kernel,
@@ -58,12 +63,27 @@ fn of_run(ran: &Ran, compared: &Compared) -> Value {
         "wall_seconds": result.wall_seconds,
         "boot_retries": result.boot_retries,
         "outcome": plain(&toml::Value::Table(ran.outcome.document())),
-        "claims": ran.findings,
-        "snapshot": compared.word(),
+        "claims": claims_of(ran, verdict),
+        "snapshot": verdict.comparison.word(),
         "fingerprint": result.record.fingerprint,
         "record": result.path,
     })
 }
+
+/// The claims about this run's variant, each with the verdict that people are shown.
+fn claims_of(ran: &Ran, verdict: &Verdict) -> Vec<Value> {
+    let said = |id: &str, verdict: claims::Verdict, why: Option<&str>, evidence: &[String]| json!({ "id": id, "verdict": verdict, "why": why, "evidence": evidence });
+    let claim = |finding: &claims::Finding| match verdict.claims.iter().find(|judged| judged.id == finding.id) {
+        // The user's own files have no control.
+        _ if ran.result.run.variant == YOURS => said(&finding.id, finding.verdict(), None, &finding.evidence),
+        Some(judged) => said(&judged.id, judged.verdict, judged.why.as_deref(), &judged.evidence),
+        None => said(&finding.id, claims::Verdict::Unsettled, Some(NOT_JUDGED), &finding.evidence),
+    };
+    ran.findings.iter().map(claim).collect()
+}
+
+/// Why a claim has no verdict where only some variants ran.
+const NOT_JUDGED: &str = "not all of its variants ran";
 
 pub fn clock(clock: Clock) -> &'static str {
     match clock {

@@ -1,9 +1,12 @@
-//! JUnit XML: a suite per scenario and image, a case per variant and one for the snapshot.
+//! JUnit XML: a suite per scenario and image; a case per variant, one per claim, and one for the snapshot.
 
 use super::{Compared, Told, Verdict};
 use crate::{
     error::{Context, Result},
-    outcome::snapshot::Comparison,
+    outcome::{
+        claims::{self, Judged},
+        snapshot::Comparison,
+    },
 };
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 use std::time::Duration;
@@ -17,6 +20,7 @@ pub fn render(verdicts: &[Verdict]) -> Result<String> {
 fn suite(verdict: &Verdict) -> TestSuite {
     let mut suite = TestSuite::new(name(verdict));
     suite.add_test_cases(verdict.runs.iter().map(variant));
+    suite.add_test_cases(verdict.claims.iter().map(|judged| claim(judged, &verdict.comparison)));
     suite.add_test_case(snapshot(verdict));
     suite
 }
@@ -44,7 +48,33 @@ fn variant(told: &Told) -> TestCase {
     case
 }
 
-/// The claims' verdicts are part of the snapshot: a claim that does not hold is a result, a changed one is a failure.
+/// A claim that does not hold is a result; one whose verdict is no longer the snapshot's is a failure.
+fn claim(judged: &Judged, compared: &Compared) -> TestCase {
+    let verdict = judged.verdict.word();
+    let was = match compared {
+        Compared::With(Comparison::Differs { turned, .. }) => turned.get(&judged.id),
+        _ => None,
+    };
+    let status = match (was, judged.verdict) {
+        (Some(was), _) => {
+            let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
+            status
+                .set_message(format!("the verdict is `{verdict}`; in the snapshot it is `{was}`"))
+                .set_description(&judged.says);
+            status
+        }
+        (None, claims::Verdict::Holds | claims::Verdict::DoesNotHold) => TestCaseStatus::success(),
+        (None, claims::Verdict::DoesNotApply | claims::Verdict::Unsettled) => {
+            let mut status = TestCaseStatus::skipped();
+            status.set_message(judged.why.as_deref().map_or(verdict.to_owned(), |why| format!("{verdict}: {why}")));
+            status
+        }
+    };
+    let mut case = TestCase::new(format!("claim {}", judged.id), status);
+    case.set_system_out(format!("{}\n{verdict}: {}\n", judged.says, judged.evidence.join("; ")));
+    case
+}
+
 fn snapshot(verdict: &Verdict) -> TestCase {
     let (message, text) = match &verdict.comparison {
         Compared::With(Comparison::Differs { diff, .. }) => ("the outcome differs from its snapshot", diff.clone()),
@@ -58,8 +88,5 @@ fn snapshot(verdict: &Verdict) -> TestCase {
         status.set_message(message).set_description(text);
         status
     };
-    let mut case = TestCase::new("snapshot", status);
-    let claims = verdict.claims.iter().map(|c| format!("{}: {} ({})\n", c.id, c.verdict.word(), c.evidence.join("; ")));
-    case.set_system_out(claims.collect::<String>());
-    case
+    TestCase::new("snapshot", status)
 }

@@ -270,7 +270,7 @@ fn a_difference_shows_itself_alone() {
     };
     compare(&[Made::default(), Made::tuned()], Mode::Accept);
     let slower = Made { noise: 1, leak: 3, ..Made::default() };
-    let Comparison::Differs { diff, pending } = compare(&[slower], Mode::Review) else { panic!("must differ") };
+    let Comparison::Differs { diff, pending, .. } = compare(&[slower], Mode::Review) else { panic!("must differ") };
     assert!(pending.unwrap().exists());
     let changed = diff.lines().filter(|l| l.starts_with(['+', '-'])).skip(2).collect::<Vec<_>>().join("\n");
     insta::assert_snapshot!(changed);

@@ -183,6 +183,30 @@ fn junit() {
     insta::assert_snapshot!(report::junit::render(&verdicts(Mode::Check, true)).unwrap());
 }
 
+/// As the summary has it: for scripts a claim is never true that is unsettled for people.
+#[test]
+fn json_says_the_judged_verdict() {
+    let documents = report::json::render(&verdicts(Mode::Check, false));
+    let first: serde_json::Value = serde_json::from_str(documents.lines().next().unwrap()).unwrap();
+    let said: Vec<_> = first["claims"].as_array().unwrap().iter().map(|c| (&c["id"], &c["verdict"])).collect();
+    assert_eq!(said, [(&"grows".into(), &"holds".into()), (&"one-line".into(), &"does-not-hold".into())]);
+}
+
+#[test]
+fn a_claim_whose_verdict_is_another_than_the_snapshots_fails_by_name() {
+    let (home, scenario) = made::small();
+    let judged = |default, mode| {
+        let runs = vec![run(&scenario, "default", Some(default)), run(&scenario, "tuned", Some(Made::tuned()))];
+        cli::judge(&[Found::in_project(home.path(), scenario.clone())], runs, mode).unwrap()
+    };
+    judged(Made::default(), Mode::Accept);
+    let text = report::junit::render(&judged(Made { variant: "default", ..Made::tuned() }, Mode::Check)).unwrap();
+    let failures: Vec<&str> = text.lines().filter(|line| line.contains("<failure")).map(str::trim).collect();
+    assert_eq!(failures.len(), 2, "{text}");
+    assert!(failures[0].contains("the verdict is `does not hold`; in the snapshot it is `holds`"), "{text}");
+    assert!(failures[1].contains("the outcome differs from its snapshot"), "{text}");
+}
+
 #[test]
 fn repeats_must_be_the_same_to_the_byte() {
     let (home, scenario) = made::small();

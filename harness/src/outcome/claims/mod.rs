@@ -54,10 +54,9 @@ pub struct Judged {
 }
 
 /// A claim against one run of one variant.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone)]
 pub struct Finding {
     pub id: String,
-    #[serde(skip)]
     pub says: String,
     /// Whether it is about this kernel at all; if not, `holds` is no verdict.
     pub applies: bool,
@@ -65,6 +64,18 @@ pub struct Finding {
     pub given: bool,
     pub holds: bool,
     pub evidence: Vec<String>,
+}
+
+impl Finding {
+    /// What this run alone says, without a control.
+    pub fn verdict(&self) -> Verdict {
+        match (self.applies, self.given, self.holds) {
+            (false, ..) => Verdict::DoesNotApply,
+            (_, false, _) => Verdict::Unsettled,
+            (.., true) => Verdict::Holds,
+            (.., false) => Verdict::DoesNotHold,
+        }
+    }
 }
 
 /// All claims whose variants are among the outcomes; the others cannot be judged by these runs.

@@ -4,6 +4,7 @@ use crate::{
     error::{Error, Result},
     outcome::{Num, claims::Judged},
 };
+use std::collections::BTreeMap;
 use toml::{Table, Value};
 
 /// What is compared: outcomes by variant, and the verdicts.
@@ -33,6 +34,16 @@ impl Document {
         });
         whole.insert("variant".into(), merge(kept("variant"), variants.collect()));
         toml::to_string_pretty(&whole).map_err(|e| Error::host("failed to write an outcome as TOML").cause(e))
+    }
+
+    /// Claims with another verdict than the stored one, and that one.
+    pub(super) fn turned(&self, stored: &Table) -> BTreeMap<String, String> {
+        let was = |id: &str| stored.get("claims")?.get(id)?.as_str();
+        let turned = self.claims.iter().filter_map(|claim| {
+            let was = was(&claim.id).filter(|was| *was != claim.verdict.word())?;
+            Some((claim.id.clone(), was.to_owned()))
+        });
+        turned.collect()
     }
 }
 

@@ -19,16 +19,21 @@ use insta::{
     Snapshot, TextSnapshotKind,
     internals::{SnapshotContents, TextSnapshotContents},
 };
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 use toml::Table;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Comparison {
     Matches,
-    /// `diff` is a unified one; `pending` is the file that `cargo insta review` will offer, absent in CI.
+    /// `diff` is a unified one; `pending` is the file that `cargo insta review` will offer, absent in CI. `turned` are the
+    /// claims with another verdict than the stored one, which is beside each.
     Differs {
         diff: String,
         pending: Option<PathBuf>,
+        turned: BTreeMap<String, String>,
     },
     /// There is no snapshot yet.
     New {
@@ -91,15 +96,17 @@ pub fn compare(shelf: &Shelf, document: &Document, mode: Mode) -> Result<Compari
         return Ok(Comparison::New { pending: leave_pending(&pending, shelf, &text, mode)? });
     };
     let old = stored.as_text().map(ToString::to_string).unwrap_or_default();
-    let new = document.merged(&parse(&old, &path)?)?;
+    let before = parse(&old, &path)?;
+    let new = document.merged(&before)?;
     if stored.contents() == &contents(&new) {
         remove(&pending)?;
         return Ok(Comparison::Matches);
     }
     let names = (path.display().to_string(), "this run".to_owned());
-    let (before, after) = (format!("{}\n", old.trim_end()), format!("{}\n", new.trim_end()));
-    let diff = similar::TextDiff::from_lines(&before, &after).unified_diff().header(&names.0, &names.1).to_string();
-    Ok(Comparison::Differs { diff, pending: leave_pending(&pending, shelf, &new, mode)? })
+    let (old, shown) = (format!("{}\n", old.trim_end()), format!("{}\n", new.trim_end()));
+    let diff = similar::TextDiff::from_lines(&old, &shown).unified_diff().header(&names.0, &names.1).to_string();
+    let pending = leave_pending(&pending, shelf, &new, mode)?;
+    Ok(Comparison::Differs { diff, pending, turned: document.turned(&before) })
 }
 
 /// Writes what this run found as what is expected from now on.
