@@ -11,9 +11,11 @@ use super::spec::{MachineSpec, RootDisk, Shape};
 use super::state::{Draft, RestoreError, SavedState};
 use super::watch::{Expected, Watched, watch};
 use crate::error::{Context, Error, Result};
+use nix::sys::signal::Signal;
 use std::fs::File;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
@@ -23,6 +25,9 @@ use tokio::process::Command;
 /// How long a failed conversation waits for the watcher to say that the machine died of something: so many turns, each of
 /// which a busy host gives to the watcher, too.
 const AFTERTHOUGHT: (u32, Duration) = (10, Duration::from_millis(50));
+
+/// From QEMU's hanging up to its end.
+const ENDING: Duration = Duration::from_secs(2);
 
 /// What a guest with a writable root disk writes, and in the end its saved state.
 pub const LAYER: &str = "disk.qcow2";
@@ -143,10 +148,18 @@ impl Machine {
         })
     }
 
-    /// QEMU that ends before it is a machine found something wrong with this host or its command line.
+    /// QEMU that ends before it is a machine found something wrong with this host or its command line; or it was killed, as
+    /// it can be at any time.
     async fn stillborn(process: Process, error: Error, dir: &Path) -> Error {
         let log = dir.join("qemu.log");
+        let mut exit = process.exit();
+        // It hung up, so it ends by itself; if it only was silent, there is nothing to learn.
+        let ended = tokio::time::timeout(ENDING, exit.wait_for(Option::is_some)).await;
+        let status = ended.ok().and_then(|ended| *ended.ok()?);
         let _ = process.end().await;
+        if let Some(status) = status.filter(|status| status.signal() == Some(Signal::SIGKILL as i32)) {
+            return Death::of_process(status).into_error(&dir.join("console.log"), &log);
+        }
         let words = super::console::tail(&log, 5);
         if words.is_empty() {
             return error.hint(format!("QEMU's own output is in `{}`", log.display()));

@@ -60,8 +60,12 @@ impl Bench {
     }
 
     async fn boot(&self, deaf_to: &str, burns: bool) -> Result<Machine, Error> {
+        self.start(&QEMU.replace("DEAF", deaf_to).replace("BURNS", if burns { "1" } else { "0" })).await
+    }
+
+    async fn start(&self, script: &str) -> Result<Machine, Error> {
         let qemu = self.0.path().join("qemu");
-        fs::write(&qemu, QEMU.replace("DEAF", deaf_to).replace("BURNS", if burns { "1" } else { "0" })).unwrap();
+        fs::write(&qemu, script).unwrap();
         fs::set_permissions(&qemu, fs::Permissions::from_mode(0o755)).unwrap();
         let spec = MachineSpec {
             qemu,
@@ -82,6 +86,18 @@ impl Bench {
 fn seconds_after(words: &str, text: &str) -> f64 {
     let (_, after) = text.split_once(words).unwrap_or_else(|| panic!("no `{words}` in: {text}"));
     after.split_whitespace().next().unwrap().parse().unwrap()
+}
+
+/// By a person, or by a kernel that is short of memory: tried once more, and not told as if this host could run none.
+#[tokio::test]
+async fn a_qemu_that_is_killed_as_it_starts_is_a_machine_that_died() {
+    let bench = Bench::new();
+    let told = async |script: &str| bench.start(script).await.err().expect("no machine");
+    let error = told("#!/bin/sh\nkill -9 $$\n").await;
+    assert_eq!(error.exit(), Exit::Guest, "{error:?}");
+    assert!(error.message().starts_with("QEMU was killed by signal 9"), "{error:?}");
+    let error = told("#!/bin/sh\necho no such machine\nexit 1\n").await;
+    assert_eq!((error.exit(), error.message()), (Exit::Host, "QEMU did not start: no such machine"));
 }
 
 #[tokio::test]
