@@ -9,6 +9,9 @@ use crate::{
 };
 use serde_json::{Map, Value, json};
 
+/// Why a claim has no verdict where only some variants ran.
+const NOT_JUDGED: &str = "not all of its variants ran";
+
 /// All runs of all verdicts, in order.
 pub fn render(verdicts: &[Verdict]) -> String {
     let documents = verdicts.iter().flat_map(|v| v.runs.iter().map(|told| document(v, told)));
@@ -72,18 +75,18 @@ fn of_run(ran: &Ran, verdict: &Verdict) -> Value {
 
 /// The claims about this run's variant, each with the verdict that people are shown.
 fn claims_of(ran: &Ran, verdict: &Verdict) -> Vec<Value> {
-    let said = |id: &str, verdict: claims::Verdict, why: Option<&str>, evidence: &[String]| json!({ "id": id, "verdict": verdict, "why": why, "evidence": evidence });
     let claim = |finding: &claims::Finding| match verdict.claims.iter().find(|judged| judged.id == finding.id) {
         // The user's own files have no control.
-        _ if ran.result.run.variant == YOURS => said(&finding.id, finding.verdict(), None, &finding.evidence),
+        _ if ran.result.run.variant == YOURS => said(&finding.id, finding.verdict, None, &finding.evidence),
         Some(judged) => said(&judged.id, judged.verdict, judged.why.as_deref(), &judged.evidence),
         None => said(&finding.id, claims::Verdict::Unsettled, Some(NOT_JUDGED), &finding.evidence),
     };
     ran.findings.iter().map(claim).collect()
 }
 
-/// Why a claim has no verdict where only some variants ran.
-const NOT_JUDGED: &str = "not all of its variants ran";
+fn said(id: &str, verdict: claims::Verdict, why: Option<&str>, evidence: &[String]) -> Value {
+    json!({ "id": id, "verdict": verdict, "why": why, "evidence": evidence })
+}
 
 pub fn clock(clock: Clock) -> &'static str {
     match clock {

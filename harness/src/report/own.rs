@@ -1,8 +1,12 @@
 //! What the user's own files change, in words: `yours` against the variant it is made from, and the nearest of the others.
 
-use super::{Ran, Verdict};
+use super::Ran;
 use crate::{
-    outcome::{Num, claims::Finding, plain},
+    outcome::{
+        Num,
+        claims::{Finding, Verdict},
+        plain,
+    },
     scenario::YOURS,
 };
 use toml::Value;
@@ -11,7 +15,7 @@ use toml::Value;
 const LINES: usize = 20;
 
 /// Empty if there is no `yours`, or nothing that it could be compared with ran. The last line is the verdict.
-pub fn render(verdict: &Verdict) -> String {
+pub fn render(verdict: &super::Verdict) -> String {
     let ran: Vec<&Ran> = verdict.runs.iter().filter_map(|told| told.result.as_ref().ok()).collect();
     let (yours, shipped): (Vec<&Ran>, Vec<&Ran>) = ran.into_iter().partition(|ran| name(ran) == YOURS);
     let (Some(yours), Some(first)) = (yours.first(), shipped.first()) else { return String::new() };
@@ -32,16 +36,15 @@ fn name(ran: &Ran) -> &str {
 
 /// What is said of the variant that they change, and is so no longer, or only now. Where it asks in vain it says nothing.
 fn turned(before: &Ran, after: &Ran) -> Vec<String> {
-    let told = |finding: &Finding| finding.applies && finding.given;
     let turn = |now: &Finding| {
-        let was = before.findings.iter().find(|was| was.id == now.id && told(was))?;
-        match (was.holds, now.holds) {
-            (true, false) => Some(format!("no longer so: {}", now.says)),
-            (false, true) => Some(format!("now so: {}", now.says)),
+        let was = before.findings.iter().find(|was| was.id == now.id)?;
+        match (was.verdict, now.verdict) {
+            (Verdict::Holds, Verdict::DoesNotHold) => Some(format!("no longer so: {}", now.says)),
+            (Verdict::DoesNotHold, Verdict::Holds) => Some(format!("now so: {}", now.says)),
             _ => None,
         }
     };
-    after.findings.iter().filter(|now| told(now)).filter_map(turn).collect()
+    after.findings.iter().filter_map(turn).collect()
 }
 
 /// What visitors notice, and else how much there is that they do not.

@@ -131,7 +131,10 @@ fn one_that_does_not_apply_leaves_it_to_the_others() {
     let said: Vec<String> = judged.iter().map(|j| format!("{} {:?}", j.verdict.word(), j.evidence)).collect();
     assert_eq!(said, [r#"does not apply ["default: first = 1"]"#, r#"holds ["default: second = 1"]"#]);
     let findings = claims::findings(&scenario, "default", &"there = 1\nfirst = 1\nsecond = 1".parse().unwrap());
-    assert_eq!(findings.iter().map(|f| (f.applies, f.holds)).collect::<Vec<_>>(), [(false, false), (true, true)]);
+    assert_eq!(
+        findings.iter().map(|f| f.verdict).collect::<Vec<_>>(),
+        [claims::Verdict::DoesNotApply, claims::Verdict::Holds]
+    );
 }
 
 #[test]

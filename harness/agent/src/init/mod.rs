@@ -88,7 +88,7 @@ fn parameters(file: &Path) -> Result<CString> {
 
 /// QEMU's user network: the guest is 10.0.2.15, the host 10.0.2.2 on the same link; no route leads further.
 fn bring_up_network() -> Result<()> {
-    let mut route = crate::net::Rtnl::open()?;
+    let route = crate::net::Rtnl::open()?;
     route.up("lo")?;
     let nic = first_nic()?.context("this kernel has no `virtio_net`, and so no network card (CONFIG_VIRTIO_NET)")?;
     route.add_address(&nic, std::net::Ipv4Addr::new(10, 0, 2, 15), 24)?;

@@ -3,7 +3,7 @@
 
 use super::{Namespace, Rtnl};
 use anyhow::{Context, Result};
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::net::Ipv6Addr;
 
 const NIC: &str = "beyond";
@@ -16,7 +16,7 @@ const OWN_ON_LINK: Ipv6Addr = Ipv6Addr::new(0xfd00, 0, 0, 2, 0, 0, 0, 1);
 const PREFIX: u8 = 64;
 
 pub struct Beyond {
-    rtnl: RefCell<Rtnl>,
+    rtnl: Rtnl,
     /// Asked for so far.
     asked: Cell<u32>,
     /// The other end of the link is there as long as this is.
@@ -26,7 +26,7 @@ pub struct Beyond {
 impl Beyond {
     pub fn build() -> Result<Self> {
         let router = Namespace::create()?;
-        let mut rtnl = Rtnl::open()?;
+        let rtnl = Rtnl::open()?;
         let [our_mac, their_mac] = [1, 2].map(|end| [2, 0, 0, 6, 0, end]);
         rtnl.add_veth((NIC, our_mac), ("eth0", their_mac), router.file())?;
         // Nothing but what is asked for is to leave: no solicitation, no question who else has the address.
@@ -39,7 +39,7 @@ impl Beyond {
         rtnl.add_address("lo", OWN, 128)?;
         rtnl.add_address(NIC, OWN_ON_LINK, PREFIX)?;
         rtnl.add_neighbour(NIC, ROUTER, their_mac)?;
-        Ok(Beyond { rtnl: RefCell::new(rtnl), asked: Cell::new(0), _router: router })
+        Ok(Beyond { rtnl, asked: Cell::new(0), _router: router })
     }
 
     /// An address in a network that nobody went to before, with a route to it: since Linux 4.2 a route, and not each address
@@ -47,7 +47,7 @@ impl Beyond {
     pub fn behind_the_router(&self) -> Result<Ipv6Addr> {
         let [high, low] = self.one_more();
         let network = Ipv6Addr::new(0xfd00, 1, high, low, 0, 0, 0, 0);
-        self.rtnl.borrow_mut().add_network6(network, PREFIX, ROUTER, NIC)?;
+        self.rtnl.add_network6(network, PREFIX, ROUTER, NIC)?;
         Ok(Ipv6Addr::from_bits(network.to_bits() | 1))
     }
 

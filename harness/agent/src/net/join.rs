@@ -12,7 +12,7 @@ pub type End<'a> = (&'a str, Mac);
 /// anything.
 pub fn join(here: End<'_>, there: End<'_>, site: &Namespace, link: Link, seed: u64) -> Result<Option<LinkBy>> {
     let by = maker(link)?;
-    let mut server = Rtnl::open()?;
+    let server = Rtnl::open()?;
     if by == Some(LinkBy::Agent) {
         let ends = [tap::open(here.0)?, site.enter(|| tap::open(there.0))?];
         server.set_mac(here.0, here.1)?;
@@ -22,8 +22,8 @@ pub fn join(here: End<'_>, there: End<'_>, site: &Namespace, link: Link, seed: u
         server.add_veth(here, there, site.file())?;
     }
     if by == Some(LinkBy::Netem) {
-        netem::apply(&mut server, here.0, link)?;
-        site.enter(|| netem::apply(&mut Rtnl::open()?, there.0, link))?;
+        netem::apply(&server, here.0, link)?;
+        site.enter(|| netem::apply(&Rtnl::open()?, there.0, link))?;
     }
     Ok(by)
 }

@@ -11,7 +11,7 @@ pub const LIMIT: usize = 1000;
 
 /// Whether this kernel has it: there is no list of queueing disciplines to look into, so one is tried.
 pub fn is_there() -> Result<bool> {
-    let tried = Namespace::create()?.enter(|| apply(&mut Rtnl::open()?, "lo", Link::default()));
+    let tried = Namespace::create()?.enter(|| apply(&Rtnl::open()?, "lo", Link::default()));
     match tried {
         Ok(()) => Ok(true),
         Err(e) if is_unknown(&e) => Ok(false),
@@ -25,7 +25,7 @@ fn is_unknown(e: &anyhow::Error) -> bool {
 }
 
 /// Applies to what leaves by `nic` in the namespace that `rtnl` speaks for.
-pub fn apply(rtnl: &mut Rtnl, nic: &str, link: Link) -> Result<()> {
+pub fn apply(rtnl: &Rtnl, nic: &str, link: Link) -> Result<()> {
     rtnl.add_qdisc(nic, "netem", options(link)).with_context(|| format!("failed to put netem on {nic} (sch_netem)"))
 }
 

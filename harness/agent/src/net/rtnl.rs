@@ -51,6 +51,12 @@ impl Manner {
     }
 }
 
+const BEHIND: Route = Route { kind: libc::RTN_UNICAST, table: libc::RT_TABLE_MAIN, scope: libc::RT_SCOPE_UNIVERSE };
+const ON_LINK: Route = Route { kind: libc::RTN_UNICAST, table: libc::RT_TABLE_MAIN, scope: libc::RT_SCOPE_LINK };
+const OURS: Route = Route { kind: libc::RTN_LOCAL, table: libc::RT_TABLE_LOCAL, scope: libc::RT_SCOPE_HOST };
+const BLACK_HOLE: Route =
+    Route { kind: libc::RTN_BLACKHOLE, table: libc::RT_TABLE_LOCAL, scope: libc::RT_SCOPE_UNIVERSE };
+
 impl Rtnl {
     pub fn open() -> Result<Self> {
         let mut socket = Socket::new(NETLINK_ROUTE).context("failed to open a netlink socket")?;
@@ -59,27 +65,27 @@ impl Rtnl {
         Ok(Rtnl(socket))
     }
 
-    pub fn up(&mut self, name: &str) -> Result<()> {
+    pub fn up(&self, name: &str) -> Result<()> {
         self.set_flags(name, libc::IFF_UP as u32)
     }
 
-    pub fn down(&mut self, name: &str) -> Result<()> {
+    pub fn down(&self, name: &str) -> Result<()> {
         self.set_flags(name, 0)
     }
 
-    fn set_flags(&mut self, name: &str, flags: u32) -> Result<()> {
+    fn set_flags(&self, name: &str, flags: u32) -> Result<()> {
         // RTM_NEWLINK changes an existing link; RTM_SETLINK came later.
         let link = Body::new(libc::RTM_NEWLINK, &fixed::link(index(name)?, flags, libc::IFF_UP as u32), &[]);
         netlink::ask(&self.0, link, 0).with_context(|| format!("failed to set the link of {name}"))
     }
 
-    pub fn set_mac(&mut self, name: &str, mac: Mac) -> Result<()> {
+    pub fn set_mac(&self, name: &str, mac: Mac) -> Result<()> {
         let link = Body::new(libc::RTM_NEWLINK, &fixed::link(index(name)?, 0, 0), &[attribute(IFLA_ADDRESS, mac)]);
         netlink::ask(&self.0, link, 0).with_context(|| format!("failed to set the address of {name}"))
     }
 
     /// A pair: `name` here, `peer` in the other namespace.
-    pub fn add_veth(&mut self, (name, mac): (&str, Mac), peer: (&str, Mac), there: &impl AsRawFd) -> Result<()> {
+    pub fn add_veth(&self, (name, mac): (&str, Mac), peer: (&str, Mac), there: &impl AsRawFd) -> Result<()> {
         let new = fixed::link(0, 0, 0);
         let end = |(name, mac): (&str, Mac)| [text(IFLA_IFNAME, name), attribute(IFLA_ADDRESS, mac)].to_vec();
         let mut other = end(peer);
@@ -93,7 +99,7 @@ impl Rtnl {
     }
 
     /// Where `address` is, once and for all: no ARP request asks, and no timer looks whether it is still there.
-    pub fn add_neighbour(&mut self, nic: &str, address: impl Into<IpAddr>, mac: Mac) -> Result<()> {
+    pub fn add_neighbour(&self, nic: &str, address: impl Into<IpAddr>, mac: Mac) -> Result<()> {
         let address = address.into();
         let fixed = fixed::neighbour(address, index(nic)?, libc::NUD_PERMANENT);
         let attributes = [attribute(libc::NDA_DST, octets(address)), attribute(libc::NDA_LLADDR, mac)];
@@ -101,7 +107,7 @@ impl Rtnl {
             .with_context(|| format!("failed to say where {address} is"))
     }
 
-    pub fn add_address(&mut self, nic: &str, address: impl Into<IpAddr>, prefix: u8) -> Result<()> {
+    pub fn add_address(&self, nic: &str, address: impl Into<IpAddr>, prefix: u8) -> Result<()> {
         let address = address.into();
         let fixed = fixed::address(address, prefix, index(nic)?);
         let attributes = [attribute(IFA_LOCAL, octets(address)), attribute(IFA_ADDRESS, octets(address))];
@@ -110,7 +116,7 @@ impl Rtnl {
     }
 
     /// Everything in `subnet` (or, with `None`, everything) lies behind `gateway`.
-    pub fn add_route(&mut self, subnet: Option<Subnet>, gateway: Ipv4Addr, manner: Manner) -> Result<()> {
+    pub fn add_route(&self, subnet: Option<Subnet>, gateway: Ipv4Addr, manner: Manner) -> Result<()> {
         let mut attributes: Vec<_> =
             subnet.map(|s| attribute(libc::RTA_DST, octets(s.address()))).into_iter().collect();
         attributes.push(attribute(libc::RTA_GATEWAY, octets(gateway)));
@@ -122,7 +128,7 @@ impl Rtnl {
     }
 
     /// The network of IPv6 that this address is in lies behind `gateway`, which needs no route to it: it is of the link.
-    pub fn add_network6(&mut self, inside: Ipv6Addr, prefix: u8, gateway: Ipv6Addr, nic: &str) -> Result<()> {
+    pub fn add_network6(&self, inside: Ipv6Addr, prefix: u8, gateway: Ipv6Addr, nic: &str) -> Result<()> {
         let attributes = [
             attribute(libc::RTA_DST, octets(inside)),
             attribute(libc::RTA_GATEWAY, octets(gateway)),
@@ -133,7 +139,7 @@ impl Rtnl {
     }
 
     /// Every address of the subnet is on the link of `nic`, to be found by ARP.
-    pub fn add_on_link(&mut self, subnet: Subnet, nic: &str, source: Ipv4Addr) -> Result<()> {
+    pub fn add_on_link(&self, subnet: Subnet, nic: &str, source: Ipv4Addr) -> Result<()> {
         let attributes = [
             attribute(libc::RTA_DST, octets(subnet.address())),
             number(libc::RTA_OIF, index(nic)?),
@@ -144,7 +150,7 @@ impl Rtnl {
     }
 
     /// Every address of the subnet is ours (AnyIP): `ip route add local SUBNET dev lo`.
-    pub fn add_local(&mut self, subnet: Subnet) -> Result<()> {
+    pub fn add_local(&self, subnet: Subnet) -> Result<()> {
         let attributes = [attribute(libc::RTA_DST, octets(subnet.address())), number(libc::RTA_OIF, index("lo")?)];
         self.add(OURS.bytes(libc::AF_INET, subnet.prefix()), &attributes)
             .with_context(|| format!("failed to take all of {subnet} for our own"))
@@ -152,13 +158,13 @@ impl Rtnl {
 
     /// Addresses (one of an AnyIP subnet: 32) are not, or no longer, ours: what comes for them is dropped in silence, and
     /// no socket can send from them (the kernel refuses a source that is not local).
-    pub fn black_hole(&mut self, address: Ipv4Addr, prefix: u8) -> Result<()> {
+    pub fn black_hole(&self, address: Ipv4Addr, prefix: u8) -> Result<()> {
         self.add(BLACK_HOLE.bytes(libc::AF_INET, prefix), &[attribute(libc::RTA_DST, octets(address))])
             .with_context(|| format!("failed to make {address} vanish"))
     }
 
     /// What leaves by `nic` goes through this queueing discipline.
-    pub fn add_qdisc(&mut self, nic: &str, kind: &str, options: Vec<u8>) -> Result<()> {
+    pub fn add_qdisc(&self, nic: &str, kind: &str, options: Vec<u8>) -> Result<()> {
         /// `1:`, and in place of the link's own (linux/pkt_sched.h).
         const HANDLE: u32 = 1 << 16;
         const TC_H_ROOT: u32 = u32::MAX;
@@ -168,16 +174,10 @@ impl Rtnl {
         netlink::ask(&self.0, qdisc, NLM_F_CREATE | NLM_F_EXCL)
     }
 
-    fn add(&mut self, route: Vec<u8>, attributes: &[Attribute]) -> Result<()> {
+    fn add(&self, route: Vec<u8>, attributes: &[Attribute]) -> Result<()> {
         netlink::ask(&self.0, Body::new(libc::RTM_NEWROUTE, &route, attributes), NLM_F_CREATE | NLM_F_EXCL)
     }
 }
-
-const BEHIND: Route = Route { kind: libc::RTN_UNICAST, table: libc::RT_TABLE_MAIN, scope: libc::RT_SCOPE_UNIVERSE };
-const ON_LINK: Route = Route { kind: libc::RTN_UNICAST, table: libc::RT_TABLE_MAIN, scope: libc::RT_SCOPE_LINK };
-const OURS: Route = Route { kind: libc::RTN_LOCAL, table: libc::RT_TABLE_LOCAL, scope: libc::RT_SCOPE_HOST };
-const BLACK_HOLE: Route =
-    Route { kind: libc::RTN_BLACKHOLE, table: libc::RT_TABLE_LOCAL, scope: libc::RT_SCOPE_UNIVERSE };
 
 /// Interface index of a name in the current namespace.
 pub fn index(name: &str) -> Result<u32> {

@@ -2,7 +2,6 @@
 
 use super::{Manner, Namespace, Rtnl, join::join};
 use anyhow::{Context, Result};
-use std::cell::RefCell;
 use std::net::Ipv4Addr;
 use tunelab_protocol::{Link, LinkBy, Subnet};
 
@@ -13,7 +12,7 @@ pub struct Site {
     pub namespace: Namespace,
     /// Who makes the network on the way there, if it delays or loses anything.
     pub link_by: Option<LinkBy>,
-    rtnl: RefCell<Rtnl>,
+    rtnl: Rtnl,
 }
 
 /// What a site is to be.
@@ -45,14 +44,14 @@ impl Site {
         // Locally administered.
         let [our_mac, their_mac] = [1, 2].map(|end| [2, 0, 0, 0, number, end]);
         let link_by = join((&here, our_mac), (NIC, their_mac), &namespace, link, layout.seed ^ u64::from(number))?;
-        let mut server = Rtnl::open()?;
+        let server = Rtnl::open()?;
         silence_ipv6(&here).context("failed to turn IPv6 off on a site's link")?;
         server.add_address(&here, ours, 30)?;
         server.up(&here)?;
         server.add_neighbour(&here, theirs, their_mac)?;
         let rtnl = namespace.enter(|| {
             ["all", "default"].into_iter().try_for_each(silence_ipv6).context("failed to turn IPv6 off in a site")?;
-            let mut rtnl = Rtnl::open()?;
+            let rtnl = Rtnl::open()?;
             rtnl.up("lo")?;
             rtnl.add_address(NIC, theirs, 30)?;
             rtnl.up(NIC)?;
@@ -74,12 +73,12 @@ impl Site {
         } else {
             server.add_route(Some(subnet), theirs, layout.manner)?;
         }
-        Ok(Site { namespace, link_by, rtnl: RefCell::new(rtnl) })
+        Ok(Site { namespace, link_by, rtnl })
     }
 
     /// From now on this address neither hears nor speaks.
     pub fn depart(&self, address: Ipv4Addr) -> Result<()> {
-        self.rtnl.borrow_mut().black_hole(address, 32)
+        self.rtnl.black_hole(address, 32)
     }
 }
 

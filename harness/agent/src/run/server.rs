@@ -12,7 +12,7 @@ pub struct Services(Vec<Running>);
 
 impl Services {
     pub fn start(server: &Server, events: &Events) -> Result<Self> {
-        let mut route = Rtnl::open()?;
+        let route = Rtnl::open()?;
         route.up("lo")?;
         route.add_address("lo", server.address, 32)?;
         if server.forward {

@@ -58,24 +58,9 @@ pub struct Judged {
 pub struct Finding {
     pub id: String,
     pub says: String,
-    /// Whether it is about this kernel at all; if not, `holds` is no verdict.
-    pub applies: bool,
-    /// Whether what it needs was there; if not, `holds` is no verdict either.
-    pub given: bool,
-    pub holds: bool,
-    pub evidence: Vec<String>,
-}
-
-impl Finding {
     /// What this run alone says, without a control.
-    pub fn verdict(&self) -> Verdict {
-        match (self.applies, self.given, self.holds) {
-            (false, ..) => Verdict::DoesNotApply,
-            (_, false, _) => Verdict::Unsettled,
-            (.., true) => Verdict::Holds,
-            (.., false) => Verdict::DoesNotHold,
-        }
-    }
+    pub verdict: Verdict,
+    pub evidence: Vec<String>,
 }
 
 /// All claims whose variants are among the outcomes; the others cannot be judged by these runs.

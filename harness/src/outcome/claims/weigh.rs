@@ -114,12 +114,14 @@ fn figure(looks: &[Look<'_>], verdict: Verdict) -> String {
 pub fn find(claim: &Claim, outcome: &toml::Table) -> Finding {
     let (id, says) = (claim.id.clone(), claim.says.clone());
     match Look::at(claim, "", false, outcome) {
-        Err(why) => Finding { id, says, applies: true, given: false, holds: false, evidence: vec![why] },
+        Err(why) => Finding { id, says, verdict: Verdict::Unsettled, evidence: vec![why] },
         Ok(look) => {
-            let (applies, given) = (hold(&look.applies), hold(&look.given));
+            let looks = [look];
+            let (verdict, [look]) = (weigh(&looks).0, &looks);
+            let applies = verdict != Verdict::DoesNotApply;
             let shown = if applies { look.given.iter().chain(&look.that) } else { look.applies.iter().chain(&[]) };
             let evidence = shown.map(|found| found.shown.clone()).collect();
-            Finding { id, says, applies, given, holds: applies && hold(&look.that), evidence }
+            Finding { id, says, verdict, evidence }
         }
     }
 }
