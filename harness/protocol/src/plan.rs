@@ -225,6 +225,12 @@ impl Phase {
         self.search.is_some() && self.traffic.iter().any(|traffic| traffic.population == population)
     }
 
+    /// How many of these come in all of it, at most.
+    pub fn visitors(&self, population: &str) -> u64 {
+        let of_a_round = self.traffic.iter().filter(|traffic| traffic.population == population);
+        of_a_round.map(|traffic| u64::from(traffic.visitors)).sum::<u64>() * u64::from(self.rounds)
+    }
+
     /// The same with this search: as many rounds as it may take, and visitors for the highest rate.
     pub fn with_search(&self, search: Search) -> Phase {
         let (visitors, spacing_us) = search.visitors(search.most);

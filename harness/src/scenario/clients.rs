@@ -12,7 +12,7 @@ use super::{
 };
 use std::net::Ipv4Addr;
 use toml::{Spanned, de::DeValue};
-use tunelab_protocol::{At, Duplicate, Http, Leave, Link, Population, Speech, Subnet, Upstream, Visit};
+use tunelab_protocol::{At, Duplicate, Http, Leave, Link, Phase, Population, Speech, Subnet, Upstream, Visit};
 
 /// `[upstream.x]`: what the server forwards to.
 pub fn upstreams(root: &Section<'_>) -> Vec<Upstream> {
@@ -79,6 +79,23 @@ pub fn populations(root: &Section<'_>, server: Ipv4Addr, upstreams: &[Upstream],
         found.push(Population { name, subnet: subnet.into_inner(), at, target, port, link, visit });
     }
     found
+}
+
+/// After a client vanished its address is gone: there is one for each that comes.
+pub fn check_enough(root: &Section<'_>, populations: &[Population], phases: &[Phase]) {
+    let tables = root.value("clients").and_then(|clients| clients.get_ref().as_table());
+    for (name, table) in tables.into_iter().flatten() {
+        let name = name.get_ref().as_ref();
+        let vanishes = |leave| matches!(leave, Leave::Vanish { .. } | Leave::LateDuplicate { .. });
+        let known = populations.iter().find(|p| p.name == name);
+        let Some(Population { subnet, .. }) = known.filter(|p| vanishes(p.visit.leave)) else { continue };
+        let come: u64 = phases.iter().map(|phase| phase.visitors(name)).sum();
+        if come > u64::from(subnet.hosts()) {
+            let message = format!("{come} clients vanish from `{subnet}`, which has {} addresses", subnet.hosts());
+            let hint = "an address is gone after its client vanished: give them a larger `subnet`";
+            root.problems.report_with_hint(table.span(), message, "too few addresses", hint);
+        }
+    }
 }
 
 /// Who else lives in a subnet.

@@ -215,7 +215,7 @@ pub fn iptables_save(file: &Problems) {
                 let hint = "a rules file is what iptables-save prints: `*filter`, chains, rules, `COMMIT`";
                 file.report_with_hint(span, format!("`{line}` stands outside a table"), "no `*table` before", hint);
             }
-            (b':' | b'-' | b'[', Some(_)) => {}
+            (b':' | b'-' | b'[', Some(_)) => interfaces(line, &span, file),
             (_, Some(_)) if line == "COMMIT" => open = None,
             (_, Some(_)) => {
                 let words = ["COMMIT", "-A INPUT", ":INPUT DROP [0:0]"];
@@ -227,6 +227,20 @@ pub fn iptables_save(file: &Problems) {
     }
     if let Some(span) = open {
         file.report(span, "this table has no `COMMIT`", "begins here");
+    }
+}
+
+/// Reports interfaces that the server does not have: a rule for one of them matches no packet.
+fn interfaces(rule: &str, at: &std::ops::Range<usize>, file: &Problems) {
+    let words: Vec<&str> = rule.split_whitespace().collect();
+    for pair in words.windows(2) {
+        let (flag, name) = (pair[0], pair[1]);
+        let is_flag = ["-i", "-o", "--in-interface", "--out-interface"].contains(&flag);
+        if is_flag && name != "lo" && !name.starts_with("site") && !matches!(name, "+" | "s+" | "si+" | "sit+") {
+            let message = format!("the lab's server has no interface `{name}`: this rule matches no packet");
+            let hint = format!("say `{flag} site+`: clients and upstreams come by links `site1`, `site2`, ...");
+            file.report_with_hint(at.clone(), message, "matches nothing", hint);
+        }
     }
 }
 

@@ -97,6 +97,7 @@ fn read(name: &str, folder: &Path, root: &Section<'_>) -> Option<Scenario> {
     let upstreams = clients::upstreams(root);
     let populations = clients::populations(root, base.server.address, &upstreams, &names);
     let phases = phases::phases(root, &names);
+    clients::check_enough(root, &populations, &phases);
     let variants = variants(root, &base, &files, &phases, &names);
     let phases::Asked { probes, sysctls: asked, limits: reported_limits } = phases::probes(root);
     let known = measures::Known { names: &names, phases: &phases };
@@ -147,6 +148,10 @@ fn images(root: &Section<'_>) -> Vec<String> {
     for name in images.iter().filter(|name| !image::is_name(name.get_ref())) {
         let message = format!("`{}` is not the name of an image", name.get_ref());
         root.problems.report_with_hint(name.span(), message, "not a name", "see `tunelab image list`");
+    }
+    let mut seen = BTreeSet::new();
+    for name in images.iter().filter(|name| !seen.insert(name.get_ref().clone())) {
+        root.problems.report(name.span(), format!("`{}` is named twice", name.get_ref()), "the second");
     }
     let images: Vec<String> = images.into_iter().map(Spanned::into_inner).collect();
     if images.is_empty() { vec!["debian-12".to_owned()] } else { images }

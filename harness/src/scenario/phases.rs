@@ -50,6 +50,8 @@ fn name(section: &Section<'_>, taken: &mut Vec<String>) -> Option<String> {
     if text.trim().is_empty() || text.len() > 64 {
         let message = "a phase has a name of 1 to 64 characters";
         section.problems.report(name.span(), message, "not a name");
+    } else if text.trim() != text {
+        section.problems.report(name.span(), "a phase's name neither begins nor ends with a blank", "not a name");
     } else if taken.contains(&text) {
         let message = format!("there are two phases `{text}`");
         section.problems.report_with_hint(name.span(), message, "the second", "give each a name of its own");

@@ -14,13 +14,18 @@ const MOST: usize = 10_000;
 /// Of all of their paths together.
 const MOST_CHARACTERS: usize = 1_000_000;
 
-/// What is asked for, and the pauses between. One pause is between any two; of several each is followed by a request, and
-/// what is asked for begins again where it ends.
+/// What is asked for, and the pauses between. One pause is between any two requests; of a list each is followed by a
+/// request, and what is asked for begins again where it ends.
 pub fn paths(section: &Section<'_>) -> (Vec<String>, Vec<u64>) {
+    let found = section.problems.count();
     let paths: Vec<String> = some(section, "get", RequestPath("/".into())).into_iter().map(|path| path.0).collect();
-    let asked = paths.len() * visiting::times(section);
+    let once = paths.len() * visiting::times(section);
     let pauses: Vec<u64> = some(section, "pause", Micros::default()).into_iter().map(|pause| pause.0).collect();
-    let asked = if pauses.len() > 1 { pauses.len() + 1 } else { asked };
+    let listed = section.value("pause").is_some_and(|pause| pause.get_ref().as_array().is_some());
+    let asked = if listed { pauses.len() + 1 } else { once };
+    if section.problems.count() == found {
+        check_pauses(section, listed, once, asked);
+    }
     if asked > MOST {
         let message = format!("a visit of `{}` asks {asked} times, more often than {MOST}", section.path());
         section.problems.report(section.span(), message, "in this table");
@@ -33,6 +38,19 @@ pub fn paths(section: &Section<'_>) -> (Vec<String>, Vec<u64>) {
     let asked = if characters > MOST_CHARACTERS { 1 } else { asked.min(MOST) };
     let gaps = asked.saturating_sub(1);
     (paths.into_iter().cycle().take(asked).collect(), pauses.into_iter().cycle().take(gaps).collect())
+}
+
+/// A pause needs a request on either side; a list of them says how many requests there are.
+fn check_pauses(section: &Section<'_>, listed: bool, once: usize, asked: usize) {
+    let Some(pause) = section.value("pause") else { return };
+    let refuse = |message: &str, hint| section.problems.report_with_hint(pause.span(), message, "without effect", hint);
+    if !listed && once == 1 {
+        refuse("one request alone has nothing to pause before", "`pause = [\"1 s\"]` is followed by a second request");
+    } else if listed && section.value("times").is_some() {
+        refuse("a list of pauses says how often is asked", "give `times` and one pause, or the list alone");
+    } else if asked < once {
+        refuse(&format!("of {once} requests {asked} are made"), "each pause of a list is followed by one request");
+    }
 }
 
 /// One or many of a key; an empty array is none, and a mistake.

@@ -148,6 +148,15 @@ impl<'a> Section<'a> {
         Some(names.into_iter().map(Spanned::into_inner).collect())
     }
 
+    /// Reports each of these keys that is there: it would have no effect, because of `why`.
+    pub fn refuse(&self, keys: &[&'static str], why: &str) {
+        for key in keys {
+            let Some(value) = self.value(key) else { continue };
+            let message = format!("`{key}` has no effect in `{}`: {why}", self.path);
+            self.problems.report_with_hint(value.span(), message, "without effect", "take it out");
+        }
+    }
+
     /// All keys of a table whose keys are the user's own.
     pub fn entries(&self) -> Vec<(Spanned<String>, &'a Value<'a>)> {
         let own = |key: &Spanned<toml::de::DeString<'a>>| Spanned::new(key.span(), key.get_ref().to_string());

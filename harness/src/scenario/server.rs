@@ -141,16 +141,24 @@ pub fn backends(section: &Section<'_>, backends: &mut Vec<Backend>, files: &File
             Some(at) => Some(backends.remove(at)),
             // The file's own was refused.
             None if section.path().starts_with("variant.") && names.backends.contains(name.get_ref()) => None,
-            None => section.need::<Listen>("listen", r#""unix:/run/tunelab/backend.sock""#).map(|l| fresh(&name, l)),
+            None => section
+                .need::<Listen>("listen", r#""unix:/run/tunelab/backend.sock""#)
+                .map(|l| fresh(name.get_ref().clone(), l)),
         };
         let Some(base) = base else { continue };
-        backends.insert(known.unwrap_or(backends.len()), backend(&section, base, files));
+        let backend = backend(&section, base, files);
+        let moved = section.value("listen").is_some();
+        if let Some(other) = backends.iter().find(|other| moved && other.listen == backend.listen) {
+            let message = format!("`{}` listens where `{}` does", section.path(), other.name);
+            section.problems.report(section.span(), message, "one address, one backend");
+        }
+        backends.insert(known.unwrap_or(backends.len()), backend);
     }
 }
 
-fn fresh(name: &Spanned<String>, listen: Listen) -> Backend {
+fn fresh(name: String, listen: Listen) -> Backend {
     Backend {
-        name: name.get_ref().clone(),
+        name,
         listen,
         keep_alive: false,
         backlog: 511,
@@ -162,12 +170,21 @@ fn fresh(name: &Spanned<String>, listen: Listen) -> Backend {
     }
 }
 
+/// Keys that mean nothing for a backend that sends each datagram back as it came.
+const OF_CONNECTIONS: [&str; 7] = ["protocol", "backlog", "answer-after", "accept-every", "body", "hold", "node"];
+
 fn backend(section: &Section<'_>, base: Backend, files: &Files<'_>) -> Backend {
+    let listen = section.get_or("listen", base.listen);
+    if matches!(listen, Listen::Udp(_)) {
+        section.refuse(&OF_CONNECTIONS, "a UDP backend sends each datagram back as it came, at once");
+        section.finish();
+        return fresh(base.name, listen);
+    }
     let node = section.get::<Spanned<String>>("node");
     node.iter().for_each(|name| files.deploy(name, files::program));
     let protocol = if base.keep_alive { Http::V1_1 } else { Http::V1_0 };
     let backend = Backend {
-        listen: section.get_or("listen", base.listen),
+        listen,
         keep_alive: section.get_or("protocol", protocol) == Http::V1_1,
         backlog: section.get_or("backlog", base.backlog),
         answer_after_us: section.get_or("answer-after", Micros(base.answer_after_us)).0,

@@ -104,9 +104,28 @@ pub fn check_together(section: &Section<'_>, speech: Speech, at: At) {
     }
 }
 
-/// An address can go only if it is not the server's.
+/// An address can go only if it is not the server's, and if it is not needed again; an upstream never closes.
 pub fn check_leave(section: &Section<'_>, value: &Value<'_>, leave: Leave, at: At) {
-    if at == At::Server && matches!(leave, Leave::Vanish { .. } | Leave::LateDuplicate { .. }) {
+    let vanishes = matches!(leave, Leave::Vanish { .. } | Leave::LateDuplicate { .. });
+    if vanishes && section.value("source-port").is_some() {
+        let hint = "clients with a `source-port` are one client, whose address is gone after it vanished once";
+        section.problems.report_with_hint(
+            value.span(),
+            "a client that vanished does not come back",
+            "without effect",
+            hint,
+        );
+    }
+    if section.value("upstream").is_some() && matches!(leave, Leave::ServerCloses | Leave::LateDuplicate { .. }) {
+        let hint = "\"client-closes\", \"reset\", \"vanish\" and \"stay\" are possible there";
+        section.problems.report_with_hint(
+            value.span(),
+            "an upstream never closes a connection",
+            "without effect",
+            hint,
+        );
+    }
+    if at == At::Server && vanishes {
         let hint = "\"client-closes\", \"server-closes\", \"reset\" and \"stay\" are possible there";
         section.problems.report_with_hint(value.span(), "the server cannot vanish", "not at the server", hint);
     }

@@ -287,10 +287,17 @@ impl Machine {
     }
 }
 
+/// A small saved machine, in megabytes: with less room than that none is written.
+const SAVED_MB: u64 = 100;
+
 /// A state that could not be written, most often for want of room.
 fn unsaved(dir: &Path, why: &str) -> Error {
-    let free_mb = super::free_space(dir).map_or_else(|| "?".into(), |free| (free >> 20).to_string());
-    Error::host(format!("failed to save the machine in `{}` ({free_mb} MB free): {why}", dir.display()))
+    // QEMU tells a full disk as `-5`.
+    let why = match super::free_space(dir).map(|free| free >> 20) {
+        Some(free_mb) if free_mb < SAVED_MB => format!("its disk is full, {free_mb} MB are free ({why})"),
+        _ => why.to_owned(),
+    };
+    Error::host(format!("failed to save the machine in `{}`: {why}", dir.display()))
         .hint("a saved machine takes 100 to 300 MB; free some space, or point `TUNELAB_CACHE` elsewhere")
 }
 

@@ -60,7 +60,7 @@ leave = "client-closes"
 subnet = "10.2.0.0/16"
 upstream = "inside"
 source-port = 50000
-leave = "vanish"
+leave = "reset"
 
 [clients.late]
 subnet = "10.3.0.0/16"
