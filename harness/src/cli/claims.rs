@@ -52,6 +52,7 @@ pub fn run(args: &Args) -> Result<Outcome> {
     say_notes(&project);
     let Some(article) = article else { return without_article(args, &project) };
     let (experiments, images) = experiments::all(&project, &args.image)?;
+    claims::check_article(&article, &experiments)?;
     let all = claims::settle(&article, &experiments, &images);
     let shown = shown(&args.names, &all)?;
     let text = match args.format {

@@ -71,7 +71,9 @@ fn is_ours(page: &Path) -> bool {
 
 fn pages(project: &Project) -> Result<Vec<(PathBuf, String)>> {
     let (experiments, images) = experiments::all(project, &[])?;
-    let claims = project.article()?.map(|article| {
+    let article = project.article()?;
+    article.iter().try_for_each(|article| claims::check_article(article, &experiments))?;
+    let claims = article.map(|article| {
         let all = claims::settle(&article, &experiments, &images);
         let page = report::claims::markdown(&all, &all.iter().collect::<Vec<_>>(), &images);
         (PathBuf::from("docs/claims.md"), page)

@@ -61,7 +61,6 @@ fn document(scenario: &Scenario) -> Value {
     json!({
         "name": scenario.name,
         "summary": scenario.summary,
-        "article": scenario.article,
         "images": scenario.images,
         "virtual_seconds": lasts(scenario).as_secs_f64(),
         "variants": scenario.variants.iter().map(|v| json!({ "name": v.name, "summary": v.summary })).collect::<Value>(),

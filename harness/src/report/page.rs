@@ -6,7 +6,7 @@ use crate::{
         claims::{Experiment, Judged, judge},
         plain,
     },
-    scenario::{Claim, Of, Scenario, units},
+    scenario::{Claim, Of, Scenario, Variant, units},
 };
 use std::{collections::BTreeMap, time::Duration};
 use toml::{Table, Value};
@@ -19,18 +19,15 @@ pub const WRITTEN: &str = "This page is written by `tunelab docs`";
 pub fn render(experiment: &Experiment, command: &str) -> String {
     let scenario = &experiment.scenario;
     let mut out = format!("# {}\n\n{}.\n\n", scenario.name, capital(&scenario.summary));
-    if let Some(part) = &scenario.article {
-        out += &format!("It belongs to the article's part *{part}*.\n\n");
-    }
     out += &introduction(scenario);
     let (name, file) = (&scenario.name, format!("../../scenarios/{}/scenario.toml", scenario.name));
     out += &format!("```sh\n{command} scenario {name}\n```\n\n");
     out += &format!("{WRITTEN} from [its file]({file}) and its snapshots.\n");
     out += &format!("\n## What happens\n\n{}", phases(scenario));
     out += &format!("\n## What is compared\n\n{}", variants(scenario, |_| true));
-    out += &format!("\n## What came of it\n\n{}{}", outcomes(experiment), reckoned(scenario));
+    out += &format!("\n## What came of it\n\n{}{}", outcomes(experiment), expected(scenario));
     out += &logs(experiment);
-    out += &helps(scenario);
+    out += &mitigations(scenario);
     if scenario.claims.is_empty() {
         return out;
     }
@@ -89,8 +86,8 @@ fn visitors(phase: &Phase) -> String {
     each.join(", ") + &rounds
 }
 
-fn variants(scenario: &Scenario, which: impl Fn(&String) -> bool) -> String {
-    let which = scenario.variants.iter().filter(|v| which(&v.name));
+fn variants(scenario: &Scenario, which: impl Fn(&&Variant) -> bool) -> String {
+    let which = scenario.variants.iter().filter(which);
     which.map(|v| format!("- `{}`: {}\n", v.name, v.summary)).collect()
 }
 
@@ -149,21 +146,19 @@ fn texts(outcome: &Table, log: &str) -> Vec<String> {
     texts.into_iter().flat_map(Table::keys).map(|text| text.replace('`', "'")).collect()
 }
 
-fn helps(scenario: &Scenario) -> String {
-    if scenario.helps.is_empty() {
-        return String::new();
-    }
-    format!("\n## What helps\n\n{}", variants(scenario, |name| scenario.helps.contains(name)))
+fn mitigations(scenario: &Scenario) -> String {
+    let list = variants(scenario, |variant| variant.mitigates);
+    if list.is_empty() { list } else { format!("\n## What helps\n\n{list}") }
 }
 
 /// What is reckoned of a measure, beside the table that has it; and where a search could find no more.
-fn reckoned(scenario: &Scenario) -> String {
+fn expected(scenario: &Scenario) -> String {
     let mut out = String::new();
     for measure in &scenario.measures {
         let searches = |phase: &&Phase| matches!(&measure.of, Of::Sustains(clients) if phase.searches(clients));
-        let by = measure.beside.iter().map(|(by, value)| format!("{value} ({by})")).collect::<Vec<_>>().join(", ");
+        let by = measure.expected.iter().map(|(by, value)| format!("{value} ({by})")).collect::<Vec<_>>().join(", ");
         let mut said = Vec::new();
-        said.extend((!by.is_empty()).then(|| format!("beside it, as reckoned: {by}")));
+        said.extend((!by.is_empty()).then(|| format!("expected: {by}")));
         for phase in scenario.phases.iter().filter(searches) {
             let own = own_rates(scenario, phase).into_iter();
             let own: String = own.map(|((_, most), of)| format!(" ({most} in `{}`)", of.join("`, `"))).collect();
@@ -234,7 +229,7 @@ fn claims(experiment: &Experiment) -> String {
 /// What could have turned it, or why nothing could.
 fn control(claim: &Claim) -> String {
     let variants = |names: &[String]| format!("`{}`", names.join("`, `"));
-    match &claim.no_control {
+    match &claim.uncontrolled_because {
         Some(why) => format!("\n  - asked of {}; no control: {why}", variants(&claim.variants)),
         None => format!("\n  - asked of {}; control: {}", variants(&claim.variants), variants(&claim.control)),
     }

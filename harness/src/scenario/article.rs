@@ -1,26 +1,28 @@
-//! `scenarios/article.toml`: what the article claims. Whether it holds is nowhere written by hand: scenarios say which
-//! of these claims they settle, and runs decide.
+//! `scenarios/article.toml`: what the article claims, and which claims of which scenarios settle it. Whether it holds is
+//! nowhere written by hand: runs decide.
 
 use super::{problems::Problems, report_syntax, section::Section};
 use crate::{
     error::{Error, Result},
     read,
 };
+use miette::NamedSource;
 use std::{ops::Range, path::Path};
 use toml::{Spanned, de::DeTable};
 
 /// Beside the folders of the scenarios.
 pub const FILE: &str = "article.toml";
 
-/// In the order of their numbers.
 #[derive(Debug, Clone)]
 pub struct Article {
+    /// In the order of their numbers.
     pub claims: Vec<ArticleClaim>,
+    /// For what is only found when scenarios are known.
+    pub source: NamedSource<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ArticleClaim {
-    /// What scenarios call it in `settles`.
     pub id: String,
     /// Its place among the claims, from 1.
     pub number: u32,
@@ -32,6 +34,17 @@ pub struct ArticleClaim {
     pub section: String,
     /// Why no experiment can settle it.
     pub cannot: Option<String>,
+    /// Claims of scenarios that say the same: all of them together decide.
+    pub settled_by: Vec<SettledBy>,
+}
+
+/// `"conntrack-leak/one-line-once"`; whether there is such a claim is seen when scenarios are known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SettledBy {
+    pub scenario: String,
+    pub claim: String,
+    /// Where it stands in the article's file.
+    pub span: Range<usize>,
 }
 
 impl Article {
@@ -41,20 +54,8 @@ impl Article {
         is_there(&path).then(|| Self::read(&path)).transpose()
     }
 
-    /// The one that a scenario's `settles` is about: that beside it, else that which comes with tunelab.
-    pub fn beside(scenario: &Path) -> Result<Self> {
-        let path = scenario.with_file_name(FILE);
-        if is_there(&path) { Self::read(&path) } else { Self::built_in() }
-    }
-
-    fn built_in() -> Result<Self> {
-        let path = format!("scenarios/{FILE}");
-        let file = tunelab_catalogue::file(&path).expect("the article is embedded");
-        Self::parse(format!("the built-in {path}"), &String::from_utf8_lossy(&file.bytes))
-    }
-
     fn read(path: &Path) -> Result<Self> {
-        let hint = "it lists what the article claims; scenarios refer to it by `settles`";
+        let hint = "it lists what the article claims, and by which claims of scenarios that is settled";
         let with_hint = |e: Error| if e.hint_text().is_none() { e.hint(hint) } else { e };
         Self::parse(path.display().to_string(), &read::text(path, "the article", read::TEXT).map_err(with_hint)?)
     }
@@ -65,13 +66,10 @@ impl Article {
         report_syntax(&errors, &problems);
         // What follows a syntax error would only confuse.
         let mut claims = if errors.is_empty() { claims(&Section::root(&table, &problems)) } else { Vec::new() };
+        let source = problems.source();
         problems.into_result()?;
         claims.sort_by_key(|claim| claim.number);
-        Ok(Article { claims })
-    }
-
-    pub fn claim(&self, id: &str) -> Option<&ArticleClaim> {
-        self.claims.iter().find(|claim| claim.id == id)
+        Ok(Article { claims, source })
     }
 
     pub fn ids(&self) -> Vec<&str> {
@@ -121,5 +119,26 @@ fn claim(id: String, number: Option<u32>, section: &Section<'_>) -> Option<Artic
     let quote = section.need("article", r#""One line, once, when it first happens.""#);
     let heading = section.need("section", r#""Connection Tracking""#);
     let cannot = section.get("cannot");
-    Some(ArticleClaim { id, number: number?, says: says?, quote: quote?, section: heading?, cannot })
+    let settled_by = settled_by(section, cannot.is_some());
+    Some(ArticleClaim { id, number: number?, says: says?, quote: quote?, section: heading?, cannot, settled_by })
+}
+
+/// `settled-by = ["conntrack-leak/one-line-once"]`: SCENARIO/CLAIM.
+fn settled_by(section: &Section<'_>, cannot: bool) -> Vec<SettledBy> {
+    section.filled("settled-by");
+    let names = section.get::<Vec<Spanned<String>>>("settled-by").unwrap_or_default();
+    if cannot && let Some(name) = names.first() {
+        let hint = "take out `cannot` or `settled-by`";
+        let message = format!("`{}` cannot be settled, and is", section.path());
+        section.problems.report_with_hint(name.span(), message, "by this", hint);
+    }
+    let read = |name: Spanned<String>| {
+        let Some((scenario, claim)) = name.get_ref().split_once('/') else {
+            let message = format!("`{}` names no claim of a scenario", name.get_ref());
+            section.problems.report_with_hint(name.span(), message, "no `/`", "`SCENARIO/CLAIM` does");
+            return None;
+        };
+        Some(SettledBy { scenario: scenario.to_owned(), claim: claim.to_owned(), span: name.span() })
+    };
+    names.into_iter().filter_map(read).collect()
 }

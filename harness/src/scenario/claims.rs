@@ -1,34 +1,32 @@
-//! `[claim.x]`: what the article or we say, as expressions over the outcome.
+//! `[claim.x]`: what is said of the outcome, as expressions over it.
 
 use super::{
-    model::{Claim, Compare, Expression, Operand, Settles},
+    model::{Claim, Compare, Expression, Operand},
     section::Section,
     units::Micros,
-    values::{Filled, OneOrMany},
+    values::Filled,
 };
 use toml::Spanned;
 
 pub fn claims(root: &Section<'_>, variants: &[&str]) -> Vec<Claim> {
     let read = |(name, section): (Spanned<String>, Section<'_>)| {
         let says = section.need::<Filled>("says", r#""the table never drains""#);
-        let article = section.get("article");
         let list = |key| section.names(key, "variant", variants);
-        let within = list("in").unwrap_or_else(|| variants.iter().map(|v| (*v).to_owned()).collect());
+        let within = list("variants").unwrap_or_else(|| variants.iter().map(|v| (*v).to_owned()).collect());
         let control = list("control").unwrap_or_default();
-        let (no_control, because) = (section.get("no-control"), section.get("because"));
-        section.filled("in");
+        let (uncontrolled_because, because) = (section.get("uncontrolled-because"), section.get("because"));
+        section.filled("variants");
         can_fail(&section, &within, &control);
-        let settles = settles(&section);
         let texts = |key| section.get::<Vec<Spanned<String>>>(key).unwrap_or_default();
-        let (applies, given) = (texts("applies"), texts("given"));
-        let that = section.need::<Vec<Spanned<String>>>("that", r#"["table.full_rounds > 0"]"#);
-        section.filled("that");
+        let (applies_to, requires) = (texts("applies-to"), texts("requires"));
+        let assert = section.need::<Vec<Spanned<String>>>("assert", r#"["table.full_rounds > 0"]"#);
+        section.filled("assert");
         section.finish();
         let expressions =
             |texts: Vec<Spanned<String>>| texts.iter().filter_map(|text| expression(text, &section)).collect();
-        let (applies, given, that) = (expressions(applies), expressions(given), expressions(that?));
+        let (applies_to, requires, assert) = (expressions(applies_to), expressions(requires), expressions(assert?));
         let (id, says, variants) = (name.into_inner(), says?.0, within);
-        Some(Claim { id, says, article, variants, control, no_control, because, settles, applies, given, that })
+        Some(Claim { id, says, variants, control, uncontrolled_because, because, applies_to, requires, assert })
     };
     root.named("claim").into_iter().filter_map(read).collect()
 }
@@ -37,24 +35,18 @@ pub fn claims(root: &Section<'_>, variants: &[&str]) -> Vec<Claim> {
 fn can_fail(section: &Section<'_>, within: &[String], control: &[String]) {
     let path = section.path();
     let is_array = section.value("control").is_none_or(|value| value.get_ref().is_array());
-    let problem = match (control.is_empty(), section.value("no-control").is_some()) {
+    let problem = match (control.is_empty(), section.value("uncontrolled-because").is_some()) {
         // It was refused as what it is.
         (true, false) if !is_array => return,
         (true, false) => format!("`{path}` has no control: nothing shows that it could have come out otherwise"),
         (false, true) => format!("`{path}` has a control and says why there is none"),
         _ => match control.iter().find(|variant| within.contains(variant)) {
-            Some(both) => format!("`{both}` is a control of `{path}` and in its `in`: it cannot be both"),
+            Some(both) => format!("`{both}` is in `variants` and in `control` of `{path}`: it cannot be both"),
             None => return,
         },
     };
-    let hint = "`control = [\"VARIANT\"]` names one in which `that` is false; `no-control = \"why\"` says why there can be none";
+    let hint = "`control = [\"VARIANT\"]` names one in which `assert` is false; `uncontrolled-because = \"why\"` says why there can be none";
     section.problems.report_with_hint(section.span(), problem, "in this claim", hint);
-}
-
-/// `settles = "one-line-once"`, or an array of such names.
-fn settles(section: &Section<'_>) -> Vec<Settles> {
-    let names = section.get::<OneOrMany<Spanned<String>>>("settles").map(|names| names.0).unwrap_or_default();
-    names.into_iter().map(|name| Settles { span: name.span(), claim: name.into_inner() }).collect()
 }
 
 const COMPARES: &[(&str, Compare)] = &[

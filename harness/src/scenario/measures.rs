@@ -24,11 +24,11 @@ pub fn measures(root: &Section<'_>, known: &Known<'_>) -> Vec<Measure> {
         let clients = one_of(&section, "clients", "clients", &known.names.clients);
         let within_ppm = by_variant(&section, "within", known.names, |share: Ppm| share.0);
         let least = by_variant(&section, "give-or-take", known.names, |least| least);
-        let beside = beside(&section);
+        let expected = expected(&section);
         let after_pause_us = section.get::<Micros>("after-pause").map(|pause| pause.0);
         section.finish();
         let (of, own) = (of?, name.get_ref().clone());
-        let measure = Measure { name: own, of, phase, clients, beside, after_pause_us, within_ppm, least };
+        let measure = Measure { name: own, of, phase, clients, expected, after_pause_us, within_ppm, least };
         if measure.of.is_time() != measure.name.ends_with("-ms") {
             let message = format!("`{}` does not say its unit as it should", measure.name);
             let hint = "times are in milliseconds, and their names end in `-ms`; others' do not";
@@ -127,9 +127,9 @@ fn reaches(section: &Section<'_>, known: &Known<'_>) -> Option<Of> {
     Some(Of::Reaches(reading?.into_inner(), value?))
 }
 
-/// `beside = { article = 396, ours = 470 }`: what is reckoned, to be read beside what is measured.
-fn beside(section: &Section<'_>) -> Vec<(String, u64)> {
-    let Some(table) = section.section("beside") else { return Vec::new() };
+/// `expected = { article = 396, ours = 470 }`: what was calculated, to be read beside what is measured.
+fn expected(section: &Section<'_>) -> Vec<(String, u64)> {
+    let Some(table) = section.section("expected") else { return Vec::new() };
     let read =
         |(name, value): (Spanned<String>, &Value<'_>)| Some((name.into_inner(), u64::read(value, section.problems)?));
     table.entries().into_iter().filter_map(read).collect()

@@ -28,7 +28,7 @@ mod values;
 mod visiting;
 mod words;
 
-pub use article::{Article, ArticleClaim, FILE as ARTICLE};
+pub use article::{Article, ArticleClaim, FILE as ARTICLE, SettledBy};
 pub use catalogue::{Catalogue, SCENARIOS};
 pub use model::*;
 pub use own::{OwnFiles, YOURS};
@@ -90,7 +90,6 @@ fn read(name: &str, folder: &Path, root: &Section<'_>) -> Option<Scenario> {
     let files = Files::of(folder, root.problems);
     let names = Names::of(root);
     let summary = root.need::<values::Filled>("summary", r#""what happens, in a sentence""#);
-    let article = root.get("article");
     let images = images(root);
     let scaled: Vec<Spanned<String>> = root.get_or("scaled", Vec::new());
     let base = common(root, &files, &names);
@@ -103,7 +102,6 @@ fn read(name: &str, folder: &Path, root: &Section<'_>) -> Option<Scenario> {
     let known = measures::Known { names: &names, phases: &phases };
     let measures = measures::measures(root, &known);
     let series = series::series(root, &known);
-    let helps = root.names("helps", "variant", &names::words(&names.variants));
     let give_or_take = give_or_take(root, &names);
     let claims = claims::claims(root, &names::words(&names.variants));
     root.finish();
@@ -121,10 +119,8 @@ fn read(name: &str, folder: &Path, root: &Section<'_>) -> Option<Scenario> {
         name: name.to_owned(),
         folder: folder.to_owned(),
         summary: summary?.0,
-        article,
         images,
         scaled,
-        helps: helps.unwrap_or_default(),
         upstreams,
         populations,
         phases,
@@ -199,6 +195,7 @@ fn common(root: &Section<'_>, files: &Files<'_>, names: &Names) -> Variant {
     Variant {
         name: String::new(),
         summary: String::new(),
+        mitigates: false,
         machine,
         server,
         during: BTreeMap::new(),
@@ -218,13 +215,14 @@ fn variants(root: &Section<'_>, base: &Variant, files: &Files<'_>, phases: &[Pha
         server::backends(&section, &mut server.backends, files, names);
         let machine = server::machine(&section, &base.machine);
         let summary = section.get_or("summary", String::new());
+        let mitigates = section.get_or("mitigates", false);
         if name.get_ref() == YOURS {
             let message = format!("`{YOURS}` is the name of the variant with the user's own files");
             section.problems.report(name.span(), message, "another name");
         }
         let during = server::during(&section, phases, names);
         section.finish();
-        Variant { name: name.into_inner(), summary, machine, server, during, own: Own::default() }
+        Variant { name: name.into_inner(), summary, mitigates, machine, server, during, own: Own::default() }
     };
     root.named("variant").into_iter().map(read).collect()
 }

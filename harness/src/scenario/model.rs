@@ -16,14 +16,10 @@ pub struct Scenario {
     pub folder: PathBuf,
     /// What happens in it, in a sentence.
     pub summary: String,
-    /// The part of the article it belongs to.
-    pub article: Option<String>,
     /// Images it runs on unless the command line says otherwise; the first is the default.
     pub images: Vec<String>,
     /// sysctls of which it has a fraction of the real value, as of its traffic: the user's own value means the whole.
     pub scaled: BTreeSet<String>,
-    /// Variants that prevent what it is about.
-    pub helps: Vec<String>,
     pub upstreams: Vec<Upstream>,
     pub populations: Vec<Population>,
     pub phases: Vec<Phase>,
@@ -63,6 +59,8 @@ pub struct GiveOrTake {
 pub struct Variant {
     pub name: String,
     pub summary: String,
+    /// It prevents what the scenario is about.
+    pub mitigates: bool,
     pub machine: Machine,
     pub server: Server,
     /// What is otherwise in a phase, by its name.
@@ -147,8 +145,8 @@ pub struct Measure {
     pub phase: Option<String>,
     /// Only of these clients; else of all. Means nothing for readings.
     pub clients: Option<String>,
-    /// What is reckoned of it, by whose reckoning.
-    pub beside: Vec<(String, u64)>,
+    /// What is expected of it, by whose calculation.
+    pub expected: Vec<(String, u64)>,
     /// Only answers that were asked for after a pause of so long.
     pub after_pause_us: Option<u64>,
     /// How far two builds of the machine may be apart, and at least so much; both 0: exact.
@@ -304,36 +302,26 @@ pub enum Among {
     Median,
 }
 
-/// Something the article or we say, which the run bears out or not.
+/// A statement about the scenario, which the run bears out or not.
 #[derive(Debug, Clone)]
 pub struct Claim {
     pub id: String,
     pub says: String,
-    /// The article's own words, if they are what is claimed.
-    pub article: Option<String>,
-    /// Variants in which all of `that` must be true.
+    /// Variants in which all of `assert` must be true.
     pub variants: Vec<String>,
-    /// Variants in which at least one of `that` must be false, or nothing is settled. There is one, or `no_control`.
+    /// Variants in which at least one of `assert` must be false, or nothing is settled. There is one, or
+    /// `uncontrolled_because`.
     pub control: Vec<String>,
-    /// Why nothing could turn it.
-    pub no_control: Option<String>,
+    /// Why no variant could turn it.
+    pub uncontrolled_because: Option<String>,
     /// Why it is so: the reason in the kernel's source.
     pub because: Option<String>,
-    /// Which of the article's claims it settles: those say the same.
-    pub settles: Vec<Settles>,
     /// What must be true in each of `variants` for the claim to be about this kernel at all.
-    pub applies: Vec<Expression>,
-    /// What must be true in each of `variants` and of `control`, or what came of it says nothing: that anybody came at all.
-    pub given: Vec<Expression>,
-    pub that: Vec<Expression>,
-}
-
-/// A name in `article.toml`; whether there is one is seen when claims are checked.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Settles {
-    pub claim: String,
-    /// Where it stands in the scenario's file.
-    pub span: Range<usize>,
+    pub applies_to: Vec<Expression>,
+    /// What must be true in each of `variants` and of `control`, or the run says nothing about the claim: for one, that
+    /// clients came at all.
+    pub requires: Vec<Expression>,
+    pub assert: Vec<Expression>,
 }
 
 /// `ways.gateway.longest_life_s >= 5 d`: a path into a variant's outcome compared with a value or another path.

@@ -68,7 +68,7 @@ impl OwnFiles {
         }
         let Some(first) = scenario.variants.first() else { return Ok(()) };
         let summary = format!("`{}` with your files", first.name);
-        let mut yours = Variant { name: YOURS.into(), summary, ..first.clone() };
+        let mut yours = Variant { name: YOURS.into(), summary, mitigates: false, ..first.clone() };
         let named = |wanted: &str| self.given().iter().find(|(name, ..)| *name == wanted).map(|_| wanted.to_owned());
         yours.server.sysctl_files.extend(named("yours.sysctl.conf"));
         yours.server.rules = named("yours.rules.v4").or(yours.server.rules);

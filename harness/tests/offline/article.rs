@@ -2,7 +2,7 @@
 
 use crate::made;
 use tunelab::{
-    outcome::claims,
+    outcome::claims::{self, Experiment},
     report::diagnostic,
     scenario::{Article, load},
 };
@@ -68,36 +68,32 @@ fn an_article_out_of_order_is_read_in_its_order() {
     assert_eq!(Article::of(home.path()).unwrap().unwrap().ids(), ["one-line", "good-load", "it-fills"]);
 }
 
-/// What `check` says of the small scenario with this under its first claim.
-fn checked(keys: &str, article: Option<&str>) -> Result<(), String> {
-    let text = made::SMALL.replace("[claim.grows]", &format!("[claim.grows]\n{keys}"));
-    let (home, folder) = made::scenario("small", &text, &[("base.conf", "")]);
-    if let Some(article) = article {
-        made::article(home.path(), article);
-    }
-    let refusal = load(&folder).and_then(|scenario| claims::check(&scenario));
+/// What `tunelab claims` says of an article that names these claims of the small scenario.
+fn checked(by: &[(&str, &str)]) -> Result<(), String> {
+    let (home, folder) = made::scenario("small", made::SMALL, &[("base.conf", "")]);
+    made::article(home.path(), &made::settled(by));
+    let experiments = [Experiment { scenario: load(&folder).unwrap(), outcomes: Default::default() }];
+    let article = Article::of(home.path()).map(Option::unwrap);
+    let refusal = article.and_then(|article| claims::check_article(&article, &experiments));
     refusal.map_err(|e| format!("{e:?}").replace(&format!("{}/", home.path().display()), ""))
 }
 
 #[test]
-fn a_scenario_settles_what_the_article_claims() {
-    let good = Some(made::ARTICLE);
-    assert_eq!(checked(r#"settles = "it-fills""#, good), Ok(()));
-    assert_eq!(checked(r#"settles = ["it-fills", "one-line"]"#, good), Ok(()));
-    assert_eq!(checked("", None), Ok(()), "a scenario need not be about the article");
-    let wrong = checked("settles = [\"it-fils\", \"good-load\"]\napplies = [\"tabel.limit > 0\"]", good);
+fn an_article_says_what_settles_its_claims() {
+    assert_eq!(checked(&[("it-fills", r#"["small/grows"]"#)]), Ok(()));
+    assert_eq!(checked(&[("it-fills", r#"["small/grows", "small/one-line"]"#)]), Ok(()));
+    assert_eq!(checked(&[]), Ok(()), "an article may be new");
+    let wrong = checked(&[("it-fills", r#"["small/grow"]"#), ("one-line", r#"["smal/one-line"]"#)]);
     insta::assert_snapshot!(wrong.unwrap_err(), @r"
-    `scenarios/small/scenario.toml` makes claims that cannot be judged
-    there is no `tabel.limit` in an outcome of this scenario
-    hint: did you mean `table.limit`?
-    the article has no claim `it-fils`
-    hint: did you mean `it-fills`?
-    no experiment can settle `good-load`: nobody knows the load
-    hint: that is its `cannot` in `article.toml`
+    `scenarios/article.toml` names claims that no scenario makes
+    `small` has no claim `grow`
+    hint: did you mean `grows`?
+    there is no scenario `smal`
+    hint: did you mean `small`?
     ");
-    assert_eq!(checked(r#"settles = "one-line-once""#, None), Ok(()), "without an article it is the built-in one");
-    let absent = checked(r#"settles = "one-line-onse""#, None).unwrap_err();
-    assert!(absent.contains("did you mean `one-line-once`?"), "{absent}");
-    assert!(checked("settles = 7", good).unwrap_err().contains("expected a string, found an integer"));
-    assert!(checked(r#"applies = ["table"]"#, good).unwrap_err().contains("compares nothing"));
+    let refused = |claim, by| checked(&[(claim, by)]).unwrap_err();
+    assert!(refused("it-fills", "[]").contains("`settled-by` is empty"));
+    assert!(refused("it-fills", r#"["grows"]"#).contains("`grows` names no claim of a scenario"));
+    assert!(refused("it-fills", "7").contains("expected an array, found an integer"));
+    assert!(refused("good-load", r#"["small/grows"]"#).contains("`claim.good-load` cannot be settled, and is"));
 }

@@ -136,7 +136,7 @@ fn what_is_built_in_cannot_be_written() {
          `cp -r BUILT-IN/scenarios/conntrack-leak . && tunelab scenario ./conntrack-leak --accept`\n"
     );
     assert!(away.refused(&["docs"]).starts_with("error: there is no project to write pages of"));
-    // As the hint says; it settles claims of an article that is not beside it.
+    // As the hint says.
     let from = away.unpacked("scenarios/conntrack-leak");
     assert!(Command::new("cp").arg("-r").arg(from).arg(away.home.path()).status().unwrap().success());
     let refused = away.refused(&["scenario", "./conntrack-leak", "--accept", "--variant=nope"]);

@@ -12,23 +12,21 @@ use tunelab::{
     scenario::{Article, Catalogue, load},
 };
 
-/// Two claims that settle one of the article; `default` must have what `tuned` has not.
+/// Two claims that settle one of the article together; `default` must have what `tuned` has not.
 const TWO: &str = r#"
 [claim.first]
 says = "x"
-settles = "it-fills"
-in = ["default"]
+variants = ["default"]
 control = ["tuned"]
-applies = ["there == 1"]
-that = ["first == 1"]
+applies-to = ["there == 1"]
+assert = ["first == 1"]
 
 [claim.second]
 says = "x"
-settles = ["it-fills", "good-load"]
-in = ["default"]
-no-control = "x"
-applies = ["there == 1"]
-that = ["second == 1"]
+variants = ["default"]
+uncontrolled-because = "x"
+applies-to = ["there == 1"]
+assert = ["second == 1"]
 "#;
 
 fn outcomes(default: &str, tuned: &str) -> Outcomes {
@@ -39,7 +37,7 @@ fn outcomes(default: &str, tuned: &str) -> Outcomes {
 fn settled(stored: Option<Outcomes>) -> Vec<Settled> {
     let head = made::SMALL.split("[claim.").next().unwrap();
     let (home, folder) = made::scenario("small", &format!("{head}{TWO}"), &[("base.conf", "")]);
-    made::article(home.path(), made::ARTICLE);
+    made::article(home.path(), &made::settled(&[("it-fills", r#"["small/first", "small/second"]"#)]));
     let outcomes: BTreeMap<_, _> = [("a".to_owned(), stored), ("b".to_owned(), None)].into();
     let experiments = [Experiment { scenario: load(&folder).unwrap(), outcomes }];
     let images = ["a", "b", "c"].map(str::to_owned);
@@ -67,7 +65,7 @@ fn several_claims_make_one_verdict() {
 /// Judged against `default` and `tuned`: the verdict, why, and what decided.
 fn judged(claim: &str, default: &str, tuned: &str) -> String {
     let head = made::SMALL.split("[claim.").next().unwrap();
-    let text = format!("{head}[claim.x]\nsays = \"x\"\nin = [\"default\"]\n{claim}\n[give-or-take]\n");
+    let text = format!("{head}[claim.x]\nsays = \"x\"\nvariants = [\"default\"]\n{claim}\n[give-or-take]\n");
     let (_home, folder) = made::scenario("small", &text, &[("base.conf", "")]);
     let judged = claims::judge(&load(&folder).unwrap(), &outcomes(default, tuned)).remove(0);
     let why = judged.why.map(|why| format!(" ({why})")).unwrap_or_default();
@@ -76,7 +74,7 @@ fn judged(claim: &str, default: &str, tuned: &str) -> String {
 
 #[test]
 fn both_sides_are_shown() {
-    let turned = |default, tuned| judged("control = [\"tuned\"]\nthat = [\"a > 0\", \"b <= c\"]", default, tuned);
+    let turned = |default, tuned| judged("control = [\"tuned\"]\nassert = [\"a > 0\", \"b <= c\"]", default, tuned);
     assert_eq!(turned("a = 1\nb = 2\nc = 3", "a = 0\nb = 2\nc = 3"), "holds [default: a = 1; tuned (control): a = 0]");
     assert_eq!(
         turned("a = 1\nb = 2\nc = 3", "a = 1\nb = 4\nc = 3"),
@@ -91,31 +89,34 @@ fn both_sides_are_shown() {
         turned("a = 1\nb = 2\nc = 3", "a = 2\nb = 2\nc = 3"),
         "unsettled (holds in its control `tuned` as well) [default: a = 1; tuned (control): a = 2]"
     );
-    assert_eq!(judged("no-control = \"x\"\nthat = [\"a > 0\"]", "a = 1", ""), "holds [default: a = 1]");
+    assert_eq!(judged("uncontrolled-because = \"x\"\nassert = [\"a > 0\"]", "a = 1", ""), "holds [default: a = 1]");
 }
 
 #[test]
-fn what_is_not_given_settles_nothing() {
-    let claim = "control = [\"tuned\"]\ngiven = [\"came > 0\"]\nthat = [\"lost > 0\"]";
+fn what_is_required_and_not_so_settles_nothing() {
+    let claim = "control = [\"tuned\"]\nrequires = [\"came > 0\"]\nassert = [\"lost > 0\"]";
     let (lost, none) = ("came = 9\nlost = 3", "came = 9\nlost = 0");
     assert_eq!(judged(claim, lost, none), "holds [default: lost = 3; tuned (control): lost = 0]");
     let nobody = judged(claim, lost, "came = 0\nlost = 0");
-    assert!(nobody.starts_with("unsettled (what it needs is not given: tuned (control): came = 0)"), "{nobody}");
+    assert!(nobody.starts_with("unsettled (what it requires is not so: tuned (control): came = 0)"), "{nobody}");
     let nobody = judged(claim, "came = 0\nlost = 0", none);
-    assert!(nobody.starts_with("unsettled (what it needs is not given: default: came = 0)"), "{nobody}");
+    assert!(nobody.starts_with("unsettled (what it requires is not so: default: came = 0)"), "{nobody}");
 }
 
 /// Of a snapshot that is older than what is asked of it.
 #[test]
 fn what_is_not_there_is_never_false_in_silence() {
-    let claim = |more: &str| format!("no-control = \"x\"\n{more}");
+    let claim = |more: &str| format!("uncontrolled-because = \"x\"\n{more}");
     let lines =
-        |expression: &str| judged(&claim(&format!("that = [\"{expression}\"]")), "log.lines = 0\nn = 'absent'", "");
+        |expression: &str| judged(&claim(&format!("assert = [\"{expression}\"]")), "log.lines = 0\nn = 'absent'", "");
     let told = "unsettled (there is no `log.lins`, only `log.lines` in the outcome of `default`) []";
     assert_eq!(lines("log.lins > 0"), told);
     assert_eq!(lines("log.lines == log.lins"), told);
-    assert_eq!(judged(&claim("given = [\"log.lins > 0\"]\nthat = [\"n > 0\"]"), "log.lines = 0\nn = 1", ""), told);
-    assert_eq!(judged(&claim("applies = [\"log.lins > 0\"]\nthat = [\"n > 0\"]"), "log.lines = 0\nn = 1", ""), told);
+    assert_eq!(judged(&claim("requires = [\"log.lins > 0\"]\nassert = [\"n > 0\"]"), "log.lines = 0\nn = 1", ""), told);
+    assert_eq!(
+        judged(&claim("applies-to = [\"log.lins > 0\"]\nassert = [\"n > 0\"]"), "log.lines = 0\nn = 1", ""),
+        told
+    );
     assert_eq!(lines("n > 0"), "does not hold [default: n = `absent`]", "what a kernel has not is said to be absent");
     assert_eq!(lines("n == 'absent'"), "holds [default: n = `absent`]");
     assert_eq!(lines("leaks lacks 'x'"), "holds [default: there is no leaks]", "what is empty is left out");
@@ -161,10 +162,9 @@ fn what_is_unsettled_says_why() {
 /// A repository with a scenario on two images, run on one.
 fn repository(snapshot: &str) -> TempDir {
     let text = made::SMALL.replace("[server]", "images = [\"debian-12\", \"debian-13\"]\n[server]");
-    let text = text.replace("[claim.grows]", "[claim.grows]\nsettles = \"it-fills\"");
-    let text = text.replace("[claim.one-line]", "[claim.one-line]\nsettles = \"one-line\"");
     let (home, _) = made::scenario("small", &text, &[("base.conf", "")]);
-    made::article(home.path(), made::ARTICLE);
+    let article = made::settled(&[("it-fills", r#"["small/grows"]"#), ("one-line", r#"["small/one-line"]"#)]);
+    made::article(home.path(), &article);
     let path = Shelf::of_project(home.path(), "small").path("debian-12");
     std::fs::create_dir(path.parent().unwrap()).unwrap();
     std::fs::write(path, format!("---\nsource: x\nexpression: outcome\n---\n{snapshot}")).unwrap();

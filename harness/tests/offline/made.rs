@@ -74,15 +74,15 @@ sysctls = { "net.netfilter.nf_conntrack_tcp_timeout_established" = 600 }
 
 [claim.grows]
 says = "it grows and never drains"
-in = ["default"]
+variants = ["default"]
 control = ["tuned"]
-that = ["table.full_rounds > 0", "leaks contains 'gone'"]
+assert = ["table.full_rounds > 0", "leaks contains 'gone'"]
 
 [claim.one-line]
 says = "one line, once"
-in = ["default"]
-no-control = "there is no setting for it"
-that = ["log.lines == 1"]
+variants = ["default"]
+uncontrolled-because = "there is no setting for it"
+assert = ["log.lines == 1"]
 
 [give-or-take]
 crowded = { clean = 16, gone = 16 }
@@ -121,6 +121,13 @@ article = "All the load."
 section = "The end"
 cannot = "nobody knows the load"
 "#;
+
+/// The same with `settled-by` under some of its claims.
+pub fn settled(by: &[(&str, &str)]) -> String {
+    by.iter().fold(ARTICLE.to_owned(), |text, (claim, by)| {
+        text.replace(&format!("[claim.{claim}]"), &format!("[claim.{claim}]\nsettled-by = {by}"))
+    })
+}
 
 /// Puts it where scenarios of this home look for it.
 pub fn article(home: &Path, text: &str) {

@@ -83,8 +83,8 @@ sysctl-files = ["gone.conf"]
 
 [claim.x]
 says = "x"
-in = ["defualt"]
-that = ["table.full_rounds", "leaks contain 'x'"]
+variants = ["defualt"]
+assert = ["table.full_rounds", "leaks contain 'x'"]
 "#;
     let files = [
         ("nginx.conf", "http {\n  server { # }\n}\n"),
@@ -116,8 +116,8 @@ fn claims_about_what_is_not_measured() {
 #[test]
 fn claims_that_cannot_fail() {
     let text = SMALL.replace("control = [\"tuned\"]", "control = [\"tuned\", \"default\"]");
-    let text = text.replace("no-control = \"there is no setting for it\"\n", "because = \"of it\"\n");
-    let more = "\n[claim.both]\nsays = \"x\"\nin = [\"default\"]\ncontrol = [\"tuned\"]\nno-control = \"x\"\nthat = [\"log.lines > 0\"]\n";
+    let text = text.replace("uncontrolled-because = \"there is no setting for it\"\n", "because = \"of it\"\n");
+    let more = "\n[claim.both]\nsays = \"x\"\nvariants = [\"default\"]\ncontrol = [\"tuned\"]\nuncontrolled-because = \"x\"\nassert = [\"log.lines > 0\"]\n";
     insta::assert_snapshot!(refused(&format!("{text}{more}"), &[("base.conf", "")]));
 }
 

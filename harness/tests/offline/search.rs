@@ -16,7 +16,7 @@ name = "found"
 search = { clients = "clean", for = "5 min", rest = "70 s", between = [100, 1000] }
 [measure.found]
 sustains = "clean"
-beside = { article = 400 }
+expected = { article = 400 }
 [measure.bad-gateway]
 fared = "502"
 phase = "found"

@@ -3,11 +3,10 @@
 mod check;
 mod expression;
 mod settled;
-mod settles;
 mod weigh;
 
 pub use check::check;
-pub use settled::{Experiment, Part, Settled, Standing, settle};
+pub use settled::{Experiment, Part, Settled, Standing, check_article, settle};
 
 use crate::scenario::{Claim, Scenario};
 use serde::Serialize;
@@ -21,7 +20,7 @@ pub type Outcomes = BTreeMap<String, toml::Table>;
 pub enum Verdict {
     Holds,
     DoesNotHold,
-    /// What it is about is not there on this kernel: one of its `applies` is false.
+    /// What it is about is not there on this kernel: one of its `applies-to` is false.
     DoesNotApply,
     /// It holds, and so it does in the control that should have turned it; or what must be given for it is not; or an
     /// outcome has not what it is about. Of the article's claims also: no run decided.

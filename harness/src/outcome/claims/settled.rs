@@ -1,7 +1,11 @@
 //! The article's claims, settled by what scenarios found: no machine is started for it.
 
 use super::{Judged, Outcomes, Verdict, judge};
-use crate::scenario::{Article, ArticleClaim, Claim, Scenario};
+use crate::{
+    error::{Error, Result},
+    scenario::{Article, ArticleClaim, Claim, Scenario, SettledBy, suggestion},
+};
+use miette::LabeledSpan;
 use std::collections::BTreeMap;
 
 /// A scenario and what is stored of its runs.
@@ -44,7 +48,7 @@ pub struct Part {
     pub evidence: Vec<String>,
     /// Why it is so, and why nothing could turn it, as the scenario says.
     pub because: Option<String>,
-    pub no_control: Option<String>,
+    pub uncontrolled_because: Option<String>,
     /// All that must run for it, those of the control too.
     pub variants: Vec<String>,
 }
@@ -95,7 +99,7 @@ fn standing(claim: &ArticleClaim, experiments: &[Experiment], image: &str) -> St
         return Standing::unsettled(why);
     }
     let settling: Vec<(&Experiment, &Claim)> =
-        experiments.iter().flat_map(|experiment| experiment.settling(&claim.id)).collect();
+        claim.settled_by.iter().filter_map(|by| named(by, experiments)).collect();
     if settling.is_empty() {
         return Standing::unsettled("no scenario settles it yet");
     }
@@ -106,13 +110,36 @@ fn standing(claim: &ArticleClaim, experiments: &[Experiment], image: &str) -> St
     Standing::of(parts)
 }
 
-impl Experiment {
-    /// Its claims that settle this one of the article.
-    fn settling(&self, id: &str) -> Vec<(&Experiment, &Claim)> {
-        let settles = |claim: &&Claim| claim.settles.iter().any(|settles| settles.claim == id);
-        self.scenario.claims.iter().filter(settles).map(|claim| (self, claim)).collect()
-    }
+fn named<'a>(by: &SettledBy, experiments: &'a [Experiment]) -> Option<(&'a Experiment, &'a Claim)> {
+    let experiment = experiments.iter().find(|experiment| experiment.scenario.name == by.scenario)?;
+    Some((experiment, experiment.scenario.claims.iter().find(|claim| claim.id == by.claim)?))
+}
 
+/// Refuses an article that names claims which no scenario makes.
+pub fn check_article(article: &Article, experiments: &[Experiment]) -> Result<()> {
+    let all = article.claims.iter().flat_map(|claim| &claim.settled_by);
+    let missing = all.filter(|by| named(by, experiments).is_none());
+    let wrong: Vec<Error> = missing.map(|by| missing_claim(by, article, experiments)).collect();
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    Err(Error::input(format!("`{}` names claims that no scenario makes", article.source.name())).related(wrong))
+}
+
+fn missing_claim(by: &SettledBy, article: &Article, experiments: &[Experiment]) -> Error {
+    let scenarios: Vec<&str> = experiments.iter().map(|experiment| experiment.scenario.name.as_str()).collect();
+    let (message, hint) = match experiments.iter().find(|experiment| experiment.scenario.name == by.scenario) {
+        None => (format!("there is no scenario `{}`", by.scenario), suggestion(&by.scenario, &scenarios)),
+        Some(Experiment { scenario, .. }) => {
+            let claims: Vec<&str> = scenario.claims.iter().map(|claim| claim.id.as_str()).collect();
+            (format!("`{}` has no claim `{}`", by.scenario, by.claim), suggestion(&by.claim, &claims))
+        }
+    };
+    let label = LabeledSpan::at(by.span.clone(), "not there");
+    Error::input(message).hint(hint).at(article.source.clone(), vec![label])
+}
+
+impl Experiment {
     /// `None` if the scenario does not name the image.
     fn part(&self, claim: &Claim, image: &str) -> Option<Part> {
         let mut variants = claim.variants.clone();
@@ -125,9 +152,9 @@ impl Experiment {
             }
             Err(why) => (Verdict::Unsettled, Some(why), String::new(), Vec::new()),
         };
-        let (because, no_control) = (claim.because.clone(), claim.no_control.clone());
+        let (because, uncontrolled_because) = (claim.because.clone(), claim.uncontrolled_because.clone());
         let (scenario, claim) = (self.scenario.name.clone(), claim.id.clone());
-        Some(Part { scenario, claim, verdict, reason, figure, evidence, because, no_control, variants })
+        Some(Part { scenario, claim, verdict, reason, figure, evidence, because, uncontrolled_because, variants })
     }
 
     /// Or why nothing could be judged.

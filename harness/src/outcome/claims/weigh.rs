@@ -10,9 +10,9 @@ use crate::scenario::{Claim, Expression};
 struct Look<'a> {
     variant: &'a str,
     control: bool,
-    applies: Vec<Found>,
-    given: Vec<Found>,
-    that: Vec<Found>,
+    applies_to: Vec<Found>,
+    requires: Vec<Found>,
+    assert: Vec<Found>,
 }
 
 impl<'a> Look<'a> {
@@ -21,13 +21,13 @@ impl<'a> Look<'a> {
         let all = |expressions: &[Expression]| -> Result<Vec<Found>, String> {
             expressions.iter().map(|e| evaluate(e, outcome)).collect()
         };
-        // A control need not have what the claim is about: `applies` is asked of `in` alone.
-        let applies = if control { Vec::new() } else { all(&claim.applies)? };
-        let (given, that) = match hold(&applies) {
-            true => (all(&claim.given)?, all(&claim.that)?),
+        // A control need not have what the claim is about: `applies-to` is asked of `variants` alone.
+        let applies_to = if control { Vec::new() } else { all(&claim.applies_to)? };
+        let (requires, assert) = match hold(&applies_to) {
+            true => (all(&claim.requires)?, all(&claim.assert)?),
             false => (Vec::new(), Vec::new()),
         };
-        Ok(Look { variant, control, applies, given, that })
+        Ok(Look { variant, control, applies_to, requires, assert })
     }
 
     fn say(&self, found: &Found) -> String {
@@ -51,7 +51,7 @@ pub fn judge(claim: &Claim, outcomes: &Outcomes) -> Judged {
     Judged { id: claim.id.clone(), says: claim.says.clone(), verdict, why, figure, evidence }
 }
 
-/// Of `in`, then of the control.
+/// Of `variants`, then of the control.
 fn looks<'a>(claim: &'a Claim, outcomes: &Outcomes) -> Result<Vec<Look<'a>>, String> {
     let within = claim.variants.iter().map(|variant| (variant, false));
     let all = within.chain(claim.control.iter().map(|variant| (variant, true)));
@@ -63,16 +63,16 @@ fn looks<'a>(claim: &'a Claim, outcomes: &Outcomes) -> Result<Vec<Look<'a>>, Str
 }
 
 fn weigh(looks: &[Look<'_>]) -> (Verdict, Option<String>) {
-    if looks.iter().any(|look| !hold(&look.applies)) {
+    if looks.iter().any(|look| !hold(&look.applies_to)) {
         return (Verdict::DoesNotApply, None);
     }
-    if let Some((look, found)) = first_false(looks, |look| &look.given) {
-        return (Verdict::Unsettled, Some(format!("what it needs is not given: {}", look.say(found))));
+    if let Some((look, found)) = first_false(looks, |look| &look.requires) {
+        return (Verdict::Unsettled, Some(format!("what it requires is not so: {}", look.say(found))));
     }
-    if looks.iter().any(|look| !look.control && !hold(&look.that)) {
+    if looks.iter().any(|look| !look.control && !hold(&look.assert)) {
         return (Verdict::DoesNotHold, None);
     }
-    match looks.iter().find(|look| look.control && hold(&look.that)) {
+    match looks.iter().find(|look| look.control && hold(&look.assert)) {
         Some(look) => (Verdict::Unsettled, Some(format!("holds in its control `{}` as well", look.variant))),
         None => (Verdict::Holds, None),
     }
@@ -87,28 +87,28 @@ fn first_false<'a, 'b>(
 
 fn evidence(looks: &[Look<'_>], verdict: Verdict) -> Vec<String> {
     if verdict == Verdict::DoesNotApply {
-        let missing = looks.iter().flat_map(|look| look.applies.iter().filter(|f| !f.holds).map(|f| look.say(f)));
+        let missing = looks.iter().flat_map(|look| look.applies_to.iter().filter(|f| !f.holds).map(|f| look.say(f)));
         return missing.collect();
     }
-    looks.iter().flat_map(|look| look.given.iter().chain(&look.that).map(|found| look.say(found))).collect()
+    looks.iter().flat_map(|look| look.requires.iter().chain(&look.assert).map(|found| look.say(found))).collect()
 }
 
 /// The one expression that decided, where it did, and the same one in the control: in the control that turned it not, if
 /// there is one.
 fn figure(looks: &[Look<'_>], verdict: Verdict) -> String {
     if verdict == Verdict::DoesNotApply {
-        return first_false(looks, |look| &look.applies).map_or_else(String::new, |(look, found)| look.say(found));
+        return first_false(looks, |look| &look.applies_to).map_or_else(String::new, |(look, found)| look.say(found));
     }
     let within: Vec<&Look<'_>> = looks.iter().filter(|look| !look.control).collect();
     let controls = || looks.iter().filter(|look| look.control);
-    let control = controls().find(|look| hold(&look.that)).filter(|_| verdict == Verdict::Unsettled);
+    let control = controls().find(|look| hold(&look.assert)).filter(|_| verdict == Verdict::Unsettled);
     let control = control.or_else(|| controls().next());
-    let wrong = |look: &Look<'_>| look.that.iter().position(|found| !found.holds);
+    let wrong = |look: &Look<'_>| look.assert.iter().position(|found| !found.holds);
     let (look, nth) = match within.iter().find_map(|look| Some((*look, wrong(look)?))) {
         Some(refuted) => refuted,
         None => (within[0], control.and_then(wrong).unwrap_or(0)),
     };
-    [Some(look), control].into_iter().flatten().map(|look| look.say(&look.that[nth])).collect::<Vec<_>>().join("; ")
+    [Some(look), control].into_iter().flatten().map(|look| look.say(&look.assert[nth])).collect::<Vec<_>>().join("; ")
 }
 
 pub fn find(claim: &Claim, outcome: &toml::Table) -> Finding {
@@ -119,7 +119,8 @@ pub fn find(claim: &Claim, outcome: &toml::Table) -> Finding {
             let looks = [look];
             let (verdict, [look]) = (weigh(&looks).0, &looks);
             let applies = verdict != Verdict::DoesNotApply;
-            let shown = if applies { look.given.iter().chain(&look.that) } else { look.applies.iter().chain(&[]) };
+            let shown =
+                if applies { look.requires.iter().chain(&look.assert) } else { look.applies_to.iter().chain(&[]) };
             let evidence = shown.map(|found| found.shown.clone()).collect();
             Finding { id, says, verdict, evidence }
         }

@@ -48,7 +48,7 @@ fn of_group(group: &Group<'_>) -> String {
     for (n, part) in group.standing().parts.iter().enumerate() {
         out += &format!("     {} of {}: {}\n", part.claim, part.scenario, part.verdict.word());
         out.extend(group.evidence(n).iter().map(|line| format!("       {line}\n")));
-        out.extend(part.no_control.iter().map(|why| format!("       no control: {why}\n")));
+        out.extend(part.uncontrolled_because.iter().map(|why| format!("       no control: {why}\n")));
         out.extend(part.because.iter().map(|why| format!("       because: {why}\n")));
         out += &format!("       {}\n", command(part, &group.images()));
     }

@@ -46,7 +46,7 @@ fn of_part(image: &str, part: &Part) -> Value {
         "figure": part.figure,
         "evidence": part.evidence,
         "because": part.because,
-        "no_control": part.no_control,
+        "uncontrolled_because": part.uncontrolled_because,
         "command": command(part, &[image]),
     })
 }

@@ -67,7 +67,7 @@ fn of_part(group: &Group<'_>, n: usize) -> String {
     let link = format!("[{scenario}](../scenarios/{scenario}/scenario.toml)");
     let mut out = format!("\n- `{claim}` of {link}: {}\n", verdict.word());
     out.extend(group.evidence(n).iter().map(|line| format!("  - {line}\n")));
-    out.extend(part.no_control.iter().map(|why| format!("  - no control: {why}\n")));
+    out.extend(part.uncontrolled_because.iter().map(|why| format!("  - no control: {why}\n")));
     out.extend(part.because.iter().map(|why| format!("  - because: {why}\n")));
     out + &format!("\n  ```sh\n  {}\n  ```\n", command(part, &group.images()))
 }

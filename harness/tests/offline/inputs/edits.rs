@@ -219,11 +219,11 @@ const ONE_EACH: &[Edit] = &[
 
 /// Claims, and what else is nothing.
 const REST: &[Edit] = &[
-    ("that = [\"log.lines == 1\"]", "that = []", &["`that` is empty", "toml:"]),
-    ("that = [\"log.lines == 1\"]", "that = [\"\"]", &["`` compares nothing"]),
-    ("that = [\"log.lines == 1\"]", "that = [\"log.lines = 1\"]", &["unknown comparison `=`"]),
-    ("that = [\"log.lines == 1\"]", "that = \"log.lines == 1\"", &["expected an array, found a string"]),
-    ("in = [\"default\"]", "in = []", &["`in` is empty"]),
+    ("assert = [\"log.lines == 1\"]", "assert = []", &["`assert` is empty", "toml:"]),
+    ("assert = [\"log.lines == 1\"]", "assert = [\"\"]", &["`` compares nothing"]),
+    ("assert = [\"log.lines == 1\"]", "assert = [\"log.lines = 1\"]", &["unknown comparison `=`"]),
+    ("assert = [\"log.lines == 1\"]", "assert = \"log.lines == 1\"", &["expected an array, found a string"]),
+    ("variants = [\"default\"]", "variants = []", &["`variants` is empty"]),
     ("control = [\"tuned\"]", "control = []", &["has no control"]),
     ("says = \"the table fills up\"", "says = \"\"", &["this text is empty"]),
     ("[variant.tuned]", "[variant.yours]\n[variant.tuned]", &["the variant with the user's own files"]),

@@ -15,7 +15,7 @@ pub const SCENARIO: &str = r#"
 summary = "most of what there is"
 images = ["debian-12"]
 scaled = ["net.core.somaxconn"]
-helps = ["tuned"]
+
 
 [machine]
 memory = "1 GiB"
@@ -102,7 +102,7 @@ within = "5 %"
 
 [measure.rate]
 sustains = "browsers"
-beside = { article = 400 }
+expected = { article = 400 }
 
 [measure.flights]
 round-trips = "longest"
@@ -119,17 +119,17 @@ summary = "as the kernel comes"
 
 [variant.tuned]
 summary = "with more of it"
+mitigates = true
 machine.memory = "2 GiB"
 backend.app.body = "1 kB"
 during.night.sysctls = { "net.ipv4.tcp_fin_timeout" = 5 }
 
 [claim.it-fills]
 says = "the table fills up"
-settles = "it-fills"
-in = ["default"]
+variants = ["default"]
 control = ["tuned"]
-given = ["visitors.served > 0"]
-that = ["log.lines == 1"]
+requires = ["visitors.served > 0"]
+assert = ["log.lines == 1"]
 
 [give-or-take]
 visitors = { default = 4 }
