@@ -7,6 +7,7 @@
 mod event;
 mod link;
 mod plan;
+pub mod readings;
 mod search;
 mod spelling;
 mod started;

@@ -299,3 +299,37 @@ pub enum ProbeKind {
     /// nginx's error log: each kind of line, and how often it came.
     NginxLog,
 }
+
+impl ProbeKind {
+    /// Those that are read at their times, then those that follow what happens.
+    pub const SAMPLED: [ProbeKind; 9] = [
+        ProbeKind::Conntrack,
+        ProbeKind::Sockets,
+        ProbeKind::TimeWait,
+        ProbeKind::Netstat,
+        ProbeKind::Memory,
+        ProbeKind::Lnstat,
+        ProbeKind::Slab,
+        ProbeKind::OpenFiles,
+        ProbeKind::Cpu,
+    ];
+    pub const FOLLOWED: [ProbeKind; 3] = [ProbeKind::ConntrackEntries, ProbeKind::KernelLog, ProbeKind::NginxLog];
+
+    /// Its key in a scenario's `[probe]`.
+    pub fn key(self) -> &'static str {
+        match self {
+            ProbeKind::Conntrack => "conntrack",
+            ProbeKind::ConntrackEntries => "conntrack-entries",
+            ProbeKind::Sockets => "sockets",
+            ProbeKind::TimeWait => "time-wait",
+            ProbeKind::Netstat => "netstat",
+            ProbeKind::KernelLog => "kernel-log",
+            ProbeKind::Memory => "memory",
+            ProbeKind::Lnstat => "lnstat",
+            ProbeKind::Slab => "slab",
+            ProbeKind::OpenFiles => "open-files",
+            ProbeKind::Cpu => "cpu",
+            ProbeKind::NginxLog => "nginx-log",
+        }
+    }
+}

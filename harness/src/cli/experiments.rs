@@ -3,27 +3,17 @@
 use super::known;
 use crate::{
     error::Result,
-    outcome::{
-        claims::{self, Experiment},
-        snapshot,
-    },
+    outcome::{claims::Experiment, snapshot},
     project::{Found, Project},
 };
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Of all scenarios, on those images that are asked for, else on all that some scenario names.
 pub fn all(project: &Project, asked: &[String]) -> Result<(Vec<Experiment>, Vec<String>)> {
-    let scenarios = scenarios(project)?;
+    let scenarios = project.scenarios()?;
     let images = images(asked, &scenarios)?;
     let experiments = scenarios.into_iter().map(|found| experiment(found, &images)).collect::<Result<_>>()?;
     Ok((experiments, images))
-}
-
-/// All of them, checked.
-pub fn scenarios(project: &Project) -> Result<Vec<Found>> {
-    let found = project.scenarios()?;
-    found.iter().try_for_each(|found| claims::check(&found.scenario))?;
-    Ok(found)
 }
 
 /// Each once.
@@ -46,8 +36,13 @@ fn images(asked: &[String], scenarios: &[Found]) -> Result<Vec<String>> {
 /// A scenario with what is stored of it on those images that it names.
 fn experiment(found: Found, images: &[String]) -> Result<Experiment> {
     let Found { scenario, snapshots, .. } = found;
-    let named = images.iter().filter(|image| scenario.images.contains(image));
-    let stored = |image: &String| Ok((image.clone(), snapshot::outcomes(&snapshots, image)?));
-    let outcomes = named.map(stored).collect::<Result<_>>()?;
-    Ok(Experiment { scenario, outcomes })
+    let named: Vec<&String> = images.iter().filter(|image| scenario.images.contains(image)).collect();
+    let mut experiment = Experiment { scenario, outcomes: BTreeMap::new(), verdicts: BTreeMap::new() };
+    for image in named {
+        let stored = snapshot::stored_facts(&snapshots, image)?;
+        let (outcomes, verdicts) = stored.map_or((None, None), |(outcomes, verdicts)| (Some(outcomes), Some(verdicts)));
+        experiment.outcomes.insert(image.clone(), outcomes);
+        experiment.verdicts.extend(verdicts.map(|verdicts| (image.clone(), verdicts)));
+    }
+    Ok(experiment)
 }

@@ -11,7 +11,7 @@ use crate::{
     plan::RunSpec,
     project::Found,
     report::{Compared, Ran, Told, Verdict},
-    scenario::{Scenario, YOURS},
+    scenario::{Claim, Expression, Metric, Scenario, Subject, YOURS},
 };
 use std::collections::BTreeSet;
 
@@ -51,7 +51,7 @@ fn one(found: &Found, group: Vec<(RunSpec, Result<RunResult>)>, mode: Option<Mod
     let not_comparable = group[0].0.not_comparable;
     let runs: Vec<Told> = group.into_iter().map(|(spec, result)| told(scenario, spec, result)).collect();
     let outcomes: Outcomes =
-        runs.iter().filter_map(|t| Some((t.run.variant.clone(), t.result.as_ref().ok()?.outcome.document()))).collect();
+        runs.iter().filter_map(|t| Some((t.run.variant.clone(), t.result.as_ref().ok()?.facts.clone()))).collect();
     let judged = claims::judge(scenario, &outcomes);
     let document = Document {
         scenario: scenario.name.clone(),
@@ -73,16 +73,26 @@ fn one(found: &Found, group: Vec<(RunSpec, Result<RunResult>)>, mode: Option<Mod
         seed: name.seed,
         repeat: name.repeat,
         unjudged: scenario.claims.len() - judged.len(),
+        unclaimed: unclaimed(scenario),
         claims: judged,
         runs,
     })
 }
 
+fn unclaimed(scenario: &Scenario) -> Vec<String> {
+    let subjects = || scenario.claims.iter().flat_map(Claim::expressions).flat_map(Expression::subjects);
+    let claimed = |metric: &Metric| {
+        subjects().any(|subject| matches!(subject, Subject::Metric { name, .. } if *name == metric.name))
+    };
+    scenario.metrics.iter().filter(|metric| !claimed(metric)).map(|metric| metric.name.clone()).collect()
+}
+
 fn told(scenario: &Scenario, spec: RunSpec, result: Result<RunResult>) -> Told {
     let ran = |result: RunResult| {
         let outcome = Outcome::of(&result.record, &spec.plan, scenario);
-        let findings = claims::findings(scenario, asked_of(scenario, &spec.run.variant), &outcome.document());
-        Ran { result, outcome, findings }
+        let facts = outcome.facts(scenario);
+        let findings = claims::findings(scenario, asked_of(scenario, &spec.run.variant), &facts);
+        Ran { result, outcome, facts, findings }
     };
     Told { result: result.map(ran), run: spec.run }
 }

@@ -1,7 +1,7 @@
 //! `tunelab list`: what there is.
 
 use super::{
-    Outcome, experiments,
+    Outcome,
     say::say,
     sources::{ImagesArg, say_notes},
 };
@@ -40,7 +40,7 @@ pub fn run(args: &Args) -> Result<Outcome> {
         project.note(format!("`{}` is no scenario: {why}", folder.display()));
     }
     say_notes(&project);
-    let found = experiments::scenarios(&project)?;
+    let found = project.scenarios()?;
     let recipes = |found: &Found| project.images_for(std::slice::from_ref(found));
     let text = match args.format {
         Format::Json => format!("{}\n", found.iter().map(|found| document(&found.scenario)).collect::<Value>()),

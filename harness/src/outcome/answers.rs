@@ -1,12 +1,12 @@
-//! What answers that are told by flights come to.
+//! Metrics of answers that are told by flights.
 
 use super::record::Record;
-use crate::scenario::{Measure, OfAnswers, Rank};
+use crate::scenario::{OfAnswers, Rank, Where};
 use tunelab_protocol::{Answer, Event};
 
-/// Of all answers that the measure is about; times in milliseconds.
-pub fn value(record: &Record, measure: &Measure, of: OfAnswers) -> Option<u64> {
-    let answers: Vec<&Answer> = answers(record, measure).collect();
+/// Of all answers that the metric is about; times in milliseconds.
+pub fn value(record: &Record, about: &Where, of: OfAnswers) -> Option<u64> {
+    let answers: Vec<&Answer> = answers(record, about).collect();
     let all = |read: fn(&Answer) -> Option<u64>| answers.iter().filter_map(move |answer| read(answer));
     match of {
         OfAnswers::Took(rank) => by(rank, all(|a| Some(a.took_us))).map(ms),
@@ -25,12 +25,12 @@ pub fn value(record: &Record, measure: &Measure, of: OfAnswers) -> Option<u64> {
     }
 }
 
-fn answers<'a>(record: &'a Record, measure: &'a Measure) -> impl Iterator<Item = &'a Answer> {
+fn answers<'a>(record: &'a Record, about: &'a Where) -> impl Iterator<Item = &'a Answer> {
     let rounds = record.events.iter().filter_map(move |stamped| match &stamped.event {
-        Event::Round { phase, population, answers, .. } if measure.is_about(phase, population) => Some(answers),
+        Event::Round { phase, population, answers, .. } if about.includes(phase, population) => Some(answers),
         _ => None,
     });
-    rounds.flatten().filter(|answer| measure.after_pause_us.is_none_or(|pause| pause == answer.paused_us))
+    rounds.flatten().filter(|answer| about.after_pause_us.is_none_or(|pause| pause == answer.paused_us))
 }
 
 fn flight(answer: &Answer, number: u32) -> Option<u64> {

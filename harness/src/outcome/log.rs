@@ -1,6 +1,5 @@
 //! What the kernel's log said, and how often.
 
-use super::num::{Num, Tolerance};
 use super::record::Record;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -9,38 +8,50 @@ use tunelab_protocol::Event;
 #[derive(Debug, Clone, Serialize)]
 pub struct Log {
     /// Lines since traffic began, without the kernel's own remarks about lines it left out.
-    pub lines: Num,
+    pub lines: u64,
     /// Lines the kernel left out, by its own count ("N callbacks suppressed").
-    pub suppressed: Num,
+    pub suppressed: u64,
     /// How often each text came.
-    pub texts: BTreeMap<String, Num>,
+    pub texts: BTreeMap<String, u64>,
 }
 
-/// Measured: 355 to 397 on eight boots that dropped 455 to 556.
-const LINES: Tolerance =
-    Tolerance { percent: 13, least: 0, why: "what the rate limit lets through (10 in 5 s) of a line for each drop" };
-
 impl Log {
-    /// `drops`: how far two builds may be apart in packets for which the table had no room. Each would have a line; so far may
-    /// be apart what the rate limit left out. All other lines are the scenario's doing, and exact.
-    pub fn of(record: &Record, drops: u64) -> Self {
-        let start = record.start_us();
-        let (mut suppressed, mut texts) = (0, BTreeMap::<String, u64>::new());
-        for stamped in record.events.iter().filter(|e| e.at_us >= start) {
-            let Event::Log { text, .. } = &stamped.event else { continue };
-            match left_out(text) {
-                Some(n) => suppressed += n,
-                None => *texts.entry(text.trim().to_owned()).or_default() += 1,
-            }
+    pub fn of(record: &Record) -> Self {
+        let mut texts = BTreeMap::<String, u64>::new();
+        for text in since_traffic(record).filter(|text| left_out(text).is_none()) {
+            *texts.entry(text.trim().to_owned()).or_default() += 1;
         }
-        let full = |text: &String| drops > 0 && text.contains(FULL);
-        let near = |near: bool, n| if near { Num::near(n, LINES) } else { Num::exact(n) };
-        Log {
-            lines: near(texts.keys().any(full), texts.values().sum()),
-            suppressed: if suppressed > 0 { Num { value: suppressed, within: drops } } else { Num::exact(0) },
-            texts: texts.into_iter().map(|(text, n)| (text.clone(), near(full(&text), n))).collect(),
+        Log { lines: texts.values().sum(), suppressed: suppressed(record), texts }
+    }
+}
+
+fn since_traffic(record: &Record) -> impl Iterator<Item = &str> {
+    let start = record.start_us();
+    record.events.iter().filter(move |e| e.at_us >= start).filter_map(|stamped| match &stamped.event {
+        Event::Log { text, .. } => Some(text.as_str()),
+        _ => None,
+    })
+}
+
+/// Lines that the kernel left out, by its own count.
+pub fn suppressed(record: &Record) -> u64 {
+    since_traffic(record).filter_map(left_out).sum()
+}
+
+/// Lines with this text, of a phase or since traffic began; without a text all but the kernel's remarks about lines it left
+/// out.
+pub fn lines(record: &Record, wanted: Option<&str>, phase: Option<&str>) -> u64 {
+    let counts = |text: &str| wanted.map_or_else(|| left_out(text).is_none(), |wanted| text.contains(wanted));
+    let (mut inside, mut found) = (false, 0);
+    for stamped in &record.events {
+        match &stamped.event {
+            Event::Ready => inside = phase.is_none(),
+            Event::Phase { name } if phase.is_some() => inside = Some(name.as_str()) == phase,
+            Event::Log { text, .. } if inside && counts(text) => found += 1,
+            _ => {}
         }
     }
+    found
 }
 
 /// When the kernel said that the conntrack table was full, and how many packets it dropped for that.

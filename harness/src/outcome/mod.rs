@@ -1,75 +1,70 @@
-//! Record -> outcome: a small document in which every number has a meaning; claims about it; its snapshot.
+//! Record -> outcome: the numbers that the scenario asks for, and what else people want to know; claims about it; its snapshot.
 //!
-//! Reading order: `record` (what goes in), `mod` (the outcome), its parts `measures`, `series`, `counts`, `answers`, `table`,
-//! `ways`, `log`, `nginx_log`, `open_files`, the numbers in them (`num`), then what is done with it: `claims`, `snapshot`.
+//! Reading order: `record` (what goes in), `mod` (the outcome), the numbers in it (`num`) and where they come from (`metrics`,
+//! `answers`, `readings`, `series`), its other parts (`table`, `clients`, `log`, `nginx_log`, `open_files`), what of it a claim
+//! can be about and a snapshot holds (`facts`), then what is done with that: `claims`, `snapshot`.
 
 mod answers;
-mod chance;
 pub mod claims;
-mod counts;
+mod clients;
+mod facts;
 mod log;
-mod measures;
+mod metrics;
 mod nginx_log;
 mod num;
 mod open_files;
+mod readings;
 mod record;
 mod series;
 pub mod snapshot;
 mod table;
-mod ways;
 
+pub use clients::{Clients, LEAK};
 pub use log::Log;
-pub use measures::Measured;
+pub use metrics::Measured;
 pub use nginx_log::NginxLog;
-use num::Tolerance;
 pub use num::{Num, plain};
 pub use open_files::OpenFiles;
 pub use record::Record;
 pub use table::Table;
-pub use ways::{LEAK, Way};
 
 use crate::scenario::Scenario;
-use chance::{Band, Chance};
+use clients::Timers;
 use serde::Serialize;
 use std::collections::BTreeMap;
-use tunelab_protocol::{Entries, Event, Plan, ProbeKind, Stamped, Visits};
-use ways::Timers;
+use tunelab_protocol::{Event, Plan, Stamped, Visits};
 
-/// The default that no two builds share: a share of the memory that is free at boot (`files_maxfiles_init`).
-const COUNTED_AT_BOOT: (&str, Tolerance) =
-    ("fs.file-max", Tolerance { percent: 1, least: 0, why: "of the memory that is free at boot" });
-
-/// What one variant did.
+/// What one variant did. A snapshot holds the [facts](Outcome::facts) of it; the rest is for people, and for scripts that read
+/// `--format json`.
 #[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Outcome {
     /// What the scenario asks for by name.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub measured: BTreeMap<String, Measured>,
+    pub metrics: BTreeMap<String, Measured>,
     /// Readings over time that it asks for.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub series: BTreeMap<String, series::Points>,
-    /// Populations whose entries outlive their visitors by more than [`LEAK`]: named by the run. Absent if nobody looked.
+    /// Clients whose entries outlive them by more than [`LEAK`]. Absent if no probe followed entries.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub leaks: Option<Vec<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub leak_count: Option<Num>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub table: Option<Table>,
-    /// How all visitors fared.
-    pub visitors: Visitors,
-    /// How they fared in each phase, by population; left out where there is but one phase with visitors.
-    #[serde(skip_serializing_if = "toml::Table::is_empty")]
-    pub phases: toml::Table,
+    /// What became of all clients together; without the trials of a search, which are about a rate.
+    pub total: ClientOutcomes,
+    /// What became of them, by name.
+    pub clients: BTreeMap<String, Clients>,
+    /// The same by phase, then by name; left out where there is but one phase with clients.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub phases: BTreeMap<String, BTreeMap<String, ClientOutcomes>>,
     pub log: Log,
-    /// Absent if nobody read it.
+    /// Absent if no probe read it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub nginx_log: Option<NginxLog>,
-    /// By population, in the scenario's order.
-    pub ways: toml::Table,
-    /// How many files may be open, by whom: init, nginx's processes, a shell after a login. Absent if nobody asked.
+    /// How many files may be open: by init, nginx's processes, a shell after a login. Absent if it was not asked.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub open_files: BTreeMap<String, OpenFiles>,
-    /// By whom the network to these clients was made, `netem` or `agent`, where it delays or loses packets.
+    /// What makes the network to these clients, `netem` or `agent`, where it delays or loses packets.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub links: BTreeMap<String, &'static str>,
     /// Effective values by today's names; `absent` where this kernel has none.
@@ -82,76 +77,53 @@ pub struct Outcome {
     pub refused_sysctls: BTreeMap<String, String>,
 }
 
-/// Each visitor is counted once, in `served` or by what first went wrong; see [`Visits`].
-#[derive(Debug, Clone, Serialize)]
-pub struct Visitors {
-    pub served: Num,
-    pub refused: Num,
-    pub connect_timeout: Num,
-    pub answer_timeout: Num,
-    pub reset: Num,
-    pub closed: Num,
-    pub error_status: Num,
-    pub local_error: Num,
+/// Each client is counted once, as served or by what first went wrong; see [`Visits`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct ClientOutcomes {
+    pub served: u64,
+    /// All that were not.
+    pub failed: u64,
+    pub connect_timeout: u64,
+    pub response_timeout: u64,
+    pub reset: u64,
+    pub closed: u64,
+    pub status: u64,
+    pub local_error: u64,
 }
 
-impl Visitors {
-    /// Who finds no room in the table waits in vain, and nothing else. Served and refused are all, so that one band is
-    /// both's; who is answered but never served (robots, 403) is not served for having found room either.
-    fn of(visits: Visits, band: Band) -> Self {
-        let never = visits.served == 0 && visits.refused() > visits.connect_timeout;
-        let served = if never { band.uncrowded() } else { band };
-        Visitors {
-            served: served.count(visits.served),
-            refused: served.count(visits.refused()),
-            connect_timeout: band.count(visits.connect_timeout),
-            answer_timeout: band.some(visits.answer_timeout),
-            reset: band.some(visits.reset),
-            closed: band.some(visits.closed),
-            error_status: band.some(visits.error_status),
-            local_error: band.some(visits.local_error),
-        }
-    }
-
-    /// Those of all populations.
-    fn sum(of: &[Visitors]) -> Self {
-        let sum = |read: fn(&Visitors) -> Num| Num::sum(of.iter().map(read));
-        Visitors {
-            served: sum(|v| v.served),
-            refused: sum(|v| v.refused),
-            connect_timeout: sum(|v| v.connect_timeout),
-            answer_timeout: sum(|v| v.answer_timeout),
-            reset: sum(|v| v.reset),
-            closed: sum(|v| v.closed),
-            error_status: sum(|v| v.error_status),
-            local_error: sum(|v| v.local_error),
+impl ClientOutcomes {
+    fn of(visits: Visits) -> Self {
+        ClientOutcomes {
+            served: visits.served,
+            failed: visits.refused(),
+            connect_timeout: visits.connect_timeout,
+            response_timeout: visits.answer_timeout,
+            reset: visits.reset,
+            closed: visits.closed,
+            status: visits.error_status,
+            local_error: visits.local_error,
         }
     }
 }
 
 impl Outcome {
     pub fn of(record: &Record, plan: &Plan, scenario: &Scenario) -> Self {
-        let sysctls = sysctls(&record.events, plan);
-        let give_or_take = &scenario.give_or_take;
-        let chance = Chance::of(give_or_take, plan, &table::full_phases(record, plan));
-        let visitors = visitors(&record.events, plan, &chance);
-        let table = Table::of(record, plan, give_or_take.entries.of(&plan.variant), visitors.connect_timeout);
-        let drops = table.as_ref().map_or(0, |table| table.drops.within);
-        let ways = ways(record, plan, &Timers::of(sysctls.iter()), &chance);
-        let followed = plan.probes.iter().any(|p| p.kind == ProbeKind::ConntrackEntries);
-        let leaks: Option<Vec<String>> =
-            followed.then(|| ways.iter().filter(|(_, way)| way.leaks()).map(|(name, _)| name.clone()).collect());
+        let sysctls = sysctls(&record.events);
+        let timers = Timers::of(sysctls.iter());
+        let of_clients = |population: &tunelab_protocol::Population| {
+            (population.name.clone(), Clients::of(population, record, &timers))
+        };
         Outcome {
-            measured: measures::all(record, &scenario.measures, plan),
+            metrics: metrics::all(record, &scenario.metrics, plan),
             series: series::all(record, plan, &scenario.series),
-            leak_count: leaks.as_ref().map(|leaks| Num::exact(leaks.len() as u64)),
-            leaks,
-            phases: measures::phases(record, plan, &chance),
-            table,
-            visitors,
-            log: Log::of(record, drops),
-            nginx_log: NginxLog::of(record, give_or_take.visitors.of(&plan.variant)),
-            ways: ways.into_iter().map(|(name, way)| (name, document(&way).into())).collect(),
+            leaks: clients::leaks(record, plan),
+            table: Table::of(record, plan),
+            total: ClientOutcomes::of(total(&record.events, |_, _| true)),
+            clients: plan.populations.iter().map(of_clients).collect(),
+            phases: phases(record, plan),
+            log: Log::of(record),
+            nginx_log: NginxLog::of(record),
             open_files: open_files::all(&record.events),
             links: links(&record.events),
             sysctls,
@@ -160,9 +132,14 @@ impl Outcome {
         }
     }
 
-    /// As TOML, in the order of the fields: what the snapshot holds and what claims look into.
+    /// All of it, in the order of the fields.
     pub fn document(&self) -> toml::Table {
         document(self)
+    }
+
+    /// What the scenario is about: what its snapshot holds and its claims look into.
+    pub fn facts(&self, scenario: &Scenario) -> toml::Table {
+        facts::of(self, scenario)
     }
 }
 
@@ -170,28 +147,12 @@ fn document(part: &impl Serialize) -> toml::Table {
     toml::Table::try_from(part).expect("an outcome is made of tables, texts and numbers")
 }
 
-fn ways(record: &Record, plan: &Plan, timers: &Timers, chance: &Chance) -> Vec<(String, Way)> {
-    let way = |population: &tunelab_protocol::Population| {
-        let visits = visits(&record.events, &population.name);
-        let band = chance.of_population(&population.name);
-        let way = Way::of(population, visits, entries(&record.events, &population.name), timers, band);
-        (population.name.clone(), way)
-    };
-    plan.populations.iter().map(way).collect()
-}
-
-fn visitors(events: &[Stamped], plan: &Plan, chance: &Chance) -> Visitors {
-    let names = plan.populations.iter().map(|population| &population.name);
-    let each: Vec<_> = names.map(|name| Visitors::of(visits(events, name), chance.of_population(name))).collect();
-    Visitors::sum(&each)
-}
-
-/// Of one population; without the trials of a search, which are about a rate.
-fn visits(events: &[Stamped], of: &str) -> Visits {
+/// Of all rounds that are wanted, by phase and clients; without the trials of a search.
+fn total(events: &[Stamped], wanted: impl Fn(&str, &str) -> bool) -> Visits {
     let mut total = Visits::default();
     for event in events {
-        if let Event::Round { population, visits, per_1000_s: None, .. } = &event.event
-            && of == population
+        if let Event::Round { phase, population, visits, per_1000_s: None, .. } = &event.event
+            && wanted(phase, population)
         {
             total += *visits;
         }
@@ -199,11 +160,24 @@ fn visits(events: &[Stamped], of: &str) -> Visits {
     total
 }
 
-fn entries<'a>(events: &'a [Stamped], of: &str) -> Option<&'a Entries> {
-    events.iter().find_map(|e| match &e.event {
-        Event::Entries(entries) if entries.population == of => Some(entries),
-        _ => None,
-    })
+fn visits(events: &[Stamped], of: &str) -> Visits {
+    total(events, |_, population| population == of)
+}
+
+/// Where there is more than one phase with clients that were to be served: how many come in a search is its own affair.
+fn phases(record: &Record, plan: &Plan) -> BTreeMap<String, BTreeMap<String, ClientOutcomes>> {
+    let busy: Vec<_> = plan.phases.iter().filter(|phase| !phase.traffic.is_empty() && phase.search.is_none()).collect();
+    if busy.len() < 2 {
+        return BTreeMap::new();
+    }
+    let of = |phase: &str, clients: &str| {
+        ClientOutcomes::of(total(&record.events, |in_phase, of| in_phase == phase && of == clients))
+    };
+    let phase = |phase: &&tunelab_protocol::Phase| {
+        let all = phase.traffic.iter().map(|t| (t.population.clone(), of(&phase.name, &t.population)));
+        (phase.name.clone(), all.collect())
+    };
+    busy.iter().map(phase).collect()
 }
 
 fn links(events: &[Stamped]) -> BTreeMap<String, &'static str> {
@@ -214,19 +188,13 @@ fn links(events: &[Stamped]) -> BTreeMap<String, &'static str> {
     events.iter().filter_map(link).collect()
 }
 
-fn sysctls(events: &[Stamped], plan: &Plan) -> BTreeMap<String, String> {
+fn sysctls(events: &[Stamped]) -> BTreeMap<String, String> {
     let value = |e: &Stamped| match &e.event {
         Event::Sysctl { name, value } => Some((name.clone(), value.clone().unwrap_or_else(|| "absent".into()))),
         _ => None,
     };
-    let own = |name: &str| plan.server.sysctls.iter().any(|sysctl| sysctl.name == name);
-    let said = |(name, value): (String, String)| {
-        // The kernel separates the numbers of a value by tabs; people by a space.
-        let value = value.split_whitespace().collect::<Vec<_>>().join(" ");
-        let text = value.parse().ok().filter(|_| name == COUNTED_AT_BOOT.0 && !own(&name));
-        let text = text.map_or(value, |number| Num::near(number, COUNTED_AT_BOOT.1).to_string());
-        (name, text)
-    };
+    // The kernel separates the numbers of a value by tabs; people by a space.
+    let said = |(name, value): (String, String)| (name, value.split_whitespace().collect::<Vec<_>>().join(" "));
     events.iter().filter_map(value).map(said).collect()
 }
 

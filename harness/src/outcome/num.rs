@@ -1,75 +1,85 @@
-//! A number of an outcome: exact, or near with a tolerance that says why.
+//! A number of an outcome: its unit, and whether it is exact.
 
+use crate::scenario::units;
 use serde::{Serialize, Serializer};
-use std::fmt;
+use std::{fmt, time::Duration};
+use tunelab_protocol::readings::Unit;
 
 /// One saved machine repeats exactly, but two builds of it have different hash seeds and phases of the kernel's
-/// workers. A number that depends on them is near.
+/// workers. A number that depends on them has a tolerance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Num {
     pub value: u64,
-    /// 0: exact.
-    pub within: u64,
-}
-
-/// How far a number may be from its stored value, and why it varies at all.
-#[derive(Debug, Clone, Copy)]
-pub struct Tolerance {
-    pub percent: u64,
-    pub least: u64,
-    pub why: &'static str,
+    /// How far another build's may be from it; 0: exact.
+    pub tolerance: u64,
+    pub unit: Unit,
 }
 
 impl Num {
+    /// A count.
     pub fn exact(value: u64) -> Self {
-        Num { value, within: 0 }
+        Num { value, tolerance: 0, unit: Unit::Count }
     }
 
-    /// Chances add up as independent ones do, by their squares: ten groups are not all lucky at once.
-    pub fn sum(of: impl Iterator<Item = Num>) -> Self {
-        let (value, squares) = of.fold((0, 0), |(value, squares), n| (value + n.value, squares + n.within * n.within));
-        Num { value, within: squares.isqrt() }
-    }
-
-    pub fn near(value: u64, tolerance: Tolerance) -> Self {
-        Num { value, within: tolerance.least.max(value * tolerance.percent / 100) }
-    }
-
-    /// Reads what [`Num`] was written as: `700` or `"2400 ± 240"`.
+    /// Reads what a number was written as: `700`, `"2400 ± 240"`, `"1480 ms"`, `"1480 ± 5 ms"`.
     pub fn of(value: &toml::Value) -> Option<Self> {
         match value {
             toml::Value::Integer(n) => Some(Num::exact(u64::try_from(*n).ok()?)),
-            toml::Value::String(text) => {
-                let (value, within) = text.split_once(" ± ")?;
-                Some(Num { value: value.parse().ok()?, within: within.parse().ok()? })
-            }
+            toml::Value::String(text) => Self::parse(text),
             _ => None,
+        }
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let units = [Unit::Milliseconds, Unit::Bytes, Unit::Percent];
+        let with_unit = |unit: Unit| Some((text.strip_suffix(unit.word())?.strip_suffix(' ')?, unit));
+        let (number, unit) = units.into_iter().find_map(with_unit).unwrap_or((text, Unit::Count));
+        match number.split_once(" ± ") {
+            Some((value, tolerance)) => {
+                Some(Num { value: value.parse().ok()?, tolerance: tolerance.parse().ok()?, unit })
+            }
+            // A text of digits alone is a text: a setting's value.
+            None if unit == Unit::Count => None,
+            None => Some(Num { value: number.parse().ok()?, tolerance: 0, unit }),
+        }
+    }
+
+    /// As people read it: `5d ± 10s`, `1480 ± 5 ms`.
+    pub fn shown(&self) -> String {
+        let whole = |ms: u64| ms >= 10_000 && ms % 1_000 == 0;
+        if self.unit != Unit::Milliseconds || !whole(self.value) || !(self.tolerance == 0 || whole(self.tolerance)) {
+            return self.to_string();
+        }
+        let time = |ms| units::show(Duration::from_millis(ms));
+        match self.tolerance {
+            0 => time(self.value),
+            tolerance => format!("{} ± {}", time(self.value), time(tolerance)),
         }
     }
 
     /// Whether another run's number is as good as this one.
     pub fn admits(&self, other: &Num) -> bool {
-        self.within > 0 && self.value.abs_diff(other.value) <= self.within
+        self.unit == other.unit && self.tolerance > 0 && self.value.abs_diff(other.value) <= self.tolerance
     }
 
-    /// Whether both are near by one rule: by so many, or by such a share of the number, rounded down. A zero that is written
-    /// as exact is near all the same where something near it is stored.
+    /// Whether both have their tolerance by one rule: so much, or such a share of the number, rounded down. A zero that is
+    /// written as exact has one all the same where something near it is stored.
     pub fn is_as_near_as(&self, other: &Num) -> bool {
-        let share = |a: &Num, b: &Num| u128::from(a.within) * u128::from(b.value);
-        let near = |number: &Num| number.value > 0 && number.within > 0;
+        let share = |a: &Num, b: &Num| u128::from(a.tolerance) * u128::from(b.value);
+        let near = |number: &Num| number.value > 0 && number.tolerance > 0;
         let one_share = near(self)
             && near(other)
             && share(self, other).abs_diff(share(other, self)) < u128::from(self.value.max(other.value));
-        let none = near(self) && other.value == 0 && other.within == 0;
-        none || one_share || self.within == other.within
+        let none = near(self) && other.value == 0 && other.tolerance == 0;
+        none || one_share || self.tolerance == other.tolerance
     }
 }
 
-/// A part of an outcome as people read it: numbers without how near they have to be, lists without brackets.
+/// A part of an outcome as people read it: numbers without their tolerance, lists without brackets.
 pub fn plain(value: &toml::Value) -> String {
     use toml::Value;
     match (Num::of(value), value) {
-        (Some(number), _) => number.value.to_string(),
+        (Some(number), _) => Num { tolerance: 0, ..number }.shown(),
         (None, Value::String(text)) => text.clone(),
         (None, Value::Array(parts)) if parts.is_empty() => "none".into(),
         (None, Value::Array(parts)) => parts.iter().map(plain).collect::<Vec<_>>().join(", "),
@@ -80,8 +90,8 @@ pub fn plain(value: &toml::Value) -> String {
 
 impl Serialize for Num {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self.within {
-            0 => serializer.serialize_u64(self.value),
+        match (self.tolerance, self.unit) {
+            (0, Unit::Count) => serializer.serialize_u64(self.value),
             _ => serializer.collect_str(self),
         }
     }
@@ -89,9 +99,13 @@ impl Serialize for Num {
 
 impl fmt::Display for Num {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.within {
-            0 => write!(f, "{}", self.value),
-            within => write!(f, "{} ± {within}", self.value),
+        write!(f, "{}", self.value)?;
+        if self.tolerance > 0 {
+            write!(f, " ± {}", self.tolerance)?;
         }
+        if self.unit != Unit::Count {
+            write!(f, " {}", self.unit.word())?;
+        }
+        Ok(())
     }
 }

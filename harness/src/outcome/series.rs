@@ -1,6 +1,6 @@
 //! Readings over time (`[series.x]`): how much it was at which second since traffic began.
 
-use super::{measures::Measured, measures::readings, num::Num, record::Record};
+use super::{metrics::Measured, num::Num, readings::readings, record::Record};
 use crate::{plan::virtual_time, scenario::Series};
 use std::collections::BTreeMap;
 use tunelab_protocol::Plan;
@@ -11,15 +11,15 @@ pub type Points = BTreeMap<String, Measured>;
 pub fn all(record: &Record, plan: &Plan, series: &[Series]) -> BTreeMap<String, Points> {
     let seconds = virtual_time(plan).as_secs();
     let width = seconds.to_string().len();
-    let named = |one: &Series, at| (format!("{at:0width$}-s"), point(record, one, at));
+    let named = |one: &Series, at| (format!("{at:0width$}-s"), point(record, one, at, &plan.variant));
     let points = |one: &Series| (0..=seconds).step_by(one.every_s as usize).map(|at| named(one, at)).collect();
     series.iter().map(|one| (one.name.clone(), points(one))).collect()
 }
 
 /// The last reading until then; one that is due at that second comes a little after it.
-fn point(record: &Record, series: &Series, at_s: u64) -> Measured {
+fn point(record: &Record, series: &Series, at_s: u64, variant: &str) -> Measured {
     const A_LITTLE_US: u64 = 100_000;
     let until_us = record.start_us() + at_s * 1_000_000 + A_LITTLE_US;
     let last = readings(record, &series.of, None).into_iter().take_while(|(at_us, _)| *at_us <= until_us).last();
-    Measured(last.map(|(_, value)| Num { value, within: series.least }))
+    Measured(last.map(|(_, value)| Num { value, tolerance: series.tolerance.of(value, variant), unit: series.unit }))
 }

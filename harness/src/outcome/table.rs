@@ -1,10 +1,6 @@
 //! How the conntrack table went: its count by day, and when it was full.
 
-use super::{
-    log,
-    num::{Num, Tolerance},
-    record::Record,
-};
+use super::{log, record::Record};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use tunelab_protocol::{Event, Plan, ProbeKind};
@@ -14,87 +10,70 @@ const HOUR_US: u64 = 3_600_000_000;
 
 /// What one run did to the table.
 #[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Table {
     /// `nf_conntrack_max` at the end.
-    pub limit: Num,
+    pub limit: u64,
     /// `nf_conntrack_count` after each whole day, at the quiet moment before the next round.
-    pub count_per_day: Vec<Num>,
+    pub count_per_day: Vec<u64>,
     /// The highest count seen at a quiet moment.
-    pub count_most: Num,
+    pub count_most: u64,
     /// Rounds of traffic in which the table refused at least one entry.
-    pub full_rounds: Num,
+    pub full_rounds: u64,
     /// Hours from the start to the last look before the first refused entry; absent if there was none.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub first_full_h: Option<Num>,
+    pub first_full_h: Option<u64>,
     /// Hours from the start to the last look before the last refused entry.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub last_full_h: Option<Num>,
+    pub last_full_h: Option<u64>,
     /// Packets dropped because they would have needed an entry: by the kernel's counter, or by its log where it does not
     /// count.
-    pub drops: Num,
+    pub drops: u64,
     /// Entries without an answer that were sacrificed to make room; absent where the kernel does not count them.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub early_drops: Option<Num>,
+    pub early_drops: Option<u64>,
 }
 
-const EARLY: Tolerance = Tolerance {
-    percent: 5,
-    least: 0,
-    why: "early_drop looks only near the newcomer's hash bucket, and takes all of it",
-};
-/// Where it is chance who finds room, the first or the last to be refused may be of another round. Measured on ten boots of
-/// 6.1: a round or two.
-const FULL_ROUNDS: u64 = 2;
-
 impl Table {
-    /// `None` if the run did not look at conntrack. `within`: how far the scenario lets two builds be apart in entries, where
-    /// expired ones count until the gc worker comes by, a minute or two later. `refused`: visitors who found no room.
-    pub fn of(record: &Record, plan: &Plan, within: u64, refused: Num) -> Option<Self> {
-        let count = |value| Num { value, within };
+    /// `None` if the run did not look at conntrack.
+    pub fn of(record: &Record, plan: &Plan) -> Option<Self> {
         let start = record.start_us();
         let samples: Vec<(u64, &BTreeMap<String, u64>)> = samples(record).collect();
         let read = |name: &str| samples.iter().filter_map(|(_, s)| s.get(name).copied()).collect::<Vec<u64>>();
-        let counts = read("conntrack.count");
         let full = refusals(record, plan);
-        let rounds: BTreeSet<(usize, u64)> = rounds(plan, start, &full).collect();
-        let chance = refused.within > 0;
-        let near = |value, within| Num { value, within: if chance { within } else { 0 } };
-        let hours = |at: &(u64, u64)| near(at.0.saturating_sub(start) / HOUR_US, FULL_ROUNDS * look_h(plan));
-        let drops = full.iter().map(|(_, drops)| drops).sum::<u64>();
-        let early_drops = read("conntrack.early_drop").last().copied();
+        let hours = |at: &(u64, u64)| at.0.saturating_sub(start) / HOUR_US;
         Some(Table {
-            limit: Num::exact(*read("conntrack.max").last()?),
-            count_per_day: per_day(&samples, start, record.lasted().as_micros() as u64).map(count).collect(),
-            count_most: count(*counts.iter().max()?),
-            full_rounds: if rounds.is_empty() { Num::exact(0) } else { near(rounds.len() as u64, FULL_ROUNDS) },
+            limit: *read("conntrack.max").last()?,
+            count_per_day: per_day(&samples, start, record.lasted().as_micros() as u64).collect(),
+            count_most: read("conntrack.count").into_iter().max()?,
+            full_rounds: rounds(plan, start, &full).count() as u64,
             first_full_h: full.first().map(hours),
             last_full_h: full.last().map(hours),
-            drops: Num { value: drops, within: times(drops, refused.value) * refused.within },
-            early_drops: early_drops.map(|n| Num::near(n, EARLY)),
+            drops: full.iter().map(|(_, drops)| drops).sum(),
+            early_drops: read("conntrack.early_drop").last().copied(),
         })
     }
 }
 
-/// How often who finds no room sends its SYN, all in all: two builds that refuse another one are so far apart in drops.
-fn times(drops: u64, refused: u64) -> u64 {
-    (drops + refused / 2) / refused.max(1)
+/// Rounds in which the table refused an entry; `None` if the run did not look at conntrack.
+pub fn full_rounds(record: &Record, plan: &Plan) -> Option<u64> {
+    looked(record).then(|| rounds(plan, record.start_us(), &refusals(record, plan)).count() as u64)
 }
 
-/// Hours from look to look, at least one.
-fn look_h(plan: &Plan) -> u64 {
-    let looks = plan.probes.iter().filter(|probe| probe.kind == ProbeKind::Conntrack);
-    looks.map(|probe| probe.every_us / HOUR_US).min().unwrap_or_default().max(1)
+/// Packets that it dropped for want of room; `None` if the run did not look at conntrack.
+pub fn refused_packets(record: &Record, plan: &Plan) -> Option<u64> {
+    looked(record).then(|| refusals(record, plan).iter().map(|(_, drops)| drops).sum())
 }
 
-/// Phases in which the table refused somebody.
-pub fn full_phases(record: &Record, plan: &Plan) -> BTreeSet<String> {
-    let full = refusals(record, plan);
-    rounds(plan, record.start_us(), &full).map(|(phase, _)| plan.phases[phase].name.clone()).collect()
+fn looked(record: &Record) -> bool {
+    samples(record).any(|(_, values)| values.contains_key("conntrack.count"))
 }
 
-/// Phase and round of each refusal.
+/// Phase and round of the refusals, each once.
 fn rounds(plan: &Plan, start: u64, full: &[(u64, u64)]) -> impl Iterator<Item = (usize, u64)> {
-    full.iter().filter_map(move |(at, _)| round_at(plan, at.saturating_sub(start)))
+    let all: BTreeSet<(usize, u64)> =
+        full.iter().filter_map(|(at, _)| round_at(plan, at.saturating_sub(start))).collect();
+    all.into_iter()
 }
 
 fn samples(record: &Record) -> impl Iterator<Item = (u64, &BTreeMap<String, u64>)> {

@@ -55,7 +55,7 @@ pub fn plan(scenario: &Scenario, variant: &Variant, seed: u64) -> Plan {
     }
 }
 
-/// With what the variant has otherwise in them, and with each time that a measure needs.
+/// With what the variant has otherwise in them, and with each time that a metric needs.
 fn phases(scenario: &Scenario, variant: &Variant) -> Vec<Phase> {
     let with = |phase: &Phase| {
         let During { sysctls, search } = variant.during.get(&phase.name).cloned().unwrap_or_default();
@@ -67,8 +67,8 @@ fn phases(scenario: &Scenario, variant: &Variant) -> Vec<Phase> {
 }
 
 fn each_time(scenario: &Scenario, phase: &Phase, traffic: &Traffic) -> Traffic {
-    let mut measures = scenario.measures.iter().filter(|measure| measure.of.needs_each_time());
-    let each_time = measures.any(|measure| measure.is_about(&phase.name, &traffic.population));
+    let mut metrics = scenario.metrics.iter().filter(|metric| metric.value.needs_each_time());
+    let each_time = metrics.any(|metric| metric.about.includes(&phase.name, &traffic.population));
     Traffic { each_time, ..traffic.clone() }
 }
 

@@ -53,6 +53,8 @@ pub struct Verdict {
     pub claims: Vec<Judged>,
     /// Claims about variants of which some did not run.
     pub unjudged: usize,
+    /// Metrics that no claim is about: what the others came to stands in the claims' evidence.
+    pub unclaimed: Vec<String>,
     pub comparison: Compared,
 }
 
@@ -67,6 +69,8 @@ pub struct Told {
 pub struct Ran {
     pub result: RunResult,
     pub outcome: Outcome,
+    /// What of the outcome the scenario is about ([`Outcome::facts`]).
+    pub facts: toml::Table,
     pub findings: Vec<Finding>,
 }
 

@@ -47,16 +47,16 @@ fn turned(before: &Ran, after: &Ran) -> Vec<String> {
     after.findings.iter().filter_map(turn).collect()
 }
 
-/// What visitors notice, and else how much there is that they do not.
+/// What clients notice, and else how much there is that they do not.
 fn short(before: &Ran, after: &Ran, changes: &[String]) -> String {
     let of = name(before);
     if changes.is_empty() {
         return format!("your files change nothing: the outcome is that of `{of}`");
     }
-    let (was, now) = (&before.outcome.visitors, &after.outcome.visitors);
-    let noticed = match was.refused.value == now.refused.value || was.refused.admits(&now.refused) {
-        true => "visitors notice nothing".to_owned(),
-        false => format!("{} visitors are refused instead of {}", now.refused.value, was.refused.value),
+    let (was, now) = (before.outcome.total.failed, after.outcome.total.failed);
+    let noticed = match was == now {
+        true => "clients notice nothing".to_owned(),
+        false => format!("{now} clients fail instead of {was}"),
     };
     format!("your files change {} of `{of}`: {noticed}", things(changes.len()))
 }
@@ -85,23 +85,25 @@ fn nearest(shipped: &[&Ran], yours: &Ran, from_first: usize) -> String {
     }
 }
 
-/// By the place in the outcome; numbers that are near enough are no change, and neither are the sysctls themselves.
+/// By the place in the facts; numbers that are near enough are no change, and neither are the sysctls themselves.
 fn changes(before: &Ran, after: &Ran) -> Vec<String> {
     let mut found = Vec::new();
-    let (before, after) = (before.outcome.document(), after.outcome.document());
-    differences("", &Value::Table(before), &Value::Table(after), &mut found);
+    differences("", &Value::Table(before.facts.clone()), &Value::Table(after.facts.clone()), &mut found);
     found
 }
 
-const SETTINGS: [&str; 3] = ["sysctls", "renamed_sysctls", "refused_sysctls"];
+const SETTINGS: [&str; 3] = ["sysctl", "renamed-sysctls", "refused-sysctls"];
 
 fn differences(at: &str, before: &Value, after: &Value, found: &mut Vec<String>) {
     if let (Value::Table(before), Value::Table(after)) = (before, after) {
         let keys = before.keys().chain(after.keys().filter(|key| !before.contains_key(*key)));
         for key in keys.filter(|key| !(at.is_empty() && SETTINGS.contains(&key.as_str()))) {
             let path = if at.is_empty() { key.clone() } else { format!("{at}.{key}") };
-            let none = Value::String("none".into());
-            differences(&path, before.get(key).unwrap_or(&none), after.get(key).unwrap_or(&none), found);
+            let (before, after) = (before.get(key), after.get(key));
+            // A metric that is zero is left out.
+            let number = before.or(after).is_some_and(|value| Num::of(value).is_some());
+            let none = if number { Value::Integer(0) } else { Value::String("none".into()) };
+            differences(&path, before.unwrap_or(&none), after.unwrap_or(&none), found);
         }
         return;
     }

@@ -3,13 +3,13 @@
 use crate::{
     outcome::{
         Num,
-        claims::{Experiment, Judged, judge},
+        claims::{Experiment, Judged, Outcomes, judge},
         plain,
     },
-    scenario::{Claim, Of, Scenario, Variant, units},
+    scenario::{Claim, Scenario, Value as Metered, Variant, units},
 };
 use std::{collections::BTreeMap, time::Duration};
-use toml::{Table, Value};
+use toml::Value;
 use tunelab_protocol::Phase;
 
 /// What tells a page of ours from others.
@@ -91,43 +91,55 @@ fn variants(scenario: &Scenario, which: impl Fn(&&Variant) -> bool) -> String {
     which.map(|v| format!("- `{}`: {}\n", v.name, v.summary)).collect()
 }
 
-/// A table by variant; images with the same numbers share a row.
+/// A row for each metric and a column for each variant; a metric that is zero everywhere is left out.
 fn outcomes(experiment: &Experiment) -> String {
     let stored: Vec<_> = experiment.outcomes.iter().filter_map(|(image, all)| Some((image, all.as_ref()?))).collect();
     if stored.is_empty() {
         return "It was not run yet.\n".into();
     }
-    let first = experiment.scenario.variants.iter().find_map(|v| stored[0].1.get(&v.name));
-    let columns: Vec<String> = first.map(|outcome| numbers(outcome).into_keys().collect()).unwrap_or_default();
-    let mut head = vec!["variant".to_owned(), "on".to_owned()];
-    head.extend(columns.iter().cloned());
-    let mut out = row(&head) + &format!("|{}\n", "---|".repeat(head.len()));
-    for variant in &experiment.scenario.variants {
-        let mut rows: Vec<(Vec<String>, Vec<&str>)> = Vec::new();
-        for (image, all) in &stored {
-            let Some(outcome) = all.get(&variant.name) else { continue };
-            let numbers = numbers(outcome);
-            let cells = columns.iter().map(|c| numbers.get(c).cloned().unwrap_or_default()).collect();
-            match rows.iter_mut().find(|(known, _)| *known == cells) {
-                Some((_, images)) => images.push(image),
-                None => rows.push((cells, vec![image])),
-            }
-        }
-        for (cells, images) in rows {
-            let on = if images.len() == stored.len() && stored.len() > 1 { "all".into() } else { images.join(", ") };
-            out += &row([format!("`{}`", variant.name), on].into_iter().chain(cells));
+    let Scenario { variants, metrics, .. } = &experiment.scenario;
+    let head = std::iter::once("metric".to_owned()).chain(variants.iter().map(|v| format!("`{}`", v.name)));
+    let mut out = row(head) + &format!("|{}\n", "---|".repeat(variants.len() + 1));
+    for name in metrics.iter().map(|metric| metric.name.as_str()).chain(["leaks"]) {
+        let cells: Vec<String> = variants.iter().map(|variant| cell(&stored, &variant.name, name)).collect();
+        if cells.iter().any(|cell| cell != NOTHING) {
+            out += &row(std::iter::once(name.to_owned()).chain(cells));
         }
     }
     out
 }
 
-/// The words that somebody will search for.
+/// What a metric is that is not stored.
+const NOTHING: &str = "0";
+
+/// One value, or one for each that some images have alike.
+fn cell(stored: &[(&String, &Outcomes)], variant: &str, name: &str) -> String {
+    let shown = |value: &Value| Num::of(value).map_or_else(|| plain(value), |number| number.shown());
+    let mut values: Vec<(String, Vec<&str>)> = Vec::new();
+    for (image, all) in stored {
+        let Some(facts) = all.get(variant) else { continue };
+        let value = facts.get(name).map_or_else(|| NOTHING.to_owned(), shown);
+        match values.iter_mut().find(|(known, _)| *known == value) {
+            Some((_, images)) => images.push(image),
+            None => values.push((value, vec![image])),
+        }
+    }
+    match &values[..] {
+        [] => "not run".into(),
+        [(value, _)] => value.clone(),
+        several => {
+            several.iter().map(|(value, on)| format!("{value} ({})", on.join(", "))).collect::<Vec<_>>().join("; ")
+        }
+    }
+}
+
+/// The words that an engineer searches for.
 fn logs(experiment: &Experiment) -> String {
     let mut said: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for variant in &experiment.scenario.variants {
-        let outcomes = experiment.outcomes.values().filter_map(|all| all.as_ref()?.get(&variant.name));
-        for text in outcomes.flat_map(|outcome| ["log", "nginx_log"].into_iter().flat_map(|log| texts(outcome, log))) {
-            let variants = said.entry(text).or_default();
+        let facts = experiment.outcomes.values().filter_map(|all| all.as_ref()?.get(&variant.name));
+        for text in facts.flat_map(|facts| facts.get("log").and_then(Value::as_array).into_iter().flatten()) {
+            let variants = said.entry(plain(text).replace('`', "'")).or_default();
             if variants.last() != Some(&variant.name.as_str()) {
                 variants.push(&variant.name);
             }
@@ -140,12 +152,6 @@ fn logs(experiment: &Experiment) -> String {
     format!("\n## What the logs say\n\n{}", said.into_iter().map(line).collect::<String>())
 }
 
-/// Of the kernel or of nginx.
-fn texts(outcome: &Table, log: &str) -> Vec<String> {
-    let texts = outcome.get(log).and_then(|log| log.get("texts")?.as_table());
-    texts.into_iter().flat_map(Table::keys).map(|text| text.replace('`', "'")).collect()
-}
-
 fn mitigations(scenario: &Scenario) -> String {
     let list = variants(scenario, |variant| variant.mitigates);
     if list.is_empty() { list } else { format!("\n## What helps\n\n{list}") }
@@ -154,9 +160,9 @@ fn mitigations(scenario: &Scenario) -> String {
 /// What is reckoned of a measure, beside the table that has it; and where a search could find no more.
 fn expected(scenario: &Scenario) -> String {
     let mut out = String::new();
-    for measure in &scenario.measures {
-        let searches = |phase: &&Phase| matches!(&measure.of, Of::Sustains(clients) if phase.searches(clients));
-        let by = measure.expected.iter().map(|(by, value)| format!("{value} ({by})")).collect::<Vec<_>>().join(", ");
+    for metric in &scenario.metrics {
+        let searches = |phase: &&Phase| matches!(&metric.value, Metered::RateMax(clients) if phase.searches(clients));
+        let by = metric.expected.iter().map(|(by, value)| format!("{value} ({by})")).collect::<Vec<_>>().join(", ");
         let mut said = Vec::new();
         said.extend((!by.is_empty()).then(|| format!("expected: {by}")));
         for phase in scenario.phases.iter().filter(searches) {
@@ -166,36 +172,10 @@ fn expected(scenario: &Scenario) -> String {
             said.push(format!("{top}{own} is as far as the search went, and stands for so many or more"));
         }
         if !said.is_empty() {
-            out += &format!("\n`{}`, {}.\n", measure.name, said.join("; "));
+            out += &format!("\n`{}`, {}.\n", metric.name, said.join("; "));
         }
     }
     out
-}
-
-/// What an engineer asks first: who was served, what is measured, what the table and the log say.
-fn numbers(outcome: &Table) -> BTreeMap<String, String> {
-    let mut found = BTreeMap::new();
-    let mut take = |path: &[&str], name: &str| {
-        let place = path.iter().try_fold(outcome, |table, key| table.get(*key)?.as_table());
-        if let Some(value) = place.and_then(|table| table.get(name)) {
-            let shown = Num::of(value).map_or_else(|| plain(value), |number| number.to_string());
-            found.insert(name.replace('_', " "), shown);
-        }
-    };
-    take(&["visitors"], "served");
-    take(&["visitors"], "refused");
-    take(&["table"], "count_most");
-    take(&["log"], "lines");
-    take(&[], "leaks");
-    for name in outcome.get("measured").and_then(Value::as_table).into_iter().flat_map(Table::keys) {
-        take(&["measured"], name);
-    }
-    for (whose, limits) in outcome.get("open_files").and_then(Value::as_table).into_iter().flatten() {
-        if let Some(soft) = limits.get("soft") {
-            found.insert(format!("open files of {whose}, at most"), plain(soft));
-        }
-    }
-    found
 }
 
 /// Each claim with its verdicts; images with the same one together.

@@ -15,6 +15,7 @@ pub fn render(verdict: &Verdict, terminal: bool) -> String {
     let mut out = heading(verdict);
     if verdict.runs.iter().any(|told| told.result.is_ok()) {
         out += &format!("{}\n", table(verdict).trim_fmt());
+        out += &metrics(verdict);
     }
     for told in &verdict.runs {
         if let Err(error) = &told.result {
@@ -59,7 +60,7 @@ fn table(verdict: &Verdict) -> comfy_table::Table {
     table
 }
 
-/// Columns and cells: what every scenario has, what its probes give, what it measures itself.
+/// Columns and cells: what every scenario has, and what its probes give.
 fn row(ran: &Ran) -> Vec<(String, String)> {
     let outcome = &ran.outcome;
     let mut row = vec![
@@ -67,22 +68,39 @@ fn row(ran: &Ran) -> Vec<(String, String)> {
         ("lasted", units::show(Duration::from_secs(ran.result.virtual_seconds as u64))),
     ];
     if let Some(table) = &outcome.table {
-        row.push(("table at most", format!("{} of {}", table.count_most.value, table.limit.value)));
+        row.push(("table at most", format!("{} of {}", table.count_most, table.limit)));
         row.push(("first full", table.first_full_h.map_or_else(|| "never".into(), hours)));
     }
-    row.push(("served", outcome.visitors.served.value.to_string()));
-    row.push(("refused", outcome.visitors.refused.value.to_string()));
+    row.push(("served", outcome.total.served.to_string()));
+    row.push(("failed", outcome.total.failed.to_string()));
     if let Some(leaks) = &outcome.leaks {
         row.push(("leaks", if leaks.is_empty() { "none".to_owned() } else { leaks.join(", ") }));
     }
-    let number = |Measured(number): &Measured| number.map_or_else(|| "absent".into(), |n| n.value.to_string());
-    row.extend(outcome.measured.iter().map(|(name, measured)| (name.as_str(), number(measured))));
     row.push(("wall", seconds(Duration::from_secs_f64(ran.result.wall_seconds))));
     row.into_iter().map(|(column, cell)| (column.to_owned(), cell)).collect()
 }
 
-fn hours(hours: Num) -> String {
-    units::show(Duration::from_secs(hours.value * 3600))
+/// Metrics that no claim is about, a row each; without those that are zero in each variant.
+fn metrics(verdict: &Verdict) -> String {
+    let ran: Vec<&Ran> = verdict.runs.iter().filter_map(|told| told.result.as_ref().ok()).collect();
+    let mut table = comfy_table::Table::new();
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    table.set_header(std::iter::once("metric").chain(ran.iter().map(|ran| ran.result.run.variant.as_str())));
+    let value = |ran: &&Ran, name: &String| ran.outcome.metrics.get(name).map_or_else(String::new, shown);
+    for name in &verdict.unclaimed {
+        if ran.iter().any(|ran| ran.outcome.metrics.get(name).is_some_and(|measured| !measured.is_nothing())) {
+            table.add_row(std::iter::once(name.clone()).chain(ran.iter().map(|ran| value(ran, name))));
+        }
+    }
+    if table.is_empty() { String::new() } else { format!("\n{}\n", table.trim_fmt()) }
+}
+
+fn shown(Measured(number): &Measured) -> String {
+    number.map_or_else(|| "absent".into(), |number| Num { tolerance: 0, ..number }.shown())
+}
+
+fn hours(hours: u64) -> String {
+    units::show(Duration::from_secs(hours * 3600))
 }
 
 /// What the kernel did not take as it was written: one line for all variants in which it was so.

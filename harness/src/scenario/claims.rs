@@ -1,14 +1,29 @@
 //! `[claim.x]`: what is said of the outcome, as expressions over it.
 
 use super::{
-    model::{Claim, Compare, Expression, Operand},
+    model::{Claim, Compare, Expression, Metric, Operand, Subject},
     section::Section,
-    units::Micros,
+    units::{Bytes, Micros, Ppm},
     values::Filled,
 };
+use std::collections::BTreeSet;
 use toml::Spanned;
+use tunelab_protocol::{LimitOf, readings::Unit};
 
-pub fn claims(root: &Section<'_>, variants: &[&str]) -> Vec<Claim> {
+/// What else of the file a claim may be about.
+pub struct Known<'a> {
+    pub variants: &'a [&'a str],
+    pub metrics: &'a [Metric],
+    /// Metrics that were refused: a claim about one is no second mistake.
+    pub refused_metrics: &'a [String],
+    /// By today's names.
+    pub sysctls: &'a BTreeSet<String>,
+    pub limits: &'a [LimitOf],
+    pub follows_entries: bool,
+}
+
+pub fn claims(root: &Section<'_>, known: &Known<'_>) -> Vec<Claim> {
+    let variants = known.variants;
     let read = |(name, section): (Spanned<String>, Section<'_>)| {
         let says = section.need::<Filled>("says", r#""the table never drains""#);
         let list = |key| section.names(key, "variant", variants);
@@ -19,11 +34,11 @@ pub fn claims(root: &Section<'_>, variants: &[&str]) -> Vec<Claim> {
         can_fail(&section, &within, &control);
         let texts = |key| section.get::<Vec<Spanned<String>>>(key).unwrap_or_default();
         let (applies_to, requires) = (texts("applies-to"), texts("requires"));
-        let assert = section.need::<Vec<Spanned<String>>>("assert", r#"["table.full_rounds > 0"]"#);
+        let assert = section.need::<Vec<Spanned<String>>>("assert", r#"["drops > 0"]"#);
         section.filled("assert");
         section.finish();
         let expressions =
-            |texts: Vec<Spanned<String>>| texts.iter().filter_map(|text| expression(text, &section)).collect();
+            |texts: Vec<Spanned<String>>| texts.iter().filter_map(|text| expression(text, &section, known)).collect();
         let (applies_to, requires, assert) = (expressions(applies_to), expressions(requires), expressions(assert?));
         let (id, says, variants) = (name.into_inner(), says?.0, within);
         Some(Claim { id, says, variants, control, uncontrolled_because, because, applies_to, requires, assert })
@@ -60,43 +75,123 @@ const COMPARES: &[(&str, Compare)] = &[
     ("lacks", Compare::Lacks),
 ];
 
-fn expression(text: &Spanned<String>, section: &Section<'_>) -> Option<Expression> {
+fn expression(text: &Spanned<String>, section: &Section<'_>, known: &Known<'_>) -> Option<Expression> {
     let wrong = |message: String, hint: &str| {
         section.problems.report_with_hint(text.span(), message, "in this expression", hint);
     };
     let mut words = text.get_ref().trim().splitn(3, char::is_whitespace);
     let (Some(left), Some(compare), Some(right)) = (words.next(), words.next(), words.next()) else {
-        wrong(format!("`{}` compares nothing", text.get_ref()), "for example `table.full_rounds > 0`");
+        wrong(format!("`{}` compares nothing", text.get_ref()), "for example `drops > 0`");
         return None;
     };
     let Some((_, compare)) = COMPARES.iter().find(|(word, _)| *word == compare) else {
-        let known: Vec<&str> = COMPARES.iter().map(|(word, _)| *word).collect();
-        section.problems.unknown(text.span(), format!("unknown comparison `{compare}`"), compare, &known);
+        let compares: Vec<&str> = COMPARES.iter().map(|(word, _)| *word).collect();
+        section.problems.unknown(text.span(), format!("unknown comparison `{compare}`"), compare, &compares);
         return None;
     };
-    let right = operand(right.trim());
-    if !is_path(left) || right.is_none() {
-        wrong(format!("`{}` is no comparison", text.get_ref()), "for example `ways.gateway.longest_life_s >= 5 d`");
+    let left = subject(left, text, section, known)?;
+    let right = match operand(right.trim(), &left) {
+        Ok(right) => right,
+        Err(Some(expected)) => {
+            let message = format!("`{}` is compared with something else", text.get_ref());
+            wrong(message, expected);
+            return None;
+        }
+        Err(None) => Operand::Subject(subject(right.trim(), text, section, known)?),
+    };
+    if matches!(right, Operand::Subject(_)) && is_list(&left) {
+        wrong(format!("`{}` is no comparison", text.get_ref()), "a list `contains` or `lacks` a text in single quotes");
+        return None;
     }
-    let (left, text) = (left.to_owned(), text.clone());
-    Some(Expression { left, compare: *compare, right: right?, span: text.span(), text: text.into_inner() })
+    if let (Subject::Metric { unit: a, .. }, Operand::Subject(Subject::Metric { unit: b, .. })) = (&left, &right)
+        && a != b
+    {
+        wrong(format!("`{}` compares numbers of two units", text.get_ref()), "both have to be of one");
+        return None;
+    }
+    if is_list(&left) != matches!(compare, Compare::Contains | Compare::Lacks) {
+        let hint = "`contains` and `lacks` are for lists: `leaks contains 'browsers'`";
+        wrong(format!("`{}` is no comparison", text.get_ref()), hint);
+        return None;
+    }
+    Some(Expression { left, compare: *compare, right })
 }
 
-/// A number, a time (in seconds), a quoted text, or a path.
-fn operand(word: &str) -> Option<Operand> {
-    if let Some(quoted) = word.strip_prefix('\'').and_then(|w| w.strip_suffix('\'')) {
-        return Some(Operand::Text(quoted.to_owned()));
-    }
-    if let Ok(number) = word.parse() {
-        return Some(Operand::Number(number));
-    }
-    if let Ok(Micros(time)) = word.parse() {
-        return i64::try_from(time / 1_000_000).ok().map(Operand::Number);
-    }
-    is_path(word).then(|| Operand::Path(word.to_owned()))
+fn is_list(subject: &Subject) -> bool {
+    matches!(subject, Subject::Leaks | Subject::RefusedSysctls | Subject::RenamedSysctls)
 }
 
-fn is_path(word: &str) -> bool {
-    let good = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '-';
-    word.split('.').all(|part| !part.is_empty() && part.chars().all(good))
+/// `drops`, `sysctl.net.core.somaxconn`, `open-files.nginx-worker.soft`, `leaks`
+fn subject(word: &str, text: &Spanned<String>, section: &Section<'_>, known: &Known<'_>) -> Option<Subject> {
+    if let Some(metric) = known.metrics.iter().find(|metric| metric.name == word) {
+        return Some(Subject::Metric { name: word.to_owned(), unit: metric.value.unit() });
+    }
+    if known.refused_metrics.iter().any(|name| name == word) {
+        return None;
+    }
+    let names = subjects(known);
+    if !names.iter().any(|name| name == word) {
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        section.problems.unknown(
+            text.span(),
+            format!("there is no `{word}` in an outcome of this scenario"),
+            word,
+            &names,
+        );
+        return None;
+    }
+    Some(match word {
+        "leaks" => Subject::Leaks,
+        "refused-sysctls" => Subject::RefusedSysctls,
+        "renamed-sysctls" => Subject::RenamedSysctls,
+        _ => match word.strip_prefix("sysctl.") {
+            Some(name) => Subject::Sysctl(name.to_owned()),
+            None => {
+                let (of, which) = word.strip_prefix(OPEN_FILES).and_then(|limit| limit.rsplit_once('.'))?;
+                let which = if which == "soft" { "soft" } else { "hard" };
+                Subject::OpenFiles { of: of.to_owned(), which }
+            }
+        },
+    })
+}
+
+const OPEN_FILES: &str = "open-files.";
+
+/// All that a claim of this scenario can be about.
+fn subjects(known: &Known<'_>) -> Vec<String> {
+    let metrics = known.metrics.iter().map(|metric| metric.name.clone());
+    let sysctls = known.sysctls.iter().map(|name| format!("sysctl.{name}"));
+    let limits = known.limits.iter().flat_map(|of| ["soft", "hard"].map(|which| format!("{OPEN_FILES}{of}.{which}")));
+    let lists = ["refused-sysctls", "renamed-sysctls"].map(str::to_owned);
+    let leaks = known.follows_entries.then(|| "leaks".to_owned());
+    metrics.chain(sysctls).chain(limits).chain(lists).chain(leaks).collect()
+}
+
+/// A value of the left side's unit, or a text in single quotes; `Err(None)`: it may be the name of something. Else what should
+/// stand there.
+fn operand(word: &str, left: &Subject) -> Result<Operand, Option<&'static str>> {
+    if let Some(quoted) = word.strip_prefix('\'').and_then(|word| word.strip_suffix('\'')) {
+        return Ok(Operand::Text(quoted.to_owned()));
+    }
+    let unit = match left {
+        Subject::Metric { unit, .. } => *unit,
+        _ => Unit::Count,
+    };
+    let number = match unit {
+        Unit::Count => word.parse().ok(),
+        Unit::Milliseconds => word.parse().ok().map(|Micros(us)| us / 1_000),
+        Unit::Bytes => word.parse().ok().map(|Bytes(bytes)| bytes),
+        Unit::Percent => word.parse().ok().map(|Ppm(ppm)| u64::from(ppm) / 10_000),
+    };
+    match number {
+        Some(number) => Ok(Operand::Number(number)),
+        None if word == "0" => Ok(Operand::Number(0)),
+        None if word.starts_with(|c: char| c.is_ascii_digit()) => Err(Some(match unit {
+            Unit::Count => "it is a number, without a unit",
+            Unit::Milliseconds => "it is a time: `200 ms`, `5 min`",
+            Unit::Bytes => "it is a size: `512 B`, `1 MiB`",
+            Unit::Percent => "it is a share: `95 %`",
+        })),
+        None => Err(None),
+    }
 }

@@ -5,14 +5,13 @@
 //! `article` is a file of its own: the claims that scenarios may settle.
 
 mod addresses;
-mod answers;
 mod article;
 mod catalogue;
 mod claims;
 mod clients;
 mod files;
 mod logins;
-mod measures;
+mod metrics;
 mod model;
 mod names;
 mod own;
@@ -21,9 +20,10 @@ mod problems;
 mod requests;
 mod search;
 mod section;
-mod series;
 mod server;
+mod tolerance;
 pub mod units;
+pub mod value;
 mod values;
 mod visiting;
 mod words;
@@ -47,7 +47,7 @@ use std::{
     path::Path,
 };
 use toml::{Spanned, de::DeTable};
-use tunelab_protocol::{Phase, todays_name};
+use tunelab_protocol::{Phase, ProbeKind, todays_name};
 
 /// The file that makes a folder a scenario.
 pub const FILE: &str = "scenario.toml";
@@ -99,12 +99,9 @@ fn read(name: &str, folder: &Path, root: &Section<'_>) -> Option<Scenario> {
     clients::check_enough(root, &populations, &phases);
     let variants = variants(root, &base, &files, &phases, &names);
     let phases::Asked { probes, sysctls: asked, limits: reported_limits } = phases::probes(root);
-    let known = measures::Known { names: &names, phases: &phases };
-    let measures = measures::measures(root, &known);
-    let series = series::series(root, &known);
-    let give_or_take = give_or_take(root, &names);
-    let claims = claims::claims(root, &names::words(&names.variants));
-    root.finish();
+    let known = metrics::Known { names: &names, phases: &phases };
+    let metrics = metrics::metrics(root, &known);
+    let series = metrics::series(root, &known);
     let all_read = files.all_read();
     let (files, mut reported_sysctls) = files.into_parts();
     let files = files.into_iter().map(|name| (name.clone(), folder.join(name))).collect();
@@ -114,6 +111,18 @@ fn read(name: &str, folder: &Path, root: &Section<'_>) -> Option<Scenario> {
     reported_sysctls.extend(asked.iter().chain(set).map(|name| todays_name(name)));
     // What a file would have set that could not be read is not known.
     let set = all_read.then_some(&reported_sysctls);
+    let claims = claims::claims(
+        root,
+        &claims::Known {
+            variants: &names::words(&names.variants),
+            metrics: &metrics,
+            refused_metrics: &names.metrics,
+            sysctls: &reported_sysctls,
+            limits: &reported_limits,
+            follows_entries: names.probes.iter().any(|key| key == ProbeKind::ConntrackEntries.key()),
+        },
+    );
+    root.finish();
     let scaled = scaled.into_iter().map(|name| scaled_down(name, set, root.problems)).collect();
     Some(Scenario {
         name: name.to_owned(),
@@ -126,8 +135,7 @@ fn read(name: &str, folder: &Path, root: &Section<'_>) -> Option<Scenario> {
         phases,
         probes,
         variants,
-        give_or_take,
-        measures,
+        metrics,
         series,
         claims,
         files,
@@ -161,22 +169,6 @@ fn scaled_down(name: Spanned<String>, set: Option<&BTreeSet<String>>, problems: 
         problems.unknown(name.span(), format!("nothing here sets `{todays}`"), &todays, &known);
     }
     todays
-}
-
-/// `[give-or-take]`: `visitors = { tuned = 4 }`, `crowded = { browsers = 8 }`, `crowded-in = ["morning"]`, `entries = 12`.
-fn give_or_take(root: &Section<'_>, names: &Names) -> GiveOrTake {
-    let Some(section) = root.section("give-or-take") else {
-        return GiveOrTake::default();
-    };
-    let (clients, phases) = (names::words(&names.clients), names::words(&names.phases));
-    let read = GiveOrTake {
-        visitors: measures::by_variant(&section, "visitors", names, |visitors| visitors),
-        crowded: section.by_name("crowded", "clients", &clients),
-        crowded_in: section.names("crowded-in", "phase", &phases).unwrap_or_default().into_iter().collect(),
-        entries: measures::by_variant(&section, "entries", names, |entries| entries),
-    };
-    section.finish();
-    read
 }
 
 /// What is the same in all variants unless one says otherwise.

@@ -4,10 +4,12 @@ use miette::NamedSource;
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::Ipv4Addr,
-    ops::Range,
     path::PathBuf,
 };
-use tunelab_protocol::{Backend, LimitOf, ModuleLoad, Phase, Population, Probe, Search, StartedBy, Sysctl, Upstream};
+use tunelab_protocol::{
+    Backend, LimitOf, ModuleLoad, Phase, Population, Probe, Search, StartedBy, Sysctl, Upstream,
+    readings::{self, Unit},
+};
 
 #[derive(Debug, Clone)]
 pub struct Scenario {
@@ -26,8 +28,7 @@ pub struct Scenario {
     pub probes: Vec<Probe>,
     /// At least one, in the order of the file.
     pub variants: Vec<Variant>,
-    pub give_or_take: GiveOrTake,
-    pub measures: Vec<Measure>,
+    pub metrics: Vec<Metric>,
     pub series: Vec<Series>,
     pub claims: Vec<Claim>,
     /// Everything any variant deploys, by its name in the guest: one warm machine serves all variants.
@@ -39,19 +40,6 @@ pub struct Scenario {
     pub reported_limits: Vec<LimitOf>,
     /// For errors that are only found later, such as a claim about something that is not in the outcome.
     pub source: NamedSource<String>,
-}
-
-/// How far two builds of a machine may be apart where the kernel's own timers and hash seeds decide; 0: not at all.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct GiveOrTake {
-    /// How many visitors fared how, at any time.
-    pub visitors: ByVariant<u64>,
-    /// The same by population, in each phase in which the conntrack table was full.
-    pub crowded: BTreeMap<String, u64>,
-    /// In these phases instead, where the table was full in any; none named: as it was.
-    pub crowded_in: BTreeSet<String>,
-    /// Entries in the conntrack table, at most and at the end of a day.
-    pub entries: ByVariant<u64>,
 }
 
 /// One setting of the server; what the scenario says for all variants is already in it.
@@ -138,55 +126,59 @@ impl Default for Server {
 
 /// A number of the outcome that this scenario asks for by name.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Measure {
+pub struct Metric {
     pub name: String,
-    pub of: Of,
-    /// Only of this phase; else of the whole run.
-    pub phase: Option<String>,
-    /// Only of these clients; else of all. Means nothing for readings.
-    pub clients: Option<String>,
-    /// What is expected of it, by whose calculation.
+    pub value: Value,
+    pub about: Where,
+    /// What was calculated, by whose calculation.
     pub expected: Vec<(String, u64)>,
+    pub tolerance: Tolerance,
+}
+
+/// What a metric is narrowed down to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Where {
+    /// Only this phase; else the whole run.
+    pub phase: Option<String>,
+    /// Only these clients; else all.
+    pub clients: Option<String>,
     /// Only answers that were asked for after a pause of so long.
     pub after_pause_us: Option<u64>,
-    /// How far two builds of the machine may be apart, and at least so much; both 0: exact.
-    pub within_ppm: ByVariant<u32>,
-    pub least: ByVariant<u64>,
 }
 
-/// One value for all variants, or one for each that is named: nothing in the others.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ByVariant<T> {
-    All(T),
-    Of(BTreeMap<String, T>),
-}
-
-impl<T> Default for ByVariant<T> {
-    fn default() -> Self {
-        ByVariant::Of(BTreeMap::new())
-    }
-}
-
-impl<T: Copy + Default> ByVariant<T> {
-    pub fn of(&self, variant: &str) -> T {
-        match self {
-            ByVariant::All(value) => *value,
-            ByVariant::Of(values) => values.get(variant).copied().unwrap_or_default(),
-        }
-    }
-}
-
-impl Measure {
-    /// How far another build's number may be from this one.
-    pub fn within(&self, value: u64, variant: &str) -> u64 {
-        let share = value * u64::from(self.within_ppm.of(variant)) / 1_000_000;
-        self.least.of(variant).max(share)
-    }
-
+impl Where {
     /// Whether a round of these clients in this phase counts.
-    pub fn is_about(&self, phase: &str, clients: &str) -> bool {
-        let wanted = |wanted: &Option<String>, is: &str| wanted.as_deref().is_none_or(|wanted| wanted == is);
-        wanted(&self.phase, phase) && wanted(&self.clients, clients)
+    pub fn includes(&self, phase: &str, clients: &str) -> bool {
+        self.phase.as_deref().is_none_or(|wanted| wanted == phase) && self.includes_clients(clients)
+    }
+
+    pub fn includes_clients(&self, clients: &str) -> bool {
+        self.clients.as_deref().is_none_or(|wanted| wanted == clients)
+    }
+}
+
+/// How far two builds of a machine may be apart in a number; no rule: not at all.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tolerance(pub Vec<ToleranceRule>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ToleranceRule {
+    /// In the unit of the number.
+    pub absolute: u64,
+    /// A share of the number, in millionths.
+    pub relative_ppm: u32,
+    /// Only in these; `None`: in all.
+    pub variants: Option<Vec<String>>,
+}
+
+impl Tolerance {
+    /// How far another build's number may be from this one: the widest of the rules for this variant.
+    pub fn of(&self, value: u64, variant: &str) -> u64 {
+        let applies = |rule: &&ToleranceRule| {
+            rule.variants.as_ref().is_none_or(|variants| variants.iter().any(|known| known == variant))
+        };
+        let width = |rule: &ToleranceRule| rule.absolute.max(value * u64::from(rule.relative_ppm) / 1_000_000);
+        self.0.iter().filter(applies).map(width).max().unwrap_or(0)
     }
 }
 
@@ -197,49 +189,85 @@ pub struct Series {
     /// The reading's name.
     pub of: String,
     pub every_s: u64,
-    /// How far two builds of the machine may be apart.
-    pub least: u64,
+    pub unit: Unit,
+    pub tolerance: Tolerance,
 }
 
-/// What a measure is of: a probe's reading by name (`tcp.time_wait`, `TcpExt.ListenDrops`), or a time of visitors.
+/// What a metric is: a function of a probe's readings ([`readings`]), of what clients tell, or of a log.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Of {
-    /// The highest reading.
-    Most(String),
-    Least(String),
+pub enum Value {
+    Max(String),
+    Min(String),
+    First(String),
     Last(String),
     /// The last reading less the first.
-    Rise(String),
-    /// From the first reading above zero until it is zero again.
-    Lasts(String),
-    /// A counter's rise in per cent of the rises of all of its group: `cpu.idle_ms` of all `cpu.`.
-    Share(String),
-    /// From SYN to an established connection, of those who got one.
-    Connect(Among),
-    /// From SYN to the last byte of the last answer, of those who were served.
-    Visit(Among),
+    Delta(String),
+    /// The delta of one counter in the deltas of all of its group, in per cent.
+    Ratio {
+        part: String,
+        group: String,
+    },
+    /// From the first reading above the bound to the first that is not, after the last one above it.
+    DurationAbove {
+        reading: String,
+        bound: u64,
+    },
+    /// From the start of the phase, or of the traffic, to the first reading of at least so much.
+    TimeTo {
+        reading: String,
+        bound: u64,
+    },
+    /// From SYN to an established connection, of clients that got one.
+    ConnectTime(Among),
+    /// From SYN to the last byte of the last answer, of clients that were served.
+    Duration(Among),
     /// From birth to expiry of a conntrack entry.
     EntryLife(Rank),
-    /// From the start of the phase, or of the traffic, to the first reading of at least so much.
-    Reaches(String, u64),
-    /// The highest rate of these clients at which nobody was refused, in visitors in 1000 s.
-    Sustains(String),
-    /// Visitors who fared so.
-    Fared(Fared),
-    /// Lines of the kernel's log that contain this.
-    Lines(String),
-    /// Lines of nginx's error log that have these words in them.
-    NginxSays(String),
+    Count(Counted),
+    /// The highest rate of these clients at which each was served, in clients in 1000 s.
+    RateMax(String),
     /// Of answers that are told by flights.
     Answers(OfAnswers),
 }
 
-/// How visitors fared: a field of [`tunelab_protocol::Visits`], or a local error by errno's name, or a status by its
-/// number.
+/// What `count` is of.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Fared {
-    Visits(String),
-    Error(String),
+pub enum Counted {
+    Clients(ClientOutcome),
+    /// Lines of the kernel's log, or those that contain this.
+    KernelLines(Option<String>),
+    /// Lines that the kernel left out of its log, by its own count.
+    SuppressedLines,
+    /// Lines of nginx's error log, or those that contain this.
+    NginxLines(Option<String>),
+    /// Rounds in which the conntrack table refused an entry.
+    FullRounds,
+    /// Packets dropped because they would have needed one.
+    RefusedPackets,
+    EntriesCreated,
+    /// Entries made by a packet in the middle of a connection (`nf_conntrack_tcp_loose`).
+    EntriesPickedUp,
+    /// Entries that were still there at the end.
+    EntriesAlive,
+    /// Clients whose entries outlive them: see [`crate::outcome::LEAK`].
+    Leaks,
+}
+
+/// What became of a client: what first went wrong, or that nothing did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ClientOutcome {
+    Served,
+    /// Any other than served.
+    Failed,
+    ConnectTimeout,
+    ResponseTimeout,
+    Reset,
+    Closed,
+    /// An answer other than 2xx.
+    Status,
+    LocalError,
+    /// A local error by errno's name, or a status by its number.
+    Named(String),
 }
 
 /// What can be read off how answers came; see [`tunelab_protocol::Answer`].
@@ -270,21 +298,89 @@ impl OfAnswers {
     }
 }
 
-impl Of {
-    /// In milliseconds; the others are counts.
-    pub fn is_time(&self) -> bool {
+impl Value {
+    pub fn unit(&self) -> Unit {
+        let of = |name: &str| readings::find(name).map_or(Unit::Count, |reading| reading.unit);
         match self {
-            Of::Lasts(_) | Of::Reaches(..) | Of::Connect(_) | Of::Visit(_) | Of::EntryLife(_) => true,
-            // A reading says its unit itself.
-            Of::Most(name) | Of::Least(name) | Of::Last(name) => name.ends_with("_ms"),
-            Of::Answers(of) => of.is_time(),
-            _ => false,
+            Value::Max(name) | Value::Min(name) | Value::First(name) | Value::Last(name) | Value::Delta(name) => {
+                of(name)
+            }
+            Value::Ratio { .. } => Unit::Percent,
+            Value::DurationAbove { .. } | Value::TimeTo { .. } => Unit::Milliseconds,
+            Value::ConnectTime(_) | Value::Duration(_) | Value::EntryLife(_) => Unit::Milliseconds,
+            Value::Answers(of) if of.is_time() => Unit::Milliseconds,
+            Value::Answers(OfAnswers::FlightBytes(_)) => Unit::Bytes,
+            Value::Answers(_) | Value::Count(_) | Value::RateMax(_) => Unit::Count,
         }
+    }
+
+    /// The readings that it is of, which a probe has to read.
+    pub fn readings(&self) -> Vec<&str> {
+        match self {
+            Value::Max(name) | Value::Min(name) | Value::First(name) | Value::Last(name) | Value::Delta(name) => {
+                vec![name]
+            }
+            Value::Ratio { part, .. } => vec![part],
+            Value::DurationAbove { reading, .. } | Value::TimeTo { reading, .. } => vec![reading],
+            Value::Count(Counted::FullRounds | Counted::RefusedPackets) => vec!["conntrack.count"],
+            _ => Vec::new(),
+        }
+    }
+
+    /// The probe that has to follow what it is of, and what that is.
+    pub fn followed(&self) -> Option<(&'static str, &'static str)> {
+        match self {
+            Value::Count(Counted::NginxLines(_)) => Some(("nginx-log", "nginx's log")),
+            Value::Count(Counted::KernelLines(_) | Counted::SuppressedLines) => {
+                Some(("kernel-log", "the kernel's log"))
+            }
+            Value::Count(
+                Counted::EntriesAlive | Counted::EntriesCreated | Counted::EntriesPickedUp | Counted::Leaks,
+            )
+            | Value::EntryLife(_) => Some(("conntrack-entries", "conntrack's entries")),
+            _ => None,
+        }
+    }
+
+    /// Clients have to tell of each answer in which flights it came.
+    pub fn needs_flights(&self) -> bool {
+        matches!(self, Value::Answers(_))
     }
 
     /// What lies between the shortest and the longest is in the record only where it is asked for.
     pub fn needs_each_time(&self) -> bool {
-        matches!(self, Of::Connect(Among::Median) | Of::Visit(Among::Median))
+        matches!(self, Value::ConnectTime(Among::Percentile(_)) | Value::Duration(Among::Percentile(_)))
+    }
+
+    /// Whether a phase narrows it down: what is followed over the whole run is not told by phase.
+    pub fn has_phases(&self) -> bool {
+        !matches!(
+            self,
+            Value::EntryLife(_)
+                | Value::Count(
+                    Counted::EntriesAlive
+                        | Counted::EntriesCreated
+                        | Counted::EntriesPickedUp
+                        | Counted::Leaks
+                        | Counted::SuppressedLines
+                        | Counted::FullRounds
+                        | Counted::RefusedPackets
+                )
+        )
+    }
+
+    /// Whether clients narrow it down.
+    pub fn has_clients(&self) -> bool {
+        matches!(
+            self,
+            Value::ConnectTime(_)
+                | Value::Duration(_)
+                | Value::EntryLife(_)
+                | Value::Answers(_)
+                | Value::Count(
+                    Counted::Clients(_) | Counted::EntriesAlive | Counted::EntriesCreated | Counted::EntriesPickedUp
+                )
+        )
     }
 }
 
@@ -298,8 +394,8 @@ pub enum Rank {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Among {
     Ranks(Rank),
-    /// Of an even number the longer of the two in the middle: one that somebody had.
-    Median,
+    /// The time that so many per cent did not exceed; one that a client had.
+    Percentile(u8),
 }
 
 /// A statement about the scenario, which the run bears out or not.
@@ -324,15 +420,34 @@ pub struct Claim {
     pub assert: Vec<Expression>,
 }
 
-/// `ways.gateway.longest_life_s >= 5 d`: a path into a variant's outcome compared with a value or another path.
+/// `gateway-life >= 5 d`: a part of a variant's outcome compared with a value or with another part.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Expression {
-    pub text: String,
-    pub left: String,
+    pub left: Subject,
     pub compare: Compare,
     pub right: Operand,
-    /// Where it stands in the scenario's file.
-    pub span: Range<usize>,
+}
+
+/// A part of an outcome that a claim can be about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Subject {
+    Metric {
+        name: String,
+        unit: Unit,
+    },
+    /// The effective value of a setting, by today's name.
+    Sysctl(String),
+    /// A limit of open files: of what, as [`LimitOf`] is written, and `soft` or `hard`.
+    OpenFiles {
+        of: String,
+        which: &'static str,
+    },
+    /// Names of clients whose conntrack entries outlive them.
+    Leaks,
+    /// Names of settings that the kernel did not take.
+    RefusedSysctls,
+    /// Names of settings that the kernel has under another name.
+    RenamedSysctls,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -351,10 +466,27 @@ pub enum Compare {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Operand {
-    /// Times are in seconds here, as in the outcome's `_s`.
-    Number(i64),
+    /// In the unit of what it is compared with.
+    Number(u64),
     Text(String),
-    Path(String),
+    Subject(Subject),
+}
+
+impl Claim {
+    pub fn expressions(&self) -> impl Iterator<Item = &Expression> {
+        self.applies_to.iter().chain(&self.requires).chain(&self.assert)
+    }
+}
+
+impl Expression {
+    /// What it is about, on both sides.
+    pub fn subjects(&self) -> impl Iterator<Item = &Subject> {
+        let right = match &self.right {
+            Operand::Subject(subject) => Some(subject),
+            _ => None,
+        };
+        std::iter::once(&self.left).chain(right)
+    }
 }
 
 impl Scenario {

@@ -9,6 +9,7 @@ pub struct Names {
     pub backends: Vec<String>,
     pub variants: Vec<String>,
     pub phases: Vec<String>,
+    pub metrics: Vec<String>,
     /// Keys of `[probe]`.
     pub probes: Vec<String>,
     /// Some clients say `flights`, and not that they do not.
@@ -23,6 +24,7 @@ impl Names {
             backends: root.names_of("backend"),
             variants: root.names_of("variant"),
             phases: phases(root),
+            metrics: root.names_of("metric"),
             probes: root.names_of("probe"),
             flights: flights(root),
         }

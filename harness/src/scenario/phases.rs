@@ -181,24 +181,6 @@ fn sampled(kind: ProbeKind, value: &Value<'_>, key: &str, section: &Section<'_>)
     Some(Probe { kind, every_us: interval(&every?, key, &table), after_us: after.0 })
 }
 
-const FOLLOWED: &[(&str, ProbeKind)] = &[
-    ("conntrack-entries", ProbeKind::ConntrackEntries),
-    ("kernel-log", ProbeKind::KernelLog),
-    ("nginx-log", ProbeKind::NginxLog),
-];
-
-const SAMPLED: &[(&str, ProbeKind)] = &[
-    ("conntrack", ProbeKind::Conntrack),
-    ("sockets", ProbeKind::Sockets),
-    ("time-wait", ProbeKind::TimeWait),
-    ("netstat", ProbeKind::Netstat),
-    ("memory", ProbeKind::Memory),
-    ("lnstat", ProbeKind::Lnstat),
-    ("slab", ProbeKind::Slab),
-    ("open-files", ProbeKind::OpenFiles),
-    ("cpu", ProbeKind::Cpu),
-];
-
 /// What `[probe]` asks for.
 #[derive(Default)]
 pub struct Asked {
@@ -211,14 +193,15 @@ pub struct Asked {
 pub fn probes(root: &Section<'_>) -> Asked {
     let Some(section) = root.section("probe") else { return Default::default() };
     let mut found = Vec::new();
-    for (key, kind) in SAMPLED {
-        let Some(value) = section.value(key) else { continue };
-        found.extend(sampled(*kind, value, key, &section));
+    for kind in ProbeKind::SAMPLED {
+        let Some(value) = section.value(kind.key()) else { continue };
+        found.extend(sampled(kind, value, kind.key(), &section));
     }
-    for (key, kind) in FOLLOWED {
+    for kind in ProbeKind::FOLLOWED {
+        let key = kind.key();
         let Some(value) = section.value(key) else { continue };
         match text(value, section.problems, "`followed`") {
-            Some("followed") => found.push(Probe { kind: *kind, every_us: 0, after_us: 0 }),
+            Some("followed") => found.push(Probe { kind, every_us: 0, after_us: 0 }),
             Some(other) => {
                 let message = format!("`{key}` is followed as it happens, not sampled");
                 section.problems.unknown(value.span(), message, other, &["followed"]);

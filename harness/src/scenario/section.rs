@@ -1,7 +1,7 @@
 //! Reading one table: what is asked for is known, what is left over is an unknown key.
 
 use super::{problems::Problems, words};
-use std::{cell::RefCell, collections::BTreeMap, ops::Range};
+use std::{cell::RefCell, ops::Range};
 use toml::{
     Spanned,
     de::{DeTable, DeValue},
@@ -123,19 +123,6 @@ impl<'a> Section<'a> {
     /// Whether there is neither a `[key.a]` nor anything else by that key, which would be a mistake of its own.
     pub fn lacks(&self, key: &'static str) -> bool {
         self.value(key).is_none_or(|value| value.get_ref().as_table().is_some_and(|table| table.is_empty()))
-    }
-
-    /// `key = { a = 1, b = 2 }`: values by names of a kind, all of which are known.
-    pub fn by_name<T: Read>(&self, key: &'static str, kind: &str, known: &[&str]) -> BTreeMap<String, T> {
-        let Some(table) = self.section(key) else { return BTreeMap::new() };
-        let read = |(name, value): (Spanned<String>, &Value<'_>)| {
-            if !known.contains(&name.get_ref().as_str()) {
-                let message = format!("there is no {kind} `{}`", name.get_ref());
-                self.problems.unknown(name.span(), message, name.get_ref(), known);
-            }
-            Some((name.into_inner(), T::read(value, self.problems)?))
-        };
-        table.entries().into_iter().filter_map(read).collect()
     }
 
     /// `key = ["a", "b"]`: names of a kind, all of which are known.

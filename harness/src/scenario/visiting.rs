@@ -1,14 +1,13 @@
 //! Where clients are and what they speak: `at = "server"`, `protocol = "UDP"`; and which of it goes together.
 
 use super::{
-    model::Fared,
     problems::Problems,
     section::{Read, Section, Value},
     values::text,
 };
 use std::net::Ipv4Addr;
 use toml::Spanned;
-use tunelab_protocol::{At, Http, Leave, LinkBy, Speech, Subnet, Visits};
+use tunelab_protocol::{At, Http, Leave, LinkBy, Speech, Subnet};
 
 const PLACES: &[(&str, At)] = &[("behind-a-route", At::BehindARoute), ("on-link", At::OnLink), ("server", At::Server)];
 
@@ -128,32 +127,5 @@ pub fn check_leave(section: &Section<'_>, value: &Value<'_>, leave: Leave, at: A
     if at == At::Server && vanishes {
         let hint = "\"client-closes\", \"server-closes\", \"reset\" and \"stay\" are possible there";
         section.problems.report_with_hint(value.span(), "the server cannot vanish", "not at the server", hint);
-    }
-}
-
-/// `fared = "served"`, `fared = "502"`, `fared = "ENOBUFS"`.
-impl Read for Fared {
-    fn read(value: &Value<'_>, problems: &Problems) -> Option<Self> {
-        let word = text(value, problems, "how visitors fared, such as `served`, `502` or `ENOBUFS`")?;
-        let errno = word.len() > 1 && word.starts_with('E') && word.chars().all(|c| c.is_ascii_uppercase());
-        let status = word.len() == 3 && word.chars().all(|c| c.is_ascii_digit());
-        if errno || status {
-            return Some(Fared::Error(word.to_owned()));
-        }
-        let known = fares();
-        if known.iter().any(|known| known == word) {
-            return Some(Fared::Visits(word.to_owned()));
-        }
-        let known: Vec<&str> = known.iter().map(String::as_str).collect();
-        problems.unknown(value.span(), format!("nobody fares `{word}`"), word, &known);
-        None
-    }
-}
-
-/// The fields of [`Visits`].
-fn fares() -> Vec<String> {
-    match serde_json::to_value(Visits::default()) {
-        Ok(serde_json::Value::Object(fields)) => fields.keys().cloned().collect(),
-        _ => Vec::new(),
     }
 }

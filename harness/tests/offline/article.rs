@@ -72,7 +72,8 @@ fn an_article_out_of_order_is_read_in_its_order() {
 fn checked(by: &[(&str, &str)]) -> Result<(), String> {
     let (home, folder) = made::scenario("small", made::SMALL, &[("base.conf", "")]);
     made::article(home.path(), &made::settled(by));
-    let experiments = [Experiment { scenario: load(&folder).unwrap(), outcomes: Default::default() }];
+    let experiments =
+        [Experiment { scenario: load(&folder).unwrap(), outcomes: Default::default(), verdicts: Default::default() }];
     let article = Article::of(home.path()).map(Option::unwrap);
     let refusal = article.and_then(|article| claims::check_article(&article, &experiments));
     refusal.map_err(|e| format!("{e:?}").replace(&format!("{}/", home.path().display()), ""))

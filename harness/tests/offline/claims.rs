@@ -14,6 +14,13 @@ use tunelab::{
 
 /// Two claims that settle one of the article together; `default` must have what `tuned` has not.
 const TWO: &str = r#"
+[metric.there]
+value = "count(served)"
+[metric.first]
+value = "count(served)"
+[metric.second]
+value = "count(served)"
+
 [claim.first]
 says = "x"
 variants = ["default"]
@@ -39,7 +46,7 @@ fn settled(stored: Option<Outcomes>) -> Vec<Settled> {
     let (home, folder) = made::scenario("small", &format!("{head}{TWO}"), &[("base.conf", "")]);
     made::article(home.path(), &made::settled(&[("it-fills", r#"["small/first", "small/second"]"#)]));
     let outcomes: BTreeMap<_, _> = [("a".to_owned(), stored), ("b".to_owned(), None)].into();
-    let experiments = [Experiment { scenario: load(&folder).unwrap(), outcomes }];
+    let experiments = [Experiment { scenario: load(&folder).unwrap(), outcomes, verdicts: BTreeMap::new() }];
     let images = ["a", "b", "c"].map(str::to_owned);
     claims::settle(&Article::of(home.path()).unwrap().unwrap(), &experiments, &images)
 }
@@ -65,7 +72,10 @@ fn several_claims_make_one_verdict() {
 /// Judged against `default` and `tuned`: the verdict, why, and what decided.
 fn judged(claim: &str, default: &str, tuned: &str) -> String {
     let head = made::SMALL.split("[claim.").next().unwrap();
-    let text = format!("{head}[claim.x]\nsays = \"x\"\nvariants = [\"default\"]\n{claim}\n[give-or-take]\n");
+    let metrics =
+        ["a", "b", "c", "came", "lost", "n"].map(|name| format!("[metric.{name}]\nvalue = \"count(served)\"\n"));
+    let metrics = metrics.concat();
+    let text = format!("{head}{metrics}[claim.x]\nsays = \"x\"\nvariants = [\"default\"]\n{claim}\n");
     let (_home, folder) = made::scenario("small", &text, &[("base.conf", "")]);
     let judged = claims::judge(&load(&folder).unwrap(), &outcomes(default, tuned)).remove(0);
     let why = judged.why.map(|why| format!(" ({why})")).unwrap_or_default();
@@ -103,23 +113,30 @@ fn what_is_required_and_not_so_settles_nothing() {
     assert!(nobody.starts_with("unsettled (what it requires is not so: default: came = 0)"), "{nobody}");
 }
 
-/// Of a snapshot that is older than what is asked of it.
 #[test]
 fn what_is_not_there_is_never_false_in_silence() {
-    let claim = |more: &str| format!("uncontrolled-because = \"x\"\n{more}");
-    let lines =
-        |expression: &str| judged(&claim(&format!("assert = [\"{expression}\"]")), "log.lines = 0\nn = 'absent'", "");
-    let told = "unsettled (there is no `log.lins`, only `log.lines` in the outcome of `default`) []";
-    assert_eq!(lines("log.lins > 0"), told);
-    assert_eq!(lines("log.lines == log.lins"), told);
-    assert_eq!(judged(&claim("requires = [\"log.lins > 0\"]\nassert = [\"n > 0\"]"), "log.lines = 0\nn = 1", ""), told);
-    assert_eq!(
-        judged(&claim("applies-to = [\"log.lins > 0\"]\nassert = [\"n > 0\"]"), "log.lines = 0\nn = 1", ""),
-        told
-    );
+    let lines = |expression: &str| {
+        judged(&format!("uncontrolled-because = \"x\"\nassert = [\"{expression}\"]"), "n = 'absent'", "")
+    };
     assert_eq!(lines("n > 0"), "does not hold [default: n = `absent`]", "what a kernel has not is said to be absent");
     assert_eq!(lines("n == 'absent'"), "holds [default: n = `absent`]");
-    assert_eq!(lines("leaks lacks 'x'"), "holds [default: there is no leaks]", "what is empty is left out");
+    assert_eq!(lines("lost == 0"), "holds [default: lost = 0]", "an exact zero is left out");
+    assert_eq!(lines("leaks lacks 'x'"), "holds [default: leaks = none]", "and so is a list with nothing in it");
+    let setting = "sysctl.net.netfilter.nf_conntrack_tcp_timeout_established";
+    let told = format!("unsettled (there is no `{setting}` in the outcome of `default`) []");
+    assert_eq!(lines(&format!("{setting} == 600")), told, "what was stored before it was asked for is not known");
+}
+
+/// A metric that is zero is not in a snapshot, nor is one that did not exist when it was taken.
+#[test]
+fn a_claim_that_is_newer_than_its_snapshot_is_unsettled() {
+    let stored = |verdict: &str| STORED.replace("grows = 'holds'", &format!("grows = '{verdict}'"));
+    let table = |verdict: &str| said(repository(&stored(verdict)).path(), &["--image", "debian-12"]);
+    assert!(!table("holds").contains("newer"));
+    for other in ["does not hold", "unsettled"] {
+        let said = table(other);
+        assert!(said.contains("`grows` of `small` is newer than the snapshot: run it again"), "{said}");
+    }
 }
 
 #[test]
@@ -172,8 +189,9 @@ fn repository(snapshot: &str) -> TempDir {
 }
 
 const STORED: &str = "\
-[variant.default]\nleaks = ['gone']\ntable.full_rounds = '47 ± 4'\nlog.lines = 94\n
-[variant.tuned]\nleaks = []\ntable.full_rounds = 0\n";
+[claims]\ngrows = 'holds'\none-line = 'does not hold'\n
+[variant.default]\nleaks = ['gone']\nfull-rounds = '47 ± 4'\nlog-lines = 94\n
+[variant.tuned]\n";
 
 fn tunelab(repository: &Path, args: &[&str]) -> std::process::Output {
     made::tunelab_in(repository).arg("claims").args(args).output().unwrap()
@@ -218,7 +236,7 @@ fn json_is_an_array_of_claims() {
     assert_eq!((&on["verdict"], &on["scenario"]), (&"holds".into(), &"small".into()));
     assert_eq!(
         (&on["variant"], &on["evidence"][0]),
-        (&serde_json::json!(["default", "tuned"]), &"default: table.full_rounds = 47".into())
+        (&serde_json::json!(["default", "tuned"]), &"default: full-rounds = 47".into())
     );
     assert_eq!(on["parts"][0]["command"], "tunelab scenario small --image debian-12 --variant default,tuned");
     assert_eq!(list[1]["images"]["debian-12"]["verdict"], "does-not-hold");
@@ -260,11 +278,9 @@ fn what_is_stored_is_judged_as_when_it_ran() {
     for scenario in catalogue.names().iter().map(|name| catalogue.load(name).unwrap()) {
         for image in &scenario.images {
             let shelf = Shelf::of_project(&repository, &scenario.name);
-            let Some(outcomes) = snapshot::outcomes(&shelf, image).unwrap() else { continue };
-            let text = std::fs::read_to_string(shelf.path(image)).unwrap();
-            let stored: toml::Table = text.splitn(3, "---\n").nth(2).unwrap().parse().unwrap();
+            let Some((outcomes, verdicts)) = snapshot::stored_facts(&shelf, image).unwrap() else { continue };
             for judged in claims::judge(&scenario, &outcomes) {
-                let stored = stored["claims"].get(&judged.id).and_then(toml::Value::as_str);
+                let stored = verdicts.get(&judged.id).map(String::as_str);
                 let (name, id) = (&scenario.name, &judged.id);
                 assert_eq!(Some(judged.verdict.word()), stored, "`{id}` of `{name}` on `{image}`: run it again");
             }

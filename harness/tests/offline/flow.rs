@@ -2,7 +2,7 @@
 
 use crate::made::{self, SMALL};
 use tunelab::{
-    outcome::{Outcome, Record, claims},
+    outcome::{Outcome, Record},
     plan,
     report::diagnostic,
     scenario::{Scenario, load},
@@ -17,29 +17,29 @@ flights = true
 get = ["/a", "/b"]
 pause = ["50 ms", "210 ms", "5 s"]
 leave = "client-closes"
-[measure.answer-ms]
-answer = "longest"
-[measure.answer-after-50-ms]
-answer = "longest"
-after-pause = "50 ms"
-[measure.round-trips]
-round-trips = "longest"
-[measure.first-bytes]
-flight-bytes = 1
-[measure.first-segments]
-flight-segments = 1
-[measure.third]
-flight-bytes = 3
-[measure.rto-ms]
-server-rto = "longest"
-[measure.window]
-server-window = "shortest"
-[measure.falls-ms]
-pause = "falls"
-[measure.holds-ms]
-pause = "holds"
-[measure.eagain]
-nginx-says = "(11: "
+[metric.answer]
+value = "max(response_time)"
+[metric.answer-after-50]
+value = "max(response_time)"
+where = { after-pause = "50 ms" }
+[metric.round-trips]
+value = "max(round_trips)"
+[metric.first-bytes]
+value = "min(flight[1].bytes)"
+[metric.first-segments]
+value = "min(flight[1].segments)"
+[metric.third]
+value = "min(flight[3].bytes)"
+[metric.rto]
+value = "max(server.rto)"
+[metric.window]
+value = "min(server.cwnd)"
+[metric.falls]
+value = "min(pause.window_reduced)"
+[metric.holds]
+value = "max(pause.window_kept)"
+[metric.eagain]
+value = "count(log.nginx, '(11: ')"
 [probe]
 nginx-log = "followed"
 open-file-limits = ["nginx-worker", "login:nobody"]
@@ -97,17 +97,21 @@ fn answers_by_flights() {
         answer(210, &[43_940], Some((80, 40))),
         answer(5_000, &[14_481, 29_459], Some((80, 10))),
     ]);
-    insta::assert_snapshot!(part(&outcome(&scenario, vec![told]), "measured"), @r#"
-    answer-after-50-ms = 20
-    answer-ms = 61
+    insta::assert_snapshot!(part(&outcome(&scenario, vec![told]), "metrics"), @r#"
+    answer = "61 ms"
+    answer-after-50 = "20 ms"
     eagain = "absent"
-    falls-ms = 210
-    first-bytes = 14480
+    failed = 0
+    falls = "210 ms"
+    first-bytes = "14480 B"
     first-segments = 10
-    holds-ms = 50
+    full-rounds = "absent"
+    holds = "50 ms"
+    log-lines = 0
     round-trips = 3
-    rto-ms = 220
-    third = 500
+    rto = "220 ms"
+    suppressed-lines = "0 ± 60"
+    third = "500 B"
     window = 10
     "#);
 }
@@ -116,10 +120,10 @@ fn answers_by_flights() {
 fn a_window_that_stays_falls_after_no_pause() {
     let scenario = loaded(&SMALL.replace("[probe]", SLOW));
     let told = answers(vec![answer(50, &[9], Some((40, 80))), answer(5_000, &[9], Some((80, 80)))]);
-    let measured = outcome(&scenario, vec![told])["measured"].clone();
-    assert_eq!(measured["falls-ms"].as_str(), Some("absent"));
-    assert_eq!(measured["holds-ms"].as_integer(), Some(5_000));
-    assert_eq!(measured["third"].as_str(), Some("absent"), "there was no third flight");
+    let metrics = outcome(&scenario, vec![told])["metrics"].clone();
+    assert_eq!(metrics["falls"].as_str(), Some("absent"));
+    assert_eq!(metrics["holds"].as_str(), Some("5000 ms"));
+    assert_eq!(metrics["third"].as_str(), Some("absent"), "there was no third flight");
 }
 
 #[test]
@@ -129,12 +133,12 @@ fn nginx_log_and_limits() {
     let texts = [(eagain.to_owned(), 132), ("accept4() failed (24: Too many open files)".to_owned(), 3)];
     let limit = Event::OpenFileLimit { of: "login-nobody".into(), soft: 1024, hard: 4096 };
     let outcome = outcome(&scenario, vec![limit, Event::NginxLog { texts: texts.into() }]);
-    assert_eq!(outcome["measured"]["eagain"].as_integer(), Some(132));
-    insta::assert_snapshot!(part(&outcome, "nginx_log") + &part(&outcome, "open_files"), @r#"
-    lines = "135 ± 1"
+    assert_eq!(outcome["metrics"]["eagain"].as_integer(), Some(132));
+    insta::assert_snapshot!(part(&outcome, "nginx-log") + &part(&outcome, "open-files"), @r#"
+    lines = 135
 
     [texts]
-    "accept4() failed (24: Too many open files)" = "3 ± 1"
+    "accept4() failed (24: Too many open files)" = 3
     "connect() failed (11: Resource temporarily unavailable) while connecting to upstream" = 132
     [login-nobody]
     soft = 1024
@@ -146,16 +150,27 @@ fn nginx_log_and_limits() {
 fn what_nobody_asked_for_is_not_there() {
     let (_home, scenario) = made::small();
     let outcome = outcome(&scenario, Vec::new());
-    assert!(!outcome.contains_key("nginx_log") && !outcome.contains_key("open_files"));
+    assert!(!outcome.contains_key("nginx-log") && !outcome.contains_key("open-files"));
 }
 
 #[test]
-fn claims_about_logs_and_limits() {
-    let with = |that: &str| SMALL.replace("[probe]", SLOW).replace("log.lines == 1", that);
-    for that in ["nginx_log.texts contains 'x'", "open_files.login-nobody.soft == 1", "measured.falls-ms == 'absent'"] {
-        claims::check(&loaded(&with(that))).unwrap_or_else(|e| panic!("{e:?}"));
+fn claims_about_limits() {
+    let with = |expression: &str| SMALL.replace("[probe]", SLOW).replace("log-lines == 1", expression);
+    for expression in
+        ["open-files.login-nobody.soft == 1", "falls == 'absent'", "falls > 200 ms", "first-bytes <= 14480 B"]
+    {
+        loaded(&with(expression));
     }
-    claims::check(&loaded(&with("open_files.login-root.soft == 1"))).expect_err("nobody asked for it");
+    for (wrong, why) in [
+        ("open-files.login-root.soft == 1", "there is no `open-files.login-root.soft`"),
+        ("falls > 200", "it is a time"),
+        ("falls > window", "compares numbers of two units"),
+        ("window contains 'x'", "is no comparison"),
+    ] {
+        let (_home, folder) = made::scenario("small", &with(wrong), &[("base.conf", "")]);
+        let said = diagnostic::render(&load(&folder).expect_err(wrong), false);
+        assert!(said.contains(why), "{said}");
+    }
 }
 
 #[test]
@@ -180,12 +195,12 @@ fn refused() {
 subnet = "10.3.0.0/16"
 flights = true
 leave = "stay"
-[measure.zeroth]
-flight-bytes = 0
-[measure.word-ms]
-pause = "breaks"
-[measure.says]
-nginx-says = "x"
+[metric.zeroth]
+value = "min(flight[0].bytes)"
+[metric.word]
+value = "min(pause.window_reduced)"
+[metric.says]
+value = "count(log.nginx, 'x')"
 [probe]
 open-file-limits = ["nginx", "login:No body"]
 "#;

@@ -3,7 +3,6 @@
 mod archive;
 mod article;
 mod away;
-mod bands;
 mod builds;
 mod busy;
 mod claims;
@@ -28,5 +27,6 @@ mod search;
 mod server;
 mod ssh;
 mod store;
+mod tolerance;
 mod visiting;
 mod vm;

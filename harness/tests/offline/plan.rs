@@ -26,8 +26,8 @@ fn every_shipped_variant_makes_a_plan_that_survives_json() {
 
 /// Only where a median needs them.
 #[test]
-fn times_are_told_one_by_one_where_a_measure_asks() {
-    let median = "[measure.median-ms]\nconnect = \"median\"\nclients = \"gone\"\n[probe]";
+fn times_are_told_one_by_one_where_a_metric_asks() {
+    let median = "[metric.median]\nvalue = \"percentile(connect_time, 50)\"\nwhere = { clients = \"gone\" }\n[probe]";
     let (_home, folder) = made::scenario("small", &made::SMALL.replace("[probe]", median), &[("base.conf", "")]);
     let scenario = tunelab::scenario::load(&folder).unwrap();
     let plan = plan::plan(&scenario, &scenario.variants[0], 1);

@@ -71,7 +71,7 @@ fn two_scenarios_of_one_name_are_not_mixed_up() {
         std::fs::read_to_string(path).unwrap()
     });
     assert!(one.contains("scenario = \"small\"") && one.contains("leaks = [\"gone\"]"), "{one}");
-    assert!(another.contains("scenario = \"small\"") && another.contains("leaks = []"), "{another}");
+    assert!(another.contains("scenario = \"small\"") && !another.contains("leaks"), "{another}");
     assert_eq!(verdicts[0].runs[0].run.scenario_in_files(), "a+small");
 }
 

@@ -14,19 +14,19 @@ const SEARCHING: &str = r#"
 [[phase]]
 name = "found"
 search = { clients = "clean", for = "5 min", rest = "70 s", between = [100, 1000] }
-[measure.found]
-sustains = "clean"
+[metric.found]
+value = "rate_max(clean)"
 expected = { article = 400 }
-[measure.bad-gateway]
-fared = "502"
-phase = "found"
-[measure.no-port]
-nginx-says = "(99: "
-[measure.no-port-before]
-nginx-says = "(99: "
-phase = "three days"
-[measure.left-ms]
-most = "time_wait.left_ms"
+[metric.bad-gateway]
+value = "count(502)"
+where = { phase = "found" }
+[metric.no-port]
+value = "count(log.nginx, '(99: ')"
+[metric.no-port-before]
+value = "count(log.nginx, '(99: ')"
+where = { phase = "three days" }
+[metric.left]
+value = "max(time_wait.left_ms)"
 [probe]
 time-wait = "10 s"
 nginx-log = "followed"
@@ -88,15 +88,19 @@ fn the_rate_is_the_outcome_and_its_trials_are_not() {
     let events = events.into_iter().map(|event| Stamped { at_us: 0, event }).collect();
     let outcome = Outcome::of(&Record { events, fingerprint: String::new() }, &plan, &scenario).document();
     let part = |name: &str| toml::to_string(outcome[name].as_table().unwrap()).unwrap();
-    insta::assert_snapshot!(part("measured"), @r#"
+    insta::assert_snapshot!(part("metrics"), @r#"
     bad-gateway = 105
+    failed = 4
     found = 437
-    left-ms = "absent"
+    full-rounds = "absent"
+    left = "absent"
+    log-lines = 0
     no-port = 109
     no-port-before = 4
+    suppressed-lines = "0 ± 60"
     "#);
-    assert_eq!(outcome["visitors"]["served"].as_integer(), Some(28));
-    assert_eq!(outcome["nginx_log"]["lines"].as_integer(), Some(4));
+    assert_eq!(outcome["total"]["served"].as_integer(), Some(28));
+    assert_eq!(outcome["nginx-log"]["lines"].as_integer(), Some(4));
     assert!(!outcome.contains_key("phases"), "there is but one phase whose visitors are to be served");
 }
 
@@ -105,7 +109,7 @@ fn searches_for_nothing() {
     let wrong = SEARCHING
         .replace("clients = \"clean\"", "clients = \"clear\"")
         .replace("[100, 1000]", "[1000, 100]")
-        .replace("sustains = \"clean\"", "sustains = \"gone\"")
+        .replace("rate_max(clean)", "rate_max(gone)")
         .replace("time-wait = \"10 s\"\n", "");
     let (home, folder) = made::scenario("wrong", &SMALL.replace("[probe]", &wrong), &[("base.conf", "")]);
     let error = load(&folder).expect_err("must be refused");

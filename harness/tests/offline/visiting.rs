@@ -103,38 +103,38 @@ fn links_that_cannot_be() {
 }
 
 /// Replaces `[probe]` of [`SMALL`].
-const MEASURES: &str = r#"
+const METRICS: &str = r#"
 [[phase]]
 name = "after"
 rounds = 1
 every = "1 h"
 visitors = { clean = 4 }
-[measure.served]
-fared = "served"
-clients = "clean"
-[measure.served-after]
-fared = "served"
-phase = "after"
-[measure.enobufs]
-fared = "ENOBUFS"
-[measure.eperm]
-fared = "EPERM"
-[measure.lines]
-lines = "table full"
-[measure.lines-after]
-lines = "table full"
-phase = "after"
-[measure.ninety-ms]
-reaches = { reading = "conntrack.count", value = 90 }
-phase = "after"
-[measure.never-ms]
-reaches = { reading = "conntrack.count", value = 900 }
+[metric.served]
+value = "count(served)"
+where = { clients = "clean" }
+[metric.served-after]
+value = "count(served)"
+where = { phase = "after" }
+[metric.enobufs]
+value = "count(ENOBUFS)"
+[metric.eperm]
+value = "count(EPERM)"
+[metric.lines]
+value = "count(log.kernel, 'table full')"
+[metric.lines-after]
+value = "count(log.kernel, 'table full')"
+where = { phase = "after" }
+[metric.ninety]
+value = "time_to(conntrack.count >= 90)"
+where = { phase = "after" }
+[metric.never]
+value = "time_to(conntrack.count >= 900)"
 [probe]
 "#;
 
 #[test]
 fn what_is_counted() {
-    let scenario = scenario(&SMALL.replace("[probe]", MEASURES));
+    let scenario = scenario(&SMALL.replace("[probe]", METRICS));
     let at = |at_us, event| Stamped { at_us, event };
     let phase = |at_us, name: &str| at(at_us, Event::Phase { name: name.into() });
     let log = |at_us| at(at_us, Event::Log { level: 4, text: "nf_conntrack: table full, dropping packet".into() });
@@ -173,24 +173,28 @@ fn what_is_counted() {
     ];
     let record = Record { events, fingerprint: String::new() };
     let outcome = Outcome::of(&record, &plan_of(&scenario), &scenario).document();
-    insta::assert_snapshot!(toml::to_string_pretty(outcome["measured"].as_table().unwrap()).unwrap(), @r#"
+    insta::assert_snapshot!(toml::to_string_pretty(outcome["metrics"].as_table().unwrap()).unwrap(), @r#"
     enobufs = 2
     eperm = 2
+    failed = 4
+    full-rounds = 1
     lines = 2
     lines-after = 1
-    never-ms = "absent"
-    ninety-ms = 500
+    log-lines = 2
+    never = "absent"
+    ninety = "500 ms"
     served = 11
     served-after = 4
+    suppressed-lines = "0 ± 60"
     "#);
 }
 
 #[test]
 fn what_cannot_be_counted() {
-    let wrong = MEASURES
-        .replace("fared = \"ENOBUFS\"", "fared = \"serve\"")
-        .replace("value = 90 }", "valu = 90 }")
-        .replace("reading = \"conntrack.count\", value = 900", "reading = \"arp_cache.entries\", value = 900");
+    let wrong = METRICS
+        .replace("count(ENOBUFS)", "count(serve)")
+        .replace("conntrack.count >= 90)", "conntrack.count > 90)")
+        .replace("conntrack.count >= 900", "arp_cache.entries >= 900");
     let (home, folder) = made::scenario("wrong", &SMALL.replace("[probe]", &wrong), &[("base.conf", "")]);
     let error = load(&folder).expect_err("must be refused");
     insta::assert_snapshot!(diagnostic::render(&error, false).replace(&format!("{}/", home.path().display()), ""));

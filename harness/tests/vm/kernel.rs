@@ -107,7 +107,7 @@ fn a_scenario_says_whose_kernel_it_was_and_compares_nothing() {
         assert_eq!(document["kernel_sha256"], bench.shared.image.kernel_sha256());
         assert_eq!(document["modules_sha256"].as_str().unwrap().len(), 64);
         assert_eq!(document["snapshot"], "not-compared");
-        assert_eq!(document["outcome"]["visitors"]["refused"], 0);
+        assert_eq!(document["outcome"]["total"]["failed"], 0);
     });
 }
 

@@ -55,7 +55,7 @@ fn made_by_the_agent_or_by_netem_packets_overtake_others() {
             let [orderly, disorderly] = [outcome(bench, &orderly).await, outcome(bench, &disorderly).await];
             assert_eq!(number(&orderly, "sent-again"), 0, "{maker:?}");
             assert!(number(&disorderly, "sent-again") > 0, "{maker:?}: {disorderly}");
-            assert_eq!(disorderly["visitors"]["refused"].as_integer(), Some(0), "{maker:?}: nothing is lost");
+            assert_eq!(disorderly["total"]["failed"].as_integer(), Some(0), "{maker:?}: nothing is lost");
         }
     });
 }
@@ -77,6 +77,6 @@ fn text<'a>(outcome: &'a toml::Table, table: &str, key: &str) -> &'a str {
 }
 
 /// Its value, near or exact.
-fn number(outcome: &toml::Table, measure: &str) -> u64 {
-    tunelab::outcome::Num::of(&outcome["measured"][measure]).unwrap().value
+fn number(outcome: &toml::Table, metric: &str) -> u64 {
+    tunelab::outcome::Num::of(&outcome["metrics"][metric]).unwrap().value
 }

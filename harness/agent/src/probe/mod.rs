@@ -27,9 +27,6 @@ use tunelab_protocol::{Event, ProbeKind};
 /// Readings by name; see [`Event::Sample`].
 pub type Values = BTreeMap<String, u64>;
 
-/// Those that watch rather than being read at their times.
-const WATCHING: [ProbeKind; 3] = [ProbeKind::ConntrackEntries, ProbeKind::KernelLog, ProbeKind::NginxLog];
-
 /// A probe that is read at its times.
 pub struct Sampler {
     kind: ProbeKind,
@@ -41,7 +38,7 @@ pub struct Sampler {
 impl Sampler {
     /// `None` for those that watch.
     pub fn of(kind: ProbeKind) -> Option<Self> {
-        (!WATCHING.contains(&kind)).then(|| Sampler { kind, drops: 0, told: Values::new() })
+        (!ProbeKind::FOLLOWED.contains(&kind)).then(|| Sampler { kind, drops: 0, told: Values::new() })
     }
 
     /// Reads once and tells.

@@ -1,10 +1,10 @@
-//! One expression against one outcome.
+//! One expression against the facts of one outcome.
 
 use crate::{
-    outcome::Num,
-    scenario::{Compare, Expression, Operand, nearest},
+    outcome::{Num, facts, plain},
+    scenario::{Compare, Expression, Operand, Subject},
 };
-use toml::Value;
+use toml::{Table, Value};
 
 /// What an expression came to.
 pub struct Found {
@@ -13,63 +13,35 @@ pub struct Found {
     pub shown: String,
 }
 
-/// Or what the outcome has not: one that was stored before it was asked for, or a part that is left out as there is
-/// nothing in it. Of that only `contains` and `lacks` can tell something.
-pub fn evaluate(expression: &Expression, outcome: &toml::Table) -> Result<Found, String> {
-    let Some(left) = lookup(outcome, &expression.left) else {
-        let shown = format!("there is no {}", expression.left);
-        return match expression.compare {
-            Compare::Contains => Ok(Found { holds: false, shown }),
-            Compare::Lacks => Ok(Found { holds: true, shown }),
-            _ => Err(missing(outcome, &expression.left)),
-        };
-    };
-    let mut shown = format!("{} = {}", expression.left, show(left));
+/// Or what the outcome has not, as it was stored before a claim asked for it.
+pub fn evaluate(expression: &Expression, facts: &Table) -> Result<Found, String> {
+    let (name, left) = find(&expression.left, facts)?;
+    let mut shown = format!("{name} = {}", show(&left));
     let right = match &expression.right {
-        Operand::Number(n) => Value::Integer(*n),
+        Operand::Number(number) => Value::Integer(i64::try_from(*number).unwrap_or(i64::MAX)),
         Operand::Text(text) => Value::String(text.clone()),
-        Operand::Path(path) => {
-            let right = lookup(outcome, path).ok_or_else(|| missing(outcome, path))?;
-            shown += &format!(", {path} = {}", show(right));
-            right.clone()
+        Operand::Subject(subject) => {
+            let (name, right) = find(subject, facts)?;
+            shown += &format!(", {name} = {}", show(&right));
+            right
         }
     };
-    Ok(Found { holds: compare(left, expression.compare, &right), shown })
+    Ok(Found { holds: compare(&left, expression.compare, &right), shown })
 }
 
-fn missing(outcome: &toml::Table, path: &str) -> String {
-    let known = paths(&Value::Table(outcome.clone()), String::new());
-    match nearest(path, &known.iter().map(String::as_str).collect::<Vec<_>>()) {
-        Some(near) => format!("there is no `{path}`, only `{near}`"),
-        None => format!("there is no `{path}`"),
-    }
+fn find(subject: &Subject, facts: &Table) -> Result<(String, Value), String> {
+    let (name, found) = facts::find(facts, subject);
+    found.map(|value| (name.clone(), value)).ok_or_else(|| format!("there is no `{name}`"))
 }
 
-/// Every place in a document, by the name a claim has for it.
-pub fn paths(value: &Value, at: String) -> Vec<String> {
-    let mut found = Vec::new();
-    if let Value::Table(table) = value {
-        for (key, value) in table {
-            let path = if at.is_empty() { key.clone() } else { format!("{at}.{key}") };
-            found.extend(paths(value, path.clone()));
-            found.push(path);
-        }
-    }
-    found
-}
-
-/// Keys may have dots themselves, as the names of sysctls do: the longest that is there counts.
-fn lookup<'a>(table: &'a toml::Table, path: &str) -> Option<&'a Value> {
-    if let Some(value) = table.get(path) {
-        return Some(value);
-    }
-    let dots = path.rmatch_indices('.').map(|(at, _)| at);
-    dots.filter_map(|at| lookup(table.get(&path[..at])?.as_table()?, &path[at + 1..])).next()
+/// A setting's value is a number where it is compared with one.
+fn number(value: &Value) -> Option<u64> {
+    Num::of(value).map(|number| number.value).or_else(|| value.as_str()?.parse().ok())
 }
 
 fn compare(left: &Value, by: Compare, right: &Value) -> bool {
-    let order = match (Num::of(left), Num::of(right)) {
-        (Some(left), Some(right)) => Some(left.value.cmp(&right.value)),
+    let order = match (number(left), number(right)) {
+        (Some(left), Some(right)) => Some(left.cmp(&right)),
         _ => None,
     };
     match by {
@@ -88,17 +60,15 @@ fn contains(whole: &Value, part: &Value) -> bool {
     match (whole, part) {
         (Value::Array(elements), part) => elements.contains(part),
         (Value::Table(table), Value::String(key)) => table.contains_key(key),
-        (Value::String(text), Value::String(part)) => text.contains(part.as_str()),
         _ => false,
     }
 }
 
 fn show(value: &Value) -> String {
-    match (Num::of(value), value) {
-        (Some(number), _) => number.value.to_string(),
-        (None, Value::String(text)) => format!("`{text}`"),
-        (None, Value::Array(elements)) if elements.is_empty() => "nothing".into(),
-        (None, Value::Array(elements)) => elements.iter().map(show).collect::<Vec<_>>().join(", "),
-        (None, other) => other.to_string(),
+    match value {
+        Value::String(text) if Num::of(value).is_none() => format!("`{text}`"),
+        Value::Array(elements) if elements.is_empty() => "none".into(),
+        Value::Array(elements) => elements.iter().map(plain).collect::<Vec<_>>().join(", "),
+        other => plain(other),
     }
 }

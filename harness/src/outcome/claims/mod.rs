@@ -1,18 +1,16 @@
 //! Claims: does the run bear them out, and what shows it?
 
-mod check;
 mod expression;
 mod settled;
 mod weigh;
 
-pub use check::check;
 pub use settled::{Experiment, Part, Settled, Standing, check_article, settle};
 
 use crate::scenario::{Claim, Scenario};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// Outcomes of one scenario on one image, by variant.
+/// The facts of outcomes of one scenario on one image, by variant.
 pub type Outcomes = BTreeMap<String, toml::Table>;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

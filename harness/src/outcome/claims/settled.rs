@@ -3,6 +3,7 @@
 use super::{Judged, Outcomes, Verdict, judge};
 use crate::{
     error::{Error, Result},
+    outcome::snapshot::Verdicts,
     scenario::{Article, ArticleClaim, Claim, Scenario, SettledBy, suggestion},
 };
 use miette::LabeledSpan;
@@ -14,6 +15,9 @@ pub struct Experiment {
     pub scenario: Scenario,
     /// By image, for each that the scenario names; `None` where it was not run.
     pub outcomes: BTreeMap<String, Option<Outcomes>>,
+    /// What was said of its claims when it ran, by image. A metric that is zero is not in a snapshot, nor is one that did not
+    /// exist yet: a claim that comes out otherwise than it did asks for more than was stored.
+    pub verdicts: BTreeMap<String, Verdicts>,
 }
 
 /// One claim of the article on all images.
@@ -144,7 +148,7 @@ impl Experiment {
     fn part(&self, claim: &Claim, image: &str) -> Option<Part> {
         let mut variants = claim.variants.clone();
         variants.extend(claim.control.iter().filter(|v| !claim.variants.contains(v)).cloned());
-        let found = self.found(claim, self.outcomes.get(image)?.as_ref());
+        let found = self.found(claim, image, self.outcomes.get(image)?.as_ref());
         let (verdict, reason, figure, evidence) = match found {
             Ok(Judged { verdict, why, figure, evidence, .. }) => {
                 let of = |why| format!("`{}` of `{}`: {why}", claim.id, self.scenario.name);
@@ -158,10 +162,17 @@ impl Experiment {
     }
 
     /// Or why nothing could be judged.
-    fn found(&self, claim: &Claim, outcomes: Option<&Outcomes>) -> Result<Judged, String> {
+    fn found(&self, claim: &Claim, image: &str, outcomes: Option<&Outcomes>) -> Result<Judged, String> {
         let name = &self.scenario.name;
         let outcomes = outcomes.ok_or_else(|| format!("`{name}` was not run on this image"))?;
         let judged = judge(&self.scenario, outcomes).into_iter().find(|judged| judged.id == claim.id);
-        judged.ok_or_else(|| format!("`{name}` was not run with all variants it takes"))
+        let judged = judged.ok_or_else(|| format!("`{name}` was not run with all variants it takes"))?;
+        let stored = self.verdicts.get(image).map(|verdicts| verdicts.get(&claim.id).map(String::as_str));
+        match stored {
+            Some(word) if word != Some(judged.verdict.word()) => {
+                Err(format!("`{}` of `{name}` is newer than the snapshot: run it again", claim.id))
+            }
+            _ => Ok(judged),
+        }
     }
 }

@@ -2,9 +2,13 @@
 
 use super::{Shelf, broken, parse, stored};
 use crate::{error::Result, outcome::claims::Outcomes};
+use std::collections::BTreeMap;
 
-/// The outcomes of all stored variants; `None` if there is no snapshot on this image.
-pub fn outcomes(shelf: &Shelf, image: &str) -> Result<Option<Outcomes>> {
+/// By claim, in the words that people are shown.
+pub type Verdicts = BTreeMap<String, String>;
+
+/// The facts of all stored variants, and what was said of claims; `None` if there is no snapshot on this image.
+pub fn stored_facts(shelf: &Shelf, image: &str) -> Result<Option<(Outcomes, Verdicts)>> {
     let path = shelf.path(image);
     let Some(snapshot) = stored(&path)? else { return Ok(None) };
     let text = snapshot.as_text().map(ToString::to_string).unwrap_or_default();
@@ -12,9 +16,11 @@ pub fn outcomes(shelf: &Shelf, image: &str) -> Result<Option<Outcomes>> {
     let Some(variants) = document.get("variant").and_then(toml::Value::as_table) else {
         return Err(broken(&path, "there are no outcomes of variants in it"));
     };
-    let outcome = |(name, value): (&String, &toml::Value)| match value.as_table() {
-        Some(outcome) => Ok((name.clone(), outcome.clone())),
+    let facts = |(name, value): (&String, &toml::Value)| match value.as_table() {
+        Some(facts) => Ok((name.clone(), facts.clone())),
         None => Err(broken(&path, format!("`variant.{name}` is no outcome"))),
     };
-    variants.iter().map(outcome).collect::<Result<Outcomes>>().map(Some)
+    let claims = document.get("claims").and_then(toml::Value::as_table).into_iter().flatten();
+    let verdicts = claims.filter_map(|(id, word)| Some((id.clone(), word.as_str()?.to_owned()))).collect();
+    Ok(Some((variants.iter().map(facts).collect::<Result<Outcomes>>()?, verdicts)))
 }

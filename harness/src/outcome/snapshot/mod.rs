@@ -8,7 +8,7 @@ mod kept;
 mod shelf;
 
 pub use document::Document;
-pub use kept::outcomes;
+pub use kept::{Verdicts, stored_facts};
 pub use shelf::Shelf;
 
 use crate::{

@@ -17,7 +17,7 @@ const WORDS: &[Edit] = &[
     ("summary = \"most", "summary = \"\u{1b}[2Jmost", &["this is no TOML", "?[2Jmost"]),
     ("says = \"the table", "says = \"\\u0007the table", &["a control character", "\\u{7}"]),
     ("summary = \"as the kernel", "summary = \"\\u009bas the kernel", &["a control character", "\\u{9b}"]),
-    ("\"upstream timed out\"", "\"upstream\\u0000\"", &["a control character", "\\u{0}"]),
+    ("'upstream timed out'", "'upstream\\u0000'", &["a control character", "\\u{0}"]),
     ("images = [\"debian-12\"]", "images = [\"../debian-12\"]", &["`../debian-12` is not the name of an image"]),
     ("images = [\"debian-12\"]", "images = [\"\"]", &["`` is not the name of an image"]),
     ("images = [\"debian-12\"]", "images = [\"a\\u001bb\"]", &["a control character"]),
@@ -33,7 +33,7 @@ const WORDS: &[Edit] = &[
         "[clients.aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa]",
         &["is too long for a name", "at most 64"],
     ),
-    ("[measure.said]", "[measure.\"a b\"]", &["`a b` is not a name"]),
+    ("[metric.said]", "[metric.\"a b\"]", &["`a b` is not a name"]),
     ("name = \"found\"\n", "name = \"\"\n", &["a phase has a name of 1 to 64 characters"]),
     ("name = \"found\"\n", "name = \"a\\tb\"\n", &["a control character", "\\t"]),
     ("name = \"found\"\n", "name = \"found \"\n", &["neither begins nor ends with a blank"]),
@@ -129,7 +129,7 @@ const NUMBERS: &[Edit] = &[
         "of = \"conntrack.count\"\nevery = \"1500 ms\"",
         &["by whole seconds"],
     ),
-    ("within = \"5 %\"", "within = \"-5 %\"", &["`-5 %` is not a share"]),
+    ("tolerance = \"5 %\"", "tolerance = \"-5 %\"", &["`-5 %` is not a share"]),
 ];
 
 /// Addresses that no host of a scenario can have.
@@ -182,8 +182,11 @@ const ONE_EACH: &[Edit] = &[
     ("listen = \"unix:/run/tunelab/backend.sock\"\n", "", &["`listen` is missing in `backend.app`"]),
     ("listen = \"unix:/run/tunelab/backend.sock\"", "listen = 80", &["expected `unix:/path` or `address:port`"]),
     ("summary = \"with more of it\"", "summary = 7", &["expected a string, found an integer"]),
-    ("most = \"tcp.inuse\"", "most = 7", &["expected a string, found an integer"]),
-    ("round-trips = \"longest\"", "round-trips = \"middle\"", &["unknown rank `middle`"]),
+    ("max(tcp.inuse)", "max(tcp.in_use)", &["there is no reading `tcp.in_use`", "`tcp.inuse`?"]),
+    ("\"max(tcp.inuse)\"", "7", &["expected a string, found an integer"]),
+    ("max(round_trips)", "mid(round_trips)", &["unknown function `mid`", "`min`?"]),
+    ("count(502)", "count(servd)", &["unknown thing to count `servd`", "`served`?"]),
+    ("where = { clients = \"browsers\" }", "where = { clients = \"browser\" }", &["there is no clients `browser`"]),
     ("control = [\"tuned\"]", "control = \"tuned\"", &["expected an array, found a string"]),
     ("control = [\"tuned\"]", "control = [\"tunde\"]", &["there is no variant `tunde`", "`tuned`?"]),
     (
@@ -219,10 +222,10 @@ const ONE_EACH: &[Edit] = &[
 
 /// Claims, and what else is nothing.
 const REST: &[Edit] = &[
-    ("assert = [\"log.lines == 1\"]", "assert = []", &["`assert` is empty", "toml:"]),
-    ("assert = [\"log.lines == 1\"]", "assert = [\"\"]", &["`` compares nothing"]),
-    ("assert = [\"log.lines == 1\"]", "assert = [\"log.lines = 1\"]", &["unknown comparison `=`"]),
-    ("assert = [\"log.lines == 1\"]", "assert = \"log.lines == 1\"", &["expected an array, found a string"]),
+    ("assert = [\"log-lines == 1\"]", "assert = []", &["`assert` is empty", "toml:"]),
+    ("assert = [\"log-lines == 1\"]", "assert = [\"\"]", &["`` compares nothing"]),
+    ("assert = [\"log-lines == 1\"]", "assert = [\"log-lines = 1\"]", &["unknown comparison `=`"]),
+    ("assert = [\"log-lines == 1\"]", "assert = \"log-lines == 1\"", &["expected an array, found a string"]),
     ("variants = [\"default\"]", "variants = []", &["`variants` is empty"]),
     ("control = [\"tuned\"]", "control = []", &["has no control"]),
     ("says = \"the table fills up\"", "says = \"\"", &["this text is empty"]),
@@ -236,7 +239,11 @@ const REST: &[Edit] = &[
     ("nginx = \"nginx.conf\"", "nginx = [\"nginx.conf\"]", &["expected a string, found an array"]),
     ("[machine]\n", "[machine]\n[machine]\n", &["this is no TOML", "duplicate key"]),
     ("scaled = [\"net.core.somaxconn\"]", "scaled = [\"net.core.nothing\"]", &["nothing here sets `net.core.nothing`"]),
-    ("crowded-in = [\"day\"]", "crowded-in = [\"dya\"]", &["there is no phase `dya`"]),
+    (
+        "absolute = 3, variants = [\"default\"]",
+        "absolute = 3, variants = [\"defualt\"]",
+        &["there is no variant `defualt`"],
+    ),
     ("node = \"server.js\"", "node = \"sever.js\"", &["there is no file `sever.js`"]),
 ];
 

@@ -71,7 +71,7 @@ pub fn rows() -> Vec<Row> {
         whole("lines of no TOML", SCENARIO, || "=\n".repeat(5000), &["has 50 problems", "this is no TOML"]),
         tables("variants", "variant", &["there are 3002 of `variant`, more than 500"]),
         tables("clients", "clients", &["these are 3004 kinds of clients and upstreams, more than 200"]),
-        tables("measures", "measure", &["there are 3005 of `measure`, more than 500"]),
+        tables("metrics", "metric", &["there are 3006 of `metric`, more than 500"]),
         tables("claims", "claim", &["there are 3001 of `claim`, more than 500"]),
         whole(
             "phases",

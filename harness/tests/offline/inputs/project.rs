@@ -90,25 +90,28 @@ nginx-log = "followed"
 sysctls = ["net.ipv4.tcp_tw_reuse"]
 open-file-limits = ["init", "login:nobody"]
 
-[measure.in-use]
-most = "tcp.inuse"
-phase = "day"
-give-or-take = { default = 3 }
+[metric.in-use]
+value = "max(tcp.inuse)"
+where = { phase = "day" }
+tolerance = { absolute = 3, variants = ["default"] }
 
-[measure.refused]
-fared = "502"
-clients = "browsers"
-within = "5 %"
+[metric.refused]
+value = "count(502)"
+where = { clients = "browsers" }
+tolerance = "5 %"
 
-[measure.rate]
-sustains = "browsers"
+[metric.rate]
+value = "rate_max(browsers)"
 expected = { article = 400 }
 
-[measure.flights]
-round-trips = "longest"
+[metric.flights]
+value = "max(round_trips)"
 
-[measure.said]
-nginx-says = "upstream timed out"
+[metric.log-lines]
+value = "count(log.kernel)"
+
+[metric.said]
+value = "count(log.nginx, 'upstream timed out')"
 
 [series.table]
 of = "conntrack.count"
@@ -128,13 +131,8 @@ during.night.sysctls = { "net.ipv4.tcp_fin_timeout" = 5 }
 says = "the table fills up"
 variants = ["default"]
 control = ["tuned"]
-requires = ["visitors.served > 0"]
-assert = ["log.lines == 1"]
-
-[give-or-take]
-visitors = { default = 4 }
-crowded = { browsers = 8 }
-crowded-in = ["day"]
+requires = ["refused > 0"]
+assert = ["log-lines == 1"]
 "#;
 
 pub const RECIPE: &str = r#"

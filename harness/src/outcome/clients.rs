@@ -1,0 +1,125 @@
+//! What became of each kind of clients, and of their conntrack entries.
+
+use super::{ClientOutcomes, record::Record, visits};
+use serde::Serialize;
+use std::{collections::BTreeMap, time::Duration};
+use tunelab_protocol::{Entries, Event, Leave, Plan, Population, ProbeKind};
+
+/// Clients of one name.
+#[derive(Debug, Clone, Serialize)]
+pub struct Clients {
+    #[serde(flatten)]
+    pub outcomes: ClientOutcomes,
+    #[serde(flatten)]
+    pub entries: Option<Kept>,
+}
+
+/// The conntrack entries of their addresses.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Kept {
+    pub entries: u64,
+    /// Of these, made by a packet in the middle of a connection (`nf_conntrack_tcp_loose`).
+    pub picked_up: u64,
+    /// Still there when the run ended.
+    pub alive_at_end: u64,
+    /// From birth to expiry of the entry that lived longest, rounded to seconds.
+    pub longest_life_s: u64,
+    /// The state it was in last, by the kernel's name.
+    pub last_state: String,
+    /// The kernel's timer that explains the life; empty if none of the reported ones does.
+    pub timer: String,
+    /// It outlived its client by more than an hour: see [`LEAK`].
+    pub leaks: bool,
+}
+
+/// An entry that is still there so long after its client must have gone is a leak. An hour is far above what TCP needs
+/// to close (all of conntrack's timers but one are 5 minutes at most) and far below the one that is not, five days.
+pub const LEAK: Duration = Duration::from_secs(3600);
+
+impl Clients {
+    pub fn of(population: &Population, record: &Record, timers: &Timers) -> Self {
+        let outcomes = ClientOutcomes::of(visits(&record.events, &population.name));
+        let entries = entries(record, &population.name);
+        Clients { outcomes, entries: entries.map(|entries| kept(population, entries, timers)) }
+    }
+}
+
+/// Names of clients whose entries outlive them; `None` if no probe followed entries.
+pub fn leaks(record: &Record, plan: &Plan) -> Option<Vec<String>> {
+    let followed = plan.probes.iter().any(|probe| probe.kind == ProbeKind::ConntrackEntries);
+    let leak = |population: &&Population| entries(record, &population.name).is_some_and(|e| outlives(population, e));
+    followed.then(|| plan.populations.iter().filter(leak).map(|population| population.name.clone()).collect())
+}
+
+fn entries<'a>(record: &'a Record, of: &str) -> Option<&'a Entries> {
+    record.events.iter().find_map(|e| match &e.event {
+        Event::Entries(entries) if entries.population == of => Some(entries),
+        _ => None,
+    })
+}
+
+fn kept(population: &Population, entries: &Entries, timers: &Timers) -> Kept {
+    let life = Duration::from_millis(entries.longest_life_ms);
+    Kept {
+        entries: entries.created,
+        picked_up: entries.picked_up,
+        alive_at_end: entries.alive_at_end,
+        longest_life_s: (entries.longest_life_ms + 500) / 1000,
+        last_state: entries.longest_state.clone(),
+        timer: timers.explain(&entries.longest_state, life).unwrap_or_default(),
+        leaks: outlives(population, entries),
+    }
+}
+
+fn outlives(population: &Population, entries: &Entries) -> bool {
+    let life = Duration::from_millis(entries.longest_life_ms);
+    population.visit.leave != Leave::Stay && life > LEAK + stay(population)
+}
+
+/// The longest that a client can be there by the plan: what its entry lives beyond that, it lives alone.
+fn stay(population: &Population) -> Duration {
+    let visit = &population.visit;
+    let requests = visit.paths.len() as u64;
+    let late = match visit.leave {
+        Leave::LateDuplicate { after_us, .. } => after_us,
+        _ => 0,
+    };
+    let pauses: u64 = visit.pauses_us.iter().sum();
+    Duration::from_micros(visit.patience_us * (requests + 1) + pauses + late)
+}
+
+/// conntrack's TCP timeouts in effect, in seconds, as far as the run reported them.
+#[derive(Debug, Default)]
+pub struct Timers(BTreeMap<String, u64>);
+
+const PREFIX: &str = "net.netfilter.nf_conntrack_tcp_timeout_";
+
+impl Timers {
+    pub fn of<'a>(sysctls: impl Iterator<Item = (&'a String, &'a String)>) -> Self {
+        let timer =
+            |(name, value): (&String, &String)| Some((name.strip_prefix(PREFIX)?.to_owned(), value.parse().ok()?));
+        Timers(sysctls.filter_map(timer).collect())
+    }
+
+    /// The timer of the last state, if the life is long enough for it. Else a cap: the kernel takes `max_retrans` or
+    /// `unacknowledged` instead where they are shorter and the peer did not answer (tcp_packet(),
+    /// nf_conntrack_proto_tcp.c).
+    fn explain(&self, state: &str, life: Duration) -> Option<String> {
+        let own = match state {
+            "SYN_SENT2" => "syn_sent".to_owned(),
+            other => other.to_lowercase(),
+        };
+        if self.reached(&own, life) {
+            return Some(format!("nf_conntrack_tcp_timeout_{own}"));
+        }
+        let caps = ["max_retrans", "unacknowledged"].into_iter().filter(|cap| self.reached(cap, life));
+        let names: Vec<String> = caps.map(|cap| format!("nf_conntrack_tcp_timeout_{cap}")).collect();
+        (!names.is_empty()).then(|| names.join(" or "))
+    }
+
+    /// Timers run in the kernel's ticks: a second of grace.
+    fn reached(&self, timer: &str, life: Duration) -> bool {
+        self.0.get(timer).is_some_and(|seconds| life + Duration::from_secs(1) >= Duration::from_secs(*seconds))
+    }
+}

@@ -1,0 +1,83 @@
+//! What of an outcome means something: the scenario's metrics, its series, leaks, what the logs said, and the settings that a
+//! claim is about. A snapshot holds it, and claims are judged by it. An exact zero is left out.
+
+use super::Outcome;
+use crate::scenario::{Claim, Expression, Scenario, Subject};
+use std::collections::BTreeSet;
+use toml::{Table, Value};
+
+const SYSCTLS: &str = "sysctl";
+const OPEN_FILES: &str = "open-files";
+const LEAKS: &str = "leaks";
+const REFUSED: &str = "refused-sysctls";
+const RENAMED: &str = "renamed-sysctls";
+
+/// Metrics by their names, then the tables.
+pub fn of(outcome: &Outcome, scenario: &Scenario) -> Table {
+    let mut facts = Table::new();
+    let metrics = outcome.metrics.iter().filter(|(_, measured)| !measured.is_nothing());
+    facts.extend(metrics.map(|(name, measured)| (name.clone(), value(measured))));
+    let leaks = outcome.leaks.as_ref().filter(|leaks| !leaks.is_empty());
+    facts.extend(leaks.map(|leaks| (LEAKS.to_owned(), value(leaks))));
+    let nginx = outcome.nginx_log.iter().flat_map(|log| log.texts.keys());
+    let said: BTreeSet<&String> = outcome.log.texts.keys().chain(nginx).collect();
+    facts.extend((!said.is_empty()).then(|| ("log".to_owned(), value(&said))));
+    let about = |wanted: fn(&Subject) -> bool| subjects(scenario).any(wanted);
+    let names = [
+        (REFUSED, &outcome.refused_sysctls, about(|subject| *subject == Subject::RefusedSysctls)),
+        (RENAMED, &outcome.renamed_sysctls, about(|subject| *subject == Subject::RenamedSysctls)),
+    ];
+    let names = names.into_iter().filter(|(_, names, about)| *about && !names.is_empty());
+    facts.extend(names.map(|(key, names, _)| (key.to_owned(), value(names))));
+    let mut table = |key: &str, table: Table| facts.extend((!table.is_empty()).then(|| (key.to_owned(), table.into())));
+    table("series", outcome.series.iter().map(|(name, points)| (name.clone(), value(points))).collect());
+    table(SYSCTLS, sysctls(outcome, scenario));
+    table(OPEN_FILES, open_files(outcome, scenario));
+    facts
+}
+
+fn value(part: &impl serde::Serialize) -> Value {
+    Value::try_from(part).expect("an outcome is made of tables, texts and numbers")
+}
+
+fn subjects(scenario: &Scenario) -> impl Iterator<Item = &Subject> {
+    scenario.claims.iter().flat_map(Claim::expressions).flat_map(Expression::subjects)
+}
+
+fn sysctls(outcome: &Outcome, scenario: &Scenario) -> Table {
+    let named = |subject: &Subject| match subject {
+        Subject::Sysctl(name) => Some((name.clone(), outcome.sysctls.get(name)?.clone().into())),
+        _ => None,
+    };
+    subjects(scenario).filter_map(named).collect()
+}
+
+fn open_files(outcome: &Outcome, scenario: &Scenario) -> Table {
+    let named = |subject: &Subject| match subject {
+        Subject::OpenFiles { of, which } => {
+            let limits = outcome.open_files.get(of)?;
+            let limit = if *which == "soft" { limits.soft } else { limits.hard };
+            Some((format!("{of}.{which}"), value(&limit)))
+        }
+        _ => None,
+    };
+    subjects(scenario).filter_map(named).collect()
+}
+
+/// What stands in the facts by this name, and the name. A metric that is not there is zero; of the others only a list can be
+/// left out as there is nothing in it.
+pub fn find(facts: &Table, subject: &Subject) -> (String, Option<Value>) {
+    let in_table = |key: &str, name: &str| facts.get(key).and_then(|table| table.get(name)).cloned();
+    let list = |key: &str| (key.to_owned(), Some(facts.get(key).cloned().unwrap_or(Value::Array(Vec::new()))));
+    match subject {
+        Subject::Metric { name, .. } => (name.clone(), Some(facts.get(name).cloned().unwrap_or(Value::Integer(0)))),
+        Subject::Sysctl(name) => (format!("{SYSCTLS}.{name}"), in_table(SYSCTLS, name)),
+        Subject::OpenFiles { of, which } => {
+            let name = format!("{of}.{which}");
+            (format!("{OPEN_FILES}.{name}"), in_table(OPEN_FILES, &name))
+        }
+        Subject::Leaks => list(LEAKS),
+        Subject::RefusedSysctls => list(REFUSED),
+        Subject::RenamedSysctls => list(RENAMED),
+    }
+}

@@ -1,0 +1,185 @@
+//! The numbers that a scenario asks for by name (`[metric.x]`): functions of readings, of what clients tell, of logs.
+
+use super::{
+    answers, clients, log, nginx_log,
+    num::Num,
+    readings::{self, readings},
+    record::Record,
+    table,
+};
+use crate::scenario::{Among, ClientOutcome, Counted, Metric, Rank, Value, Where};
+use serde::{Serialize, Serializer};
+use std::collections::BTreeMap;
+use tunelab_protocol::{Entries, Event, Plan, Spread, Trial, Visits, sustained};
+
+/// `None`: this kernel has no such reading.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Measured(pub Option<Num>);
+
+impl Measured {
+    /// Zero, and not by chance.
+    pub fn is_nothing(&self) -> bool {
+        self.0.is_some_and(|number| number.value == 0 && number.tolerance == 0)
+    }
+}
+
+impl Serialize for Measured {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match &self.0 {
+            Some(number) => number.serialize(serializer),
+            None => serializer.serialize_str("absent"),
+        }
+    }
+}
+
+pub fn all(record: &Record, metrics: &[Metric], plan: &Plan) -> BTreeMap<String, Measured> {
+    let one = |metric: &Metric| {
+        let number = |value| {
+            let exact = is_top(value, metric, plan);
+            let tolerance = if exact { 0 } else { metric.tolerance.of(value, &plan.variant) };
+            Num { value, tolerance, unit: metric.value.unit() }
+        };
+        (metric.name.clone(), Measured(value(record, metric, plan).map(number)))
+    };
+    metrics.iter().map(one).collect()
+}
+
+/// As far as a search goes: in each of its trials every client was served, and one in which some is not would be another
+/// outcome.
+fn is_top(value: u64, metric: &Metric, plan: &Plan) -> bool {
+    let Value::RateMax(clients) = &metric.value else { return false };
+    let searches = plan.phases.iter().filter(|phase| phase.searches(clients)).filter_map(|phase| phase.search);
+    searches.map(|search| u64::from(search.most)).max() == Some(value)
+}
+
+fn value(record: &Record, metric: &Metric, plan: &Plan) -> Option<u64> {
+    let about = &metric.about;
+    let phase = about.phase.as_deref();
+    let read = |name: &str| readings(record, name, phase);
+    let values = |name: &str| read(name).into_iter().map(|(_, value)| value).collect::<Vec<_>>();
+    match &metric.value {
+        Value::Max(name) => values(name).into_iter().max(),
+        Value::Min(name) => values(name).into_iter().min(),
+        Value::First(name) => values(name).first().copied(),
+        Value::Last(name) => values(name).last().copied(),
+        Value::Delta(name) => readings::delta(&read(name)),
+        Value::Ratio { part, group } => readings::ratio_percent(record, part, group, phase),
+        Value::DurationAbove { reading, bound } => {
+            readings::above_ms(&read(reading), *bound, readings::end_us(record, phase))
+        }
+        Value::TimeTo { reading, bound } => {
+            readings::reaches_ms(&read(reading), *bound, readings::start_us(record, phase))
+        }
+        Value::ConnectTime(among) => time_ms(record, about, *among, |connect, _| connect),
+        Value::Duration(among) => time_ms(record, about, *among, |_, visit| visit),
+        Value::EntryLife(rank) => entry_life_ms(record, about, *rank),
+        Value::Count(counted) => count(record, about, counted, plan),
+        Value::RateMax(clients) => rate_max(record, about, clients),
+        Value::Answers(of) => answers::value(record, about, *of),
+    }
+}
+
+fn count(record: &Record, about: &Where, counted: &Counted, plan: &Plan) -> Option<u64> {
+    let phase = about.phase.as_deref();
+    let entries = |of: fn(&Entries) -> u64| entries(record, about).map(|entries| entries.map(of).sum());
+    match counted {
+        Counted::Clients(outcome) => Some(clients_with(record, about, outcome)),
+        Counted::KernelLines(text) => Some(log::lines(record, text.as_deref(), phase)),
+        Counted::SuppressedLines => Some(log::suppressed(record)),
+        Counted::NginxLines(words) => nginx_log::lines(record, words.as_deref(), phase),
+        Counted::FullRounds => table::full_rounds(record, plan),
+        Counted::RefusedPackets => table::refused_packets(record, plan),
+        Counted::EntriesCreated => entries(|entries| entries.created),
+        Counted::EntriesPickedUp => entries(|entries| entries.picked_up),
+        Counted::EntriesAlive => entries(|entries| entries.alive_at_end),
+        Counted::Leaks => clients::leaks(record, plan).map(|leaks| leaks.len() as u64),
+    }
+}
+
+/// Of all rounds that the metric is about. How many clients come in a search is the search's own affair: its trials count
+/// only where the metric names their phase.
+fn clients_with(record: &Record, about: &Where, outcome: &ClientOutcome) -> u64 {
+    let counts = record.events.iter().filter_map(|stamped| match &stamped.event {
+        Event::Round { phase, population, visits, errors, per_1000_s, .. }
+            if about.includes(phase, population) && (per_1000_s.is_none() || about.phase.is_some()) =>
+        {
+            Some(of_a_round(visits, errors, outcome))
+        }
+        _ => None,
+    });
+    counts.sum()
+}
+
+fn of_a_round(visits: &Visits, errors: &BTreeMap<String, u64>, outcome: &ClientOutcome) -> u64 {
+    match outcome {
+        ClientOutcome::Served => visits.served,
+        ClientOutcome::Failed => visits.refused(),
+        ClientOutcome::ConnectTimeout => visits.connect_timeout,
+        ClientOutcome::ResponseTimeout => visits.answer_timeout,
+        ClientOutcome::Reset => visits.reset,
+        ClientOutcome::Closed => visits.closed,
+        ClientOutcome::Status => visits.error_status,
+        ClientOutcome::LocalError => visits.local_error,
+        ClientOutcome::Named(name) => errors.get(name).copied().unwrap_or(0),
+    }
+}
+
+/// `None` if there was no such rate.
+fn rate_max(record: &Record, about: &Where, clients: &str) -> Option<u64> {
+    let trials = record.events.iter().filter_map(|stamped| match &stamped.event {
+        Event::Round { phase, population, visits, per_1000_s: Some(rate), .. }
+            if population == clients && about.includes(phase, population) =>
+        {
+            Some(Trial { per_1000_s: *rate, sustained: visits.refused() == 0 })
+        }
+        _ => None,
+    });
+    sustained(&trials.collect::<Vec<_>>()).map(u64::from)
+}
+
+/// Of connecting and of whole visits, in milliseconds, over all rounds that the metric is about.
+fn time_ms(
+    record: &Record,
+    about: &Where,
+    among: Among,
+    pick: for<'a> fn(&'a Option<Spread>, &'a Option<Spread>) -> &'a Option<Spread>,
+) -> Option<u64> {
+    let times = record.events.iter().filter_map(|stamped| match &stamped.event {
+        Event::Round { phase, population, connect, visit, .. } if about.includes(phase, population) => {
+            pick(connect, visit).as_ref()
+        }
+        _ => None,
+    });
+    let us = match among {
+        Among::Ranks(Rank::Shortest) => times.map(|t| t.shortest_us).min(),
+        Among::Ranks(Rank::Longest) => times.map(|t| t.longest_us).max(),
+        Among::Percentile(percent) => percentile(times.flat_map(|t| t.each_us.iter().copied()).collect(), percent),
+    };
+    us.map(|us| (us + 500) / 1000)
+}
+
+/// Of an even number the median is the longer of the two in the middle: a time that a client had.
+fn percentile(mut times: Vec<u64>, percent: u8) -> Option<u64> {
+    times.sort_unstable();
+    let at = times.len() * usize::from(percent) / 100;
+    times.get(at.min(times.len().checked_sub(1)?)).copied()
+}
+
+/// Of all clients that the metric is about; `None` if none were followed.
+fn entries<'a>(record: &'a Record, about: &'a Where) -> Option<impl Iterator<Item = &'a Entries>> {
+    let all = move || {
+        record.events.iter().filter_map(move |stamped| match &stamped.event {
+            Event::Entries(entries) if about.includes_clients(&entries.population) => Some(entries),
+            _ => None,
+        })
+    };
+    all().next().map(|_| all())
+}
+
+fn entry_life_ms(record: &Record, about: &Where, rank: Rank) -> Option<u64> {
+    let entries = entries(record, about)?;
+    match rank {
+        Rank::Shortest => entries.flat_map(|e| e.lives_by_state.values()).map(|lives| lives.shortest_ms).min(),
+        Rank::Longest => entries.map(|e| e.longest_life_ms).max(),
+    }
+}

@@ -1,0 +1,160 @@
+//! `[metric.x]`: the numbers that an outcome of this scenario has, by names of its own; `[series.x]`: a reading over time.
+
+use super::{
+    model::{Metric, Series, Value, Where},
+    names::{Names, words},
+    problems::Problems,
+    section::{Read, Section},
+    tolerance,
+    units::Micros,
+    value::{self, Wrong},
+};
+use toml::{Spanned, de::DeValue};
+use tunelab_protocol::{Phase, ProbeKind, readings};
+
+/// What else of the file a metric may name.
+pub struct Known<'a> {
+    pub names: &'a Names,
+    pub phases: &'a [Phase],
+}
+
+/// What claims know by these names already.
+const RESERVED: [&str; 6] = ["leaks", "log", "series", "sysctl", "refused-sysctls", "renamed-sysctls"];
+
+pub fn metrics(root: &Section<'_>, known: &Known<'_>) -> Vec<Metric> {
+    let read = |(name, section): (Spanned<String>, Section<'_>)| {
+        if RESERVED.contains(&name.get_ref().as_str()) {
+            let message = format!("`{}` is no name for a metric: outcomes have something else by it", name.get_ref());
+            section.problems.report(name.span(), message, "another name");
+        }
+        let text = section.need::<Spanned<String>>("value", r#""max(conntrack.count)""#);
+        let value = text.as_ref().and_then(|text| value_of(text, section.problems));
+        let about = about(&section, known);
+        if let (Some(value), Some(text)) = (&value, &text) {
+            check(value, text, &about, &section, known);
+        }
+        let tolerance = tolerance::read(&section, value.as_ref().map(Value::unit), known.names);
+        let expected = expected(&section);
+        section.finish();
+        Some(Metric { name: name.into_inner(), value: value?, about, expected, tolerance })
+    };
+    root.named("metric").into_iter().filter_map(read).collect()
+}
+
+fn value_of(text: &Spanned<String>, problems: &Problems) -> Option<Value> {
+    match value::parse(text.get_ref()) {
+        Ok(value) => return Some(value),
+        Err(Wrong::Unknown { what, word, known }) => {
+            problems.unknown(text.span(), format!("unknown {what} `{word}`"), &word, &known);
+        }
+        Err(Wrong::Form { example }) => {
+            let message = format!("`{}` is no value of a metric", text.get_ref());
+            problems.report_with_hint(text.span(), message, "in this value", format!("for example `{example}`"));
+        }
+    }
+    None
+}
+
+/// `where = { phase = "day", clients = "browsers", after-pause = "5 s" }`
+fn about(section: &Section<'_>, known: &Known<'_>) -> Where {
+    let Some(section) = section.section("where") else { return Where::default() };
+    let about = Where {
+        phase: one_of(&section, "phase", "phase", &known.names.phases),
+        clients: one_of(&section, "clients", "clients", &known.names.clients),
+        after_pause_us: section.get::<Micros>("after-pause").map(|pause| pause.0),
+    };
+    section.finish();
+    about
+}
+
+fn one_of(section: &Section<'_>, key: &'static str, kind: &str, known: &[String]) -> Option<String> {
+    let name = section.get::<Spanned<String>>(key)?;
+    if !known.contains(name.get_ref()) {
+        let message = format!("there is no {kind} `{}`", name.get_ref());
+        section.problems.unknown(name.span(), message, name.get_ref(), &words(known));
+    }
+    Some(name.into_inner())
+}
+
+/// That something in the scenario tells what the metric is of, and that its `where` can narrow that down.
+fn check(value: &Value, text: &Spanned<String>, about: &Where, section: &Section<'_>, known: &Known<'_>) {
+    let refuse = |message: String, label: &str, hint: &str| {
+        section.problems.report_with_hint(text.span(), message, label, hint);
+    };
+    for reading in value.readings() {
+        check_reading(reading, text, section, known);
+    }
+    if let Some((probe, of)) = value.followed()
+        && !known.names.probes.iter().any(|key| key == probe)
+    {
+        refuse(format!("no probe follows {of}"), "not followed", &format!("add `{probe} = \"followed\"` to `[probe]`"));
+    }
+    if value.needs_flights() && !known.names.flights {
+        let message = format!("no clients tell of flights, which `{}` is about", section.path());
+        refuse(message, "of flights", "add `flights = true` to the clients that are meant");
+    }
+    let all_known = known.phases.len() == known.names.phases.len();
+    if let Value::RateMax(clients) = value
+        && all_known
+        && !known.phases.iter().any(|phase| phase.searches(clients))
+    {
+        let message = format!("no phase searches for the rate of `{clients}`");
+        refuse(message, "no phase does", "add a phase with a `search` of these clients");
+    }
+    let narrowed = [
+        ("phase", about.phase.is_some() && !value.has_phases()),
+        ("clients", about.clients.is_some() && !value.has_clients()),
+        ("after-pause", about.after_pause_us.is_some() && !value.needs_flights()),
+    ];
+    for (key, _) in narrowed.iter().filter(|(_, wrong)| *wrong) {
+        let message = format!("`{key}` has no effect on `{}`", text.get_ref());
+        refuse(message, "not narrowed down by it", &format!("take `{key}` out of `where`"));
+    }
+}
+
+/// That there is such a reading, and that a probe reads it.
+pub fn check_reading(name: &str, text: &Spanned<String>, section: &Section<'_>, known: &Known<'_>) {
+    let Some(reading) = readings::find(name) else {
+        let all = readings::names();
+        let all: Vec<&str> = all.iter().map(String::as_str).collect();
+        return section.problems.unknown(text.span(), format!("there is no reading `{name}`"), name, &all);
+    };
+    let backend = name.strip_prefix("backend.").and_then(|rest| rest.split('.').next());
+    if let Some(backend) = backend.filter(|backend| !known.names.backends.iter().any(|known| known == backend)) {
+        let message = format!("there is no backend `{backend}`");
+        return section.problems.unknown(text.span(), message, backend, &words(&known.names.backends));
+    }
+    let Some(key) = reading.probe.map(ProbeKind::key) else { return };
+    if !known.names.probes.iter().any(|probe| probe == key) {
+        let hint = format!("add `{key} = \"1 s\"` to `[probe]`");
+        section.problems.report_with_hint(text.span(), format!("no probe reads `{name}`"), "not read", hint);
+    }
+}
+
+/// `expected = { article = 396, ours = 470 }`: what was calculated, to be read beside what is measured.
+fn expected(section: &Section<'_>) -> Vec<(String, u64)> {
+    let Some(table) = section.section("expected") else { return Vec::new() };
+    let read = |(name, value): (Spanned<String>, &Spanned<DeValue<'_>>)| {
+        Some((name.into_inner(), u64::read(value, section.problems)?))
+    };
+    table.entries().into_iter().filter_map(read).collect()
+}
+
+pub fn series(root: &Section<'_>, known: &Known<'_>) -> Vec<Series> {
+    let read = |(name, section): (Spanned<String>, Section<'_>)| {
+        let of = section.need::<Spanned<String>>("of", r#""rt_cache.entries""#);
+        let every = section.need::<Micros>("every", r#""5 s""#);
+        of.iter().for_each(|of| check_reading(of.get_ref(), of, &section, known));
+        let unit = of.as_ref().and_then(|of| readings::find(of.get_ref())).map(|reading| reading.unit);
+        let tolerance = tolerance::read(&section, unit, known.names);
+        section.finish();
+        let Micros(every_us) = every?;
+        let every_s = every_us / 1_000_000;
+        if every_s == 0 || every_us % 1_000_000 != 0 {
+            let message = format!("`{}` is looked at by whole seconds", section.path());
+            section.problems.report(section.span(), message, "`every` is no whole number of them");
+        }
+        Some(Series { name: name.into_inner(), of: of?.into_inner(), every_s, unit: unit?, tolerance })
+    };
+    root.named("series").into_iter().filter_map(read).collect()
+}
