@@ -47,7 +47,7 @@ fn introduction(scenario: &Scenario) -> String {
 }
 
 fn phases(scenario: &Scenario) -> String {
-    let mut out = row(["phase", "lasts", "who comes"]) + "|---|---|---|\n";
+    let mut out = row(["phase", "lasts", "clients"]) + "|---|---|---|\n";
     for phase in &scenario.phases {
         let lasts = Duration::from_micros(u64::from(phase.rounds) * phase.every_us);
         out += &row([phase.name.as_str(), &units::show(lasts), &(visitors(phase) + &otherwise(scenario, phase))]);
@@ -74,7 +74,7 @@ fn otherwise(scenario: &Scenario, phase: &Phase) -> String {
 
 fn visitors(phase: &Phase) -> String {
     if phase.traffic.is_empty() {
-        return "nobody".into();
+        return "none".into();
     }
     if let Some(search) = &phase.search {
         let (who, lasts) = (&phase.traffic[0].population, units::show(Duration::from_micros(search.lasts_us)));

@@ -1,4 +1,4 @@
-//! The clients' side: upstreams, populations, and how visitors leave.
+//! The clients' side: upstreams, clients, and how clients close.
 
 use super::{
     addresses,
@@ -39,7 +39,7 @@ pub fn upstreams(root: &Section<'_>) -> Vec<Upstream> {
 /// Clients and upstreams: each has a number of eight bits in the guest.
 const MOST_SITES: usize = 200;
 
-/// `[clients.x]`: a subnet of visitors that all behave alike.
+/// `[clients.x]`: clients of one subnet, which all behave alike.
 pub fn populations(root: &Section<'_>, server: Ipv4Addr, upstreams: &[Upstream], names: &Names) -> Vec<Population> {
     let mut found: Vec<Population> = Vec::new();
     if root.lacks("clients") {
@@ -69,11 +69,11 @@ pub fn populations(root: &Section<'_>, server: Ipv4Addr, upstreams: &[Upstream],
         addresses::check_subnet(&subnet, section.problems);
         if let Some(other) = found.iter().filter(|p| p.at != At::Server).find(|p| p.subnet.overlaps(subnet.get_ref())) {
             let message = format!("`{}` overlaps `{}` of `clients.{}`", subnet.get_ref(), other.subnet, other.name);
-            section.problems.report(subnet.span(), message, "each way of leaving has a subnet of its own");
+            section.problems.report(subnet.span(), message, "clients of each name have a subnet of their own");
         }
         if let Some((whose, address)) = inhabitant(subnet.get_ref(), server, upstreams) {
             let message = format!("`{}` contains `{address}`, the address of {whose}", subnet.get_ref());
-            section.problems.report(subnet.span(), message, "visitors' addresses are theirs alone");
+            section.problems.report(subnet.span(), message, "clients' addresses are theirs alone");
         }
         let (target, port) = target;
         found.push(Population { name, subnet: subnet.into_inner(), at, target, port, link, visit });
@@ -152,7 +152,7 @@ fn visit(section: &Section<'_>, at: At, link: Option<Link>) -> Option<Visit> {
     visiting::check_together(section, speech, at);
     let keep_alive = section.get_or("keep-alive", http == Http::V1_1);
     let (paths, pauses_us) = requests::paths(section);
-    let patience_us = section.get_or("patience", SomeTime(5_000_000)).0;
+    let patience_us = section.get_or("timeout", SomeTime(5_000_000)).0;
     let visit = Visit {
         speech,
         http,
@@ -163,24 +163,24 @@ fn visit(section: &Section<'_>, at: At, link: Option<Link>) -> Option<Visit> {
         flights: false,
         source_port: None,
         older_sequence: false,
-        recverr: speech == Speech::Udp && section.get_or("recverr", false),
+        recverr: speech == Speech::Udp && section.get_or("receive-errors", false),
         leave: Leave::ClientCloses,
     };
     if speech != Speech::Http {
-        // Nothing that could be left: `leave` is a word too many, and reported as one.
+        // There is no connection to close: `close` is an unknown key here.
         return Some(visit);
     }
     let flights = requests::flights(section, link);
     let source_port = section.get("source-port").map(|Port(port)| port);
     let older_sequence = requests::older_sequence(section);
-    let leave = section.value("leave");
+    let leave = section.value("close");
     if leave.is_none() {
-        let message = format!("`leave` is missing in `{}`", section.path());
-        let hint = r#"how do they leave? for example `leave = "client-closes"`"#;
+        let message = format!("`close` is missing in `{}`", section.path());
+        let hint = r#"which side closes? for example `close = "client"`"#;
         section.problems.report_with_hint(section.span(), message, "in this table", hint);
     }
     let leave_value = leave?;
-    let leave = leaving(leave_value, section)?;
+    let leave = closing(leave_value, section)?;
     if keep_alive && matches!(leave, Leave::ServerCloses | Leave::LateDuplicate { .. }) {
         section.problems.report_with_hint(
             leave_value.span(),
@@ -193,24 +193,24 @@ fn visit(section: &Section<'_>, at: At, link: Option<Link>) -> Option<Visit> {
     Some(Visit { flights, source_port, older_sequence, leave, ..visit })
 }
 
-const WAYS: &[&str] = &["client-closes", "server-closes", "reset", "vanish", "stay", "late-duplicate"];
+const CLOSES: &[&str] = &["client", "server", "reset", "vanish", "never", "late-duplicate"];
 
-/// `leave = "reset"`, or with particulars `leave.late-duplicate = { of = "ack", after = "30 s" }`.
-fn leaving(value: &Value<'_>, section: &Section<'_>) -> Option<Leave> {
+/// `close = "reset"`, or with particulars `close.late-duplicate = { of = "ack", after = "30 s" }`.
+fn closing(value: &Value<'_>, section: &Section<'_>) -> Option<Leave> {
     let problems = section.problems;
     match value.get_ref() {
         DeValue::String(word) => plain(word, value, problems),
         DeValue::Table(_) => {
-            let table = Section::of(value, format!("{}.leave", section.path()), problems)?;
+            let table = Section::of(value, format!("{}.close", section.path()), problems)?;
             let leave = particular(&table);
             table.finish();
             if leave.is_none() && table.keys().is_empty() {
-                problems.report(value.span(), "`leave` says no way of leaving", "empty");
+                problems.report(value.span(), "`close` does not say how", "empty");
             }
             leave
         }
         other => {
-            let message = format!("expected a way of leaving, found {}", a_kind(other));
+            let message = format!("expected a way to close, found {}", a_kind(other));
             problems.report(value.span(), message, "should be a string or a table");
             None
         }
@@ -219,19 +219,19 @@ fn leaving(value: &Value<'_>, section: &Section<'_>) -> Option<Leave> {
 
 fn plain(word: &str, value: &Value<'_>, problems: &Problems) -> Option<Leave> {
     match word {
-        "client-closes" => Some(Leave::ClientCloses),
-        "server-closes" => Some(Leave::ServerCloses),
+        "client" => Some(Leave::ClientCloses),
+        "server" => Some(Leave::ServerCloses),
         "reset" => Some(Leave::Reset),
         "vanish" => Some(Leave::Vanish { after_request: false }),
-        "stay" => Some(Leave::Stay),
+        "never" => Some(Leave::Stay),
         "late-duplicate" => {
-            let hint = r#"for example `leave.late-duplicate = { of = "ack", after = "30 s" }`"#;
+            let hint = r#"for example `close.late-duplicate = { of = "ack", after = "30 s" }`"#;
             let message = "`late-duplicate` needs to know of what and when";
             problems.report_with_hint(value.span(), message, "particulars missing", hint);
             None
         }
         other => {
-            problems.unknown(value.span(), format!("unknown way of leaving `{other}`"), other, WAYS);
+            problems.unknown(value.span(), format!("unknown way to close `{other}`"), other, CLOSES);
             None
         }
     }

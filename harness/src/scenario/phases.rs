@@ -11,7 +11,7 @@ use std::ops::Range;
 use toml::{Spanned, de::DeValue};
 use tunelab_protocol::{LimitOf, Phase, Probe, ProbeKind, Traffic};
 
-/// `[[phase]]`: rounds of visitors (`rounds`, `every`, `visitors`), a wait (`wait`), or a search (`search`).
+/// `[[phase]]`: rounds of clients (`rounds`, `every`, `clients`), a time without any (`duration`), or a search (`search`).
 pub fn phases(root: &Section<'_>, names: &Names) -> Vec<Phase> {
     let Some(value) = root.value("phase") else {
         root.problems.report_with_hint(0..0, "there is no phase", "in this file", "begin with `[[phase]]`");
@@ -73,8 +73,8 @@ fn phase(section: &Section<'_>, name: Option<String>, names: &Names) -> Option<P
         section.finish();
         return found;
     }
-    let (rounds, every, traffic) = match section.value("wait") {
-        Some(_) => (Some(1), section.get::<SomeTime>("wait"), Vec::new()),
+    let (rounds, every, traffic) = match section.value("duration") {
+        Some(_) => (Some(1), section.get::<SomeTime>("duration"), Vec::new()),
         None => {
             let every = section.need::<SomeTime>("every", r#""1 h""#);
             let rounds = section.need::<Spanned<u32>>("rounds", "144").and_then(|rounds| counted(&rounds, section));
@@ -86,7 +86,7 @@ fn phase(section: &Section<'_>, name: Option<String>, names: &Names) -> Option<P
     Some(Phase { name: name?, rounds: rounds?, every_us: every?.0, sysctls: Vec::new(), search: None, traffic })
 }
 
-/// Rounds of a phase, or visitors of a round.
+/// Rounds of a phase, or clients of a round.
 const MOST: u32 = 1_000_000;
 
 fn counted(count: &Spanned<u32>, section: &Section<'_>) -> Option<u32> {
@@ -99,16 +99,16 @@ fn counted(count: &Spanned<u32>, section: &Section<'_>) -> Option<u32> {
     None
 }
 
-/// `[phase.visitors]`: `clean = 4`, or `clean = { count = 4, spacing = "20 ms", after = "1 s", at-once = 2 }`.
+/// `[phase.clients]`: `clean = 4`, or `clean = { count = 4, spacing = "20 ms", after = "1 s", at-once = 2 }`.
 fn traffic(section: &Section<'_>, names: &Names, every_us: Option<u64>) -> Vec<Traffic> {
     let spacing = section.get_or("spacing", Micros(20_000));
-    if section.lacks("visitors") {
-        let hint = "`[phase.visitors]` says how many of which clients come; `wait = \"1 d\"` is a phase without any";
-        let message = format!("no visitors come in `{}`", section.path());
-        section.problems.report_with_hint(section.span(), message, "no visitors", hint);
+    if section.lacks("clients") {
+        let hint = "`[phase.clients]` says how many of which clients come; `duration = \"1 d\"` is a phase without any";
+        let message = format!("no clients come in `{}`", section.path());
+        section.problems.report_with_hint(section.span(), message, "no clients", hint);
     }
     let mut found = Vec::new();
-    for (name, value) in section.section("visitors").iter().flat_map(|visitors| visitors.entries()) {
+    for (name, value) in section.section("clients").iter().flat_map(|clients| clients.entries()) {
         if !names.clients.contains(name.get_ref()) {
             let message = format!("there are no clients `{}`", name.get_ref());
             section.problems.unknown(name.span(), message, name.get_ref(), &words(&names.clients));
@@ -120,11 +120,11 @@ fn traffic(section: &Section<'_>, names: &Names, every_us: Option<u64>) -> Vec<T
     found
 }
 
-/// The last visitor comes before the round is over, if it is known how long that lasts.
+/// The last client comes before the round is over, if it is known how long that lasts.
 fn fits(traffic: &Traffic, every_us: Option<u64>, span: Range<usize>, section: &Section<'_>) {
     let lasts = u128::from(traffic.after_us) + u128::from(traffic.spacing_us) * u128::from(traffic.visitors);
     if every_us.is_some_and(|every_us| lasts > u128::from(every_us)) {
-        let message = format!("the visitors of `{}` do not fit into a round", traffic.population);
+        let message = format!("the clients of `{}` do not fit into a round", traffic.population);
         section.problems.report(span, message, "they arrive for longer than a round lasts");
     }
 }
@@ -142,7 +142,7 @@ fn arrivals(name: &Spanned<String>, value: &Value<'_>, spacing: Micros, section:
             each_time: false,
         });
     }
-    let table = Section::of(value, format!("visitors.{population}"), section.problems)?;
+    let table = Section::of(value, format!("clients.{population}"), section.problems)?;
     let visitors = table.need::<Spanned<u32>>("count", "4").and_then(|count| visitors(&count, &table));
     let after_us = table.get_or("after", Micros::default()).0;
     let spacing_us = table.get_or("spacing", spacing).0;

@@ -18,7 +18,7 @@ const MOST_CHARACTERS: usize = 1_000_000;
 /// request, and what is asked for begins again where it ends.
 pub fn paths(section: &Section<'_>) -> (Vec<String>, Vec<u64>) {
     let found = section.problems.count();
-    let paths: Vec<String> = some(section, "get", RequestPath("/".into())).into_iter().map(|path| path.0).collect();
+    let paths: Vec<String> = some(section, "path", RequestPath("/".into())).into_iter().map(|path| path.0).collect();
     let once = paths.len() * visiting::times(section);
     let pauses: Vec<u64> = some(section, "pause", Micros::default()).into_iter().map(|pause| pause.0).collect();
     let listed = section.value("pause").is_some_and(|pause| pause.get_ref().as_array().is_some());

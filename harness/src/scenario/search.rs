@@ -1,4 +1,4 @@
-//! `[phase.search]`: which rate of visitors is sustained. Each rate is held for a while, and the next one depends on what
+//! `[phase.search]`: which rate of clients is sustained. Each rate is held for a while, and the next one depends on what
 //! came of it.
 
 use super::{
@@ -10,11 +10,11 @@ use super::{
 use toml::Spanned;
 use tunelab_protocol::{Phase, Search, Traffic};
 
-/// Visitors of a trial.
+/// Clients of a trial.
 const MOST: u128 = 1_000_000;
 
 pub fn phase(section: &Section<'_>, name: Option<String>, names: &Names) -> Option<Phase> {
-    let clients = section.need::<Spanned<String>>("clients", r#""visitors""#);
+    let clients = section.need::<Spanned<String>>("clients", r#""browsers""#);
     let lasts = section.need::<SomeTime>("for", r#""5 min""#);
     let rest = section.get_or("rest", Micros::default());
     let between = section.need::<Spanned<Vec<u32>>>("between", "[100, 1000]");
@@ -45,12 +45,12 @@ pub fn search(between: &Spanned<Vec<u32>>, (to_ppm, lasts_us): (u32, u64), secti
             let visitors = |rate: u32| u128::from(lasts_us) * u128::from(rate) / 1_000_000_000;
             match (visitors(least), visitors(most)) {
                 (0, _) => (
-                    format!("`{}` is over before anybody comes", section.path()),
+                    format!("`{}` is over before a client comes", section.path()),
                     "too low",
                     "`for` is too short for the lowest rate",
                 ),
                 (_, most) if most > MOST => (
-                    format!("`{}` has {most} visitors in a trial, more than {MOST}", section.path()),
+                    format!("`{}` has {most} clients in a trial, more than {MOST}", section.path()),
                     "too high",
                     "`for` is too long for the highest rate",
                 ),
@@ -58,7 +58,7 @@ pub fn search(between: &Spanned<Vec<u32>>, (to_ppm, lasts_us): (u32, u64), secti
             }
         }
         _ => {
-            let hint = "the lowest and the highest rate, in visitors in 1000 s: `[100, 1000]`";
+            let hint = "the lowest and the highest rate, in clients in 1000 s: `[100, 1000]`";
             ("these are no two rates".to_owned(), "not two, or in disorder", hint)
         }
     };

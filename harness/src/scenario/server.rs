@@ -171,7 +171,8 @@ fn fresh(name: String, listen: Listen) -> Backend {
 }
 
 /// Keys that mean nothing for a backend that sends each datagram back as it came.
-const OF_CONNECTIONS: [&str; 7] = ["protocol", "backlog", "answer-after", "accept-every", "body", "hold", "node"];
+const OF_CONNECTIONS: [&str; 7] =
+    ["protocol", "backlog", "response-time", "accept-every", "body", "never-answer", "node"];
 
 fn backend(section: &Section<'_>, base: Backend, files: &Files<'_>) -> Backend {
     let listen = section.get_or("listen", base.listen);
@@ -187,10 +188,10 @@ fn backend(section: &Section<'_>, base: Backend, files: &Files<'_>) -> Backend {
         listen,
         keep_alive: section.get_or("protocol", protocol) == Http::V1_1,
         backlog: section.get_or("backlog", base.backlog),
-        answer_after_us: section.get_or("answer-after", Micros(base.answer_after_us)).0,
+        answer_after_us: section.get_or("response-time", Micros(base.answer_after_us)).0,
         accept_every_us: section.get_or("accept-every", Micros(base.accept_every_us)).0,
         body_bytes: section.get_or("body", Body(base.body_bytes)).0,
-        hold_path: section.get::<RequestPath>("hold").map(|path| path.0).or(base.hold_path),
+        hold_path: section.get::<RequestPath>("never-answer").map(|path| path.0).or(base.hold_path),
         node: node.map(Spanned::into_inner).or(base.node),
         name: base.name,
     };

@@ -250,7 +250,7 @@ impl<T: Read> Read for Spanned<T> {
     }
 }
 
-/// A value that may stand alone or in an array: `get = "/"`, `get = ["/", "/poll"]`.
+/// A value that may stand alone or in an array: `path = "/"`, `path = ["/", "/poll"]`.
 pub struct OneOrMany<T>(pub Vec<T>);
 
 impl<T: Read> Read for OneOrMany<T> {

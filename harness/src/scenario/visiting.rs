@@ -116,7 +116,7 @@ pub fn check_leave(section: &Section<'_>, value: &Value<'_>, leave: Leave, at: A
         );
     }
     if section.value("upstream").is_some() && matches!(leave, Leave::ServerCloses | Leave::LateDuplicate { .. }) {
-        let hint = "\"client-closes\", \"reset\", \"vanish\" and \"stay\" are possible there";
+        let hint = "\"client\", \"reset\", \"vanish\" and \"never\" are possible there";
         section.problems.report_with_hint(
             value.span(),
             "an upstream never closes a connection",
@@ -125,7 +125,7 @@ pub fn check_leave(section: &Section<'_>, value: &Value<'_>, leave: Leave, at: A
         );
     }
     if at == At::Server && vanishes {
-        let hint = "\"client-closes\", \"server-closes\", \"reset\" and \"stay\" are possible there";
+        let hint = "\"client\", \"server\", \"reset\" and \"never\" are possible there";
         section.problems.report_with_hint(value.span(), "the server cannot vanish", "not at the server", hint);
     }
 }

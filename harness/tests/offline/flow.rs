@@ -14,9 +14,9 @@ const SLOW: &str = r#"
 subnet = "10.3.0.0/16"
 link = { delay = "10 ms" }
 flights = true
-get = ["/a", "/b"]
+path = ["/a", "/b"]
 pause = ["50 ms", "210 ms", "5 s"]
-leave = "client-closes"
+close = "client"
 [metric.answer]
 value = "max(response_time)"
 [metric.answer-after-50]
@@ -194,7 +194,7 @@ fn refused() {
 [clients.near]
 subnet = "10.3.0.0/16"
 flights = true
-leave = "stay"
+close = "never"
 [metric.zeroth]
 value = "min(flight[0].bytes)"
 [metric.word]

@@ -49,17 +49,17 @@ sysctl-files = ["base.conf"]
 
 [clients.clean]
 subnet = "10.1.0.0/16"
-leave = "client-closes"
+close = "client"
 
 [clients.gone]
 subnet = "10.2.0.0/16"
-leave = "vanish"
+close = "vanish"
 
 [[phase]]
 name = "three days"
 rounds = 72
 every = "1 h"
-visitors = { clean = 4, gone = 4 }
+clients = { clean = 4, gone = 4 }
 
 [probe]
 conntrack = "1 h"

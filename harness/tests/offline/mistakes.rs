@@ -20,7 +20,7 @@ const NGINX: &str = "events {}\nhttp {\n    keepalive_timeouts 65;\n}\n";
 /// A variant of a scenario with an nginx.conf and a backend, beside a file of the user's own.
 fn spec(variant: &str) -> (TempDir, RunSpec) {
     let text = format!(
-        "{}\n[variant.other]\nbackend.app.answer-after = \"1 ms\"\n\n[backend.app]\nlisten = \"127.0.0.1:3000\"\n",
+        "{}\n[variant.other]\nbackend.app.response-time = \"1 ms\"\n\n[backend.app]\nlisten = \"127.0.0.1:3000\"\n",
         made::SMALL.replace("[server]", "[server]\nnginx = \"nginx.conf\"")
     );
     let (home, folder) = made::scenario("small", &text, &[("base.conf", ""), ("nginx.conf", NGINX)]);

@@ -51,7 +51,7 @@ fn metrics() {
         r#"
 [[phase]]
 name = "after"
-wait = "10 s"
+duration = "10 s"
 [metric.most]
 value = "max(tcp.time_wait)"
 [metric.later]

@@ -43,20 +43,20 @@ lisen = "unix:/run/app.sock"
 
 [clients.a]
 subnt = "10.1.0.0/16"
-leave = "clientcloses"
+close = "clientcloses"
 
 [clients.b]
 subnet = "10.2.0.1/16"
-leave.late-duplicate = { of = "akc", after = "30 sec" }
+close.late-duplicate = { of = "akc", after = "30 sec" }
 
 [clients.c]
 subnet = "10.3.0.0/16"
 upstream = "nobody"
-leave = "server-closes"
+close = "server"
 
 [clients.d]
 subnet = "10.3.4.0/24"
-leave = "stay"
+close = "never"
 
 [upstream.inside]
 address = "10.9.0.7"
@@ -64,13 +64,13 @@ address = "10.9.0.7"
 [clients.e]
 subnet = "10.9.0.0/16"
 upstream = "inside"
-leave = "vanish"
+close = "vanish"
 
 [[phase]]
 name = "burst"
 every = "1 s"
 rounds = 0
-visitors = { cc = 4, d = { count = 200, spaced = "1 ms" } }
+clients = { cc = 4, d = { count = 200, spaced = "1 ms" } }
 
 [probe]
 conntrak = "1 h"

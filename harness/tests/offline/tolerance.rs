@@ -17,26 +17,26 @@ const CROWD: &str = r#"
 summary = "a crowd"
 [clients.many]
 subnet = "10.1.0.0/16"
-leave = "client-closes"
+close = "client"
 [clients.few]
 subnet = "10.2.0.0/16"
-leave = "client-closes"
+close = "client"
 [clients.robots]
 subnet = "10.3.0.0/16"
-leave = "client-closes"
+close = "client"
 [clients.first]
 subnet = "10.4.0.0/16"
-leave = "client-closes"
+close = "client"
 [[phase]]
 name = "room"
 rounds = 1
 every = "1 h"
-visitors = { many = 40, few = 6, robots = 20, first = 1 }
+clients = { many = 40, few = 6, robots = 20, first = 1 }
 [[phase]]
 name = "full"
 rounds = 1
 every = "1 h"
-visitors = { many = 40, few = 6, robots = 20, first = 1 }
+clients = { many = 40, few = 6, robots = 20, first = 1 }
 [probe]
 conntrack = "1 h"
 kernel-log = "followed"

@@ -25,11 +25,11 @@ subnet = "10.12.0.0/16"
 at = "on-link"
 protocol = "ICMP"
 times = 3
-get = ["/a", "/b"]
+path = ["/a", "/b"]
 [clients.own]
 at = "server"
 upstream = "outside"
-leave = "stay"
+close = "never"
 [clients.own-queries]
 at = "server"
 upstream = "outside"
@@ -44,7 +44,7 @@ protocol = "RAW6"
 subnet = "10.14.0.0/16"
 source-port = 40000
 sequence = "older"
-leave = "client-closes"
+close = "client"
 [clients.gone]"#;
 
 fn scenario(text: &str) -> Scenario {
@@ -81,8 +81,8 @@ fn what_does_not_go_together() {
         .replace("\"udp:10.0.0.1:53\"", "\"udp:53\"")
         .replace("at = \"on-link\"\n[clients.flood]", "at = \"server\"\n[clients.flood]")
         .replace("protocol = \"SYN\"", "protocol = \"SYNS\"")
-        .replace("times = 3", "times = 0\nleave = \"stay\"")
-        .replace("leave = \"stay\"\n[clients.own-q", "leave = \"vanish\"\nsubnet = \"10.13.0.0/16\"\n[clients.own-q")
+        .replace("times = 3", "times = 0\nclose = \"never\"")
+        .replace("close = \"never\"\n[clients.own-q", "close = \"vanish\"\nsubnet = \"10.13.0.0/16\"\n[clients.own-q")
         .replace("protocol = \"UDP\"", "protocol = \"SYN\"")
         .replace("at = \"server\"\nprotocol = \"UDP6\"", "subnet = \"10.15.0.0/16\"\nprotocol = \"UDP6\"")
         .replace("at = \"server\"\nprotocol = \"RAW6\"", "subnet = \"10.16.0.0/16\"\nprotocol = \"RAW6\"")
@@ -95,8 +95,8 @@ fn what_does_not_go_together() {
 
 #[test]
 fn links_that_cannot_be() {
-    let wrong = "link = { by = \"agent\" }\n[clients.far]\nsubnet = \"10.9.0.0/16\"\nleave = \"stay\"\nlink = { reorder = \"1 %\" }\n\
-                 [clients.farther]\nsubnet = \"10.8.0.0/16\"\nleave = \"stay\"\nlink = { delay = \"1 ms\", by = \"netmem\" }\n[clients.gone]";
+    let wrong = "link = { by = \"agent\" }\n[clients.far]\nsubnet = \"10.9.0.0/16\"\nclose = \"never\"\nlink = { reorder = \"1 %\" }\n\
+                 [clients.farther]\nsubnet = \"10.8.0.0/16\"\nclose = \"never\"\nlink = { delay = \"1 ms\", by = \"netmem\" }\n[clients.gone]";
     let (home, folder) = made::scenario("wrong", &SMALL.replace("[clients.gone]", wrong), &[("base.conf", "")]);
     let error = load(&folder).expect_err("must be refused");
     insta::assert_snapshot!(diagnostic::render(&error, false).replace(&format!("{}/", home.path().display()), ""));
@@ -108,7 +108,7 @@ const METRICS: &str = r#"
 name = "after"
 rounds = 1
 every = "1 h"
-visitors = { clean = 4 }
+clients = { clean = 4 }
 [metric.served]
 value = "count(served)"
 where = { clients = "clean" }

@@ -218,7 +218,7 @@ fn provide(how: Use, from: &Path, room: &Path) {
     }
 }
 
-/// conntrack-leak's first phase, for half an hour and for ever; its visitors come 50 ms apart.
+/// conntrack-leak's first phase, for half an hour and for ever; its clients come 50 ms apart.
 pub fn write_repository(to: &Path) {
     let ours = Path::new(env!("CARGO_MANIFEST_DIR"));
     let leak = ours.join("scenarios/conntrack-leak");
@@ -238,7 +238,7 @@ pub fn write_repository(to: &Path) {
         let phase = phases[0].as_table_mut().unwrap();
         phase.insert("rounds".into(), rounds.into());
         phase.insert("every".into(), every.into());
-        for (number, (_, visitors)) in phase["visitors"].as_table_mut().unwrap().iter_mut().enumerate() {
+        for (number, (_, visitors)) in phase["clients"].as_table_mut().unwrap().iter_mut().enumerate() {
             let arrival = toml::Table::from_iter([
                 ("count".to_owned(), 1.into()),
                 ("after".to_owned(), format!("{} ms", 50 * number).into()),

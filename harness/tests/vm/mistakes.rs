@@ -23,19 +23,19 @@ protocol = "HTTP/1.0"
 
 [clients.some]
 subnet = "10.1.0.0/16"
-leave = "client-closes"
+close = "client"
 
 [[phase]]
 name = "all"
 rounds = 1
 every = "1 min"
-visitors = { some = 4 }
+clients = { some = 4 }
 
 [[phase]]
 name = "after"
 rounds = 1
 every = "1 min"
-visitors = { some = 4 }
+clients = { some = 4 }
 
 [probe]
 nginx-log = "followed"

@@ -76,13 +76,13 @@ pub fn rows() -> Vec<Row> {
         whole(
             "phases",
             SCENARIO,
-            || "[[phase]]\nwait = \"1 s\"\n".repeat(3000),
+            || "[[phase]]\nduration = \"1 s\"\n".repeat(3000),
             &["there are 3000 phases, more than 500"],
         ),
         whole(
             "paths",
             SCENARIO,
-            || format!("[clients.a]\nget = \"/{}\"\ntimes = 9999\n", "x".repeat(4000)),
+            || format!("[clients.a]\npath = \"/{}\"\ntimes = 9999\n", "x".repeat(4000)),
             &["are 40005999 characters"],
         ),
     ]

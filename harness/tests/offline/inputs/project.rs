@@ -35,7 +35,7 @@ rto-min = "200 ms"
 
 [backend.app]
 listen = "unix:/run/tunelab/backend.sock"
-hold = "/poll"
+never-answer = "/poll"
 body = "512 B"
 
 [backend.node]
@@ -49,33 +49,33 @@ body = "1 kB"
 
 [clients.browsers]
 subnet = "10.1.0.0/16"
-get = ["/", "/poll"]
+path = ["/", "/poll"]
 pause = "1 s"
-patience = "5 s"
+timeout = "5 s"
 link = { delay = "50 ms" }
 flights = true
-leave = "client-closes"
+close = "client"
 
 [clients.masked]
 subnet = "10.2.0.0/16"
 upstream = "inside"
 source-port = 50000
-leave = "reset"
+close = "reset"
 
 [clients.late]
 subnet = "10.3.0.0/16"
 keep-alive = false
-leave.late-duplicate = { of = "ack", after = "30 s" }
+close.late-duplicate = { of = "ack", after = "30 s" }
 
 [[phase]]
 name = "day"
 rounds = 24
 every = "1 h"
-visitors = { browsers = 4, masked = { count = 2, spacing = "20 ms", after = "1 s" } }
+clients = { browsers = 4, masked = { count = 2, spacing = "20 ms", after = "1 s" } }
 
 [[phase]]
 name = "night"
-wait = "8 h"
+duration = "8 h"
 
 [[phase]]
 name = "found"
