@@ -1,5 +1,5 @@
 //! The catalogue that the binary carries, unpacked into the cache: `catalogue/<hash>/` with `scenarios/`, `snapshots/`
-//! and `images/`, as in a checkout. Code and guests' tools read files, so there have to be some.
+//! and `images/`, as in a checkout. It is unpacked because code and guests' tools read files.
 
 use crate::{
     cache::{Cache, Claim},
@@ -14,20 +14,20 @@ use std::{
 };
 use tempfile::TempDir;
 
-/// Prefix of what is not whole yet; a name that begins with a dot is no entry of the cache.
+/// The prefix of a folder that is not whole yet; a name that begins with a dot is no entry of the cache.
 const UNPACKING: &str = ".unpacking-";
 
-/// Whole, and nothing prunes it as long as this lives.
+/// The unpacked catalogue, whole; it is not pruned as long as this lives.
 #[derive(Debug)]
 pub struct BuiltIn {
     folder: PathBuf,
-    /// It had been changed, and was unpacked again: what was wrong with it.
+    /// If it had been changed and was unpacked again: what was wrong with it.
     pub mended: Option<String>,
     _claim: Claim,
 }
 
 impl BuiltIn {
-    /// Unpacks it where it is not there, or not as the binary has it.
+    /// Unpacks it where it is missing or differs from the binary's.
     pub fn open(cache: &Cache) -> Result<Self> {
         let folder = folder(cache);
         let claim = Claim::take(&folder)?;
@@ -44,7 +44,7 @@ impl BuiltIn {
     }
 }
 
-/// Where it is in the cache, or would be.
+/// Its folder in the cache, there or not.
 pub fn folder(cache: &Cache) -> PathBuf {
     let mut hash = Sha256::new();
     for file in tunelab_catalogue::files() {
@@ -54,14 +54,14 @@ pub fn folder(cache: &Cache) -> PathBuf {
     cache.catalogue().join(&hex::encode(hash.finalize())[..16])
 }
 
-/// The names of what is in a folder of it: `scenarios` has folders, `images` has files.
+/// The names in one of its folders: `scenarios` has folders, `images` has files.
 pub fn names(folder: &str, ending: &str) -> Vec<String> {
     let name = |path: &str| Some(path.strip_prefix(folder)?.strip_prefix('/')?.strip_suffix(ending)?.to_owned());
     let names = tunelab_catalogue::files().into_iter().filter_map(|file| name(&file.path));
     names.filter(|name| !name.contains('/')).collect()
 }
 
-/// The first that is not as it should be.
+/// Says which file is the first that is not as it should be.
 fn difference(folder: &Path) -> Option<String> {
     let files = tunelab_catalogue::files();
     let changed = files.iter().find(|file| content(&folder.join(&file.path)).as_deref() != Some(&file.bytes));
@@ -75,7 +75,7 @@ fn difference(folder: &Path) -> Option<String> {
     Some(format!("`{}` was added", added.strip_prefix(folder).unwrap_or(&added).display()))
 }
 
-/// None of what is no file.
+/// Returns `None` for anything but a file.
 fn content(path: &Path) -> Option<Vec<u8>> {
     read::bytes(path, "the file", read::WRITTEN).ok()
 }
@@ -89,12 +89,12 @@ fn collect(folder: &Path, into: &mut Vec<PathBuf>) {
     }
 }
 
-/// Beside its place, then moved there as a whole.
+/// Unpacks beside its place, then moves it there as a whole.
 fn unpack(folder: &Path) -> Result<()> {
     let room = folder.parent().expect("an entry of the cache is in a room");
     let failed = || format!("failed to unpack the built-in scenarios into `{}`", folder.display());
     let full = |e: std::io::Error| Error::host(failed()).cause(e).hint("point `TUNELAB_CACHE` to a folder with room");
-    // One process at a time: whatever else is being unpacked was given up.
+    // One process unpacks at a time: any other unpacking here was given up.
     let lock = File::create(room.join(".lock")).map_err(full)?;
     lock.lock().map_err(full)?;
     sweep(room);

@@ -1,4 +1,4 @@
-//! Where things are kept: `$TUNELAB_CACHE`, else the XDG cache folder.
+//! The place where things are kept: `$TUNELAB_CACHE`, else the XDG cache folder.
 
 mod claim;
 
@@ -15,7 +15,7 @@ pub struct Cache {
 }
 
 impl Cache {
-    /// Finds and creates it.
+    /// Finds the cache folder and creates it.
     pub fn open() -> Result<Self> {
         let root = match std::env::var_os("TUNELAB_CACHE").filter(|v| !v.is_empty()) {
             Some(dir) => std::path::absolute(&dir).host(|| format!("`TUNELAB_CACHE={}` is no path", dir.display()))?,
@@ -46,8 +46,8 @@ impl Cache {
         self.root.join("images")
     }
 
-    /// `<checksum>`: disk images as their publishers have them; `<checksum>.part` and
-    /// `<checksum>.aside`, what there is of one so far.
+    /// `<checksum>`: disk images as their publishers have them; `<checksum>.part` and `<checksum>.aside`: the bytes of
+    /// one so far.
     pub fn downloads(&self) -> PathBuf {
         self.root.join("downloads")
     }
@@ -62,7 +62,7 @@ impl Cache {
         self.root.join("states")
     }
 
-    /// `<hash>/`: what the binary carries of scenarios, snapshots and images, as files.
+    /// `<hash>/`: the binary's scenarios, snapshots and images, as files.
     pub fn catalogue(&self) -> PathBuf {
         self.root.join("catalogue")
     }

@@ -12,11 +12,11 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 pub enum Exit {
     /// An outcome or a claim differs from its snapshot.
     Differs = 1,
-    /// A scenario, a recipe, a flag is wrong, or a file that a program in the guest was to read.
+    /// A scenario, a recipe or a flag is wrong, or a file that a program in the guest was to read.
     Input = 2,
     /// This host cannot run it: something is missing, full or forbidden.
     Host = 3,
-    /// The guest broke: panic, hang, lost.
+    /// The guest broke: it panicked, hung or was lost.
     Guest = 4,
     Interrupted = 130,
 }
@@ -29,10 +29,10 @@ struct Inner {
     message: String,
     cause: Option<Box<dyn std::error::Error + Send + Sync>>,
     hint: Option<String>,
-    /// For errors in a file the user wrote.
+    /// The text, for errors in a file the user wrote.
     source: Option<NamedSource<String>>,
     labels: Vec<LabeledSpan>,
-    /// All at once: every problem of one file.
+    /// Every problem of one file, all at once.
     related: Vec<Error>,
 }
 
@@ -115,7 +115,7 @@ impl Error {
 /// Bytes of a line that a frame still shows.
 const SHOWN: usize = 2_000;
 
-/// Where the offset is, line and column, if a line there is too long to be shown; of those beside it too.
+/// Returns the offset's line and column if that line, or one beside it, is too long to be shown.
 fn unshowable(text: &str, offset: usize) -> Option<(usize, usize)> {
     let (before, after) = text.split_at_checked(offset).unwrap_or((text, ""));
     let around = before.rsplitn(3, '\n').take(2).map(str::len).chain(after.splitn(3, '\n').take(2).map(str::len));
@@ -173,7 +173,7 @@ impl miette::Diagnostic for Error {
     }
 }
 
-/// `.host("what failed")`: an I/O error of this host, with what was being done.
+/// `.host("what failed")` turns an I/O error into one of this host, with what was being done.
 pub trait Context<T> {
     fn host(self, message: impl FnOnce() -> String) -> Result<T>;
     fn guest(self, message: impl FnOnce() -> String) -> Result<T>;

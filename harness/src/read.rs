@@ -1,7 +1,7 @@
 //! The one way to read a file that a user brings: a scenario, a file that it deploys, a recipe, a keyring, a kernel.
 //!
 //! Such a path may lead to anything: a pipe that no program writes to, a device that never ends, a hole of gigabytes.
-//! Opening one never blocks, only a regular file is read (links are followed), and no more of it than its kind may have.
+//! Opening it never blocks, only a regular file is read (links are followed), and no more of it than its kind may have.
 
 use crate::error::{Error, Result};
 use std::{
@@ -11,11 +11,11 @@ use std::{
     path::Path,
 };
 
-/// Bytes of what people write: scenarios, recipes, rules, settings, programs.
+/// The most bytes of a file that people write: scenarios, recipes, rules, settings, programs.
 pub const TEXT: u64 = 1 << 20;
-/// Bytes of what tunelab wrote itself: snapshots, what describes an entry of the cache.
+/// The most bytes of a file that tunelab wrote itself: snapshots, descriptions of the cache's entries.
 pub const WRITTEN: u64 = 16 << 20;
-/// Bytes of a kernel, or of a package with one and its modules.
+/// The most bytes of a kernel, or of a package with one and its modules.
 pub const KERNEL: u64 = 1 << 30;
 
 /// Opens a regular file, and nothing else.
@@ -24,14 +24,14 @@ pub fn open(path: &Path) -> std::io::Result<File> {
         true => Ok(()),
         false => Err(std::io::Error::other(format!("it is {}, not a regular file", kind(seen.file_type())))),
     };
-    // Looked at before it is opened: opening some devices does something already.
+    // The file is looked at before it is opened: opening some devices has effects.
     std::fs::metadata(path).and_then(regular)?;
     let file = File::options().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)?;
     regular(file.metadata()?)?;
     Ok(file)
 }
 
-/// All of a regular file. `what` it is comes before its path in messages: `the kernel`.
+/// Reads all of a regular file. `what` it is comes before its path in messages: `the kernel`.
 pub fn bytes(path: &Path, what: &str, most: u64) -> Result<Vec<u8>> {
     let failed = |e: std::io::Error| {
         let error = Error::input(format!("failed to read {what} `{}`", path.display()));
@@ -46,25 +46,25 @@ pub fn bytes(path: &Path, what: &str, most: u64) -> Result<Vec<u8>> {
     if bytes.len() as u64 > most { Err(too_large(path, what, most)) } else { Ok(bytes) }
 }
 
-/// All of a regular file that is UTF-8; else what it seems to be, where, and how to convert it.
+/// Reads all of a regular file that is UTF-8; the error says what it seems to be, where, and how to convert it.
 pub fn text(path: &Path, what: &str, most: u64) -> Result<String> {
     let bytes = bytes(path, what, most)?;
     match String::from_utf8(bytes) {
-        // Two bytes for each character, one of them zero, are UTF-8 too, by chance.
+        // Text with two bytes for each character, one of them zero, is UTF-8 too, by chance.
         Ok(text) if !text.contains('\0') => Ok(text),
         Ok(text) => Err(no_text(path, what, text.as_bytes(), text.find('\0').unwrap_or_default())),
         Err(e) => Err(no_text(path, what, e.as_bytes(), e.utf8_error().valid_up_to())),
     }
 }
 
-/// Text that people wrote, of a file in this folder: a link may not lead out of it.
+/// Reads text that people wrote, from a file in this folder: a link may not lead out of it.
 pub fn text_within(folder: &Path, name: &str, what: &str) -> Result<String> {
     let path = folder.join(name);
     stays_within(folder, &path)?;
     text(&path, what, TEXT)
 }
 
-/// That `path`, all links followed, lies in `folder`; what is not there is left to whoever reads it.
+/// Checks that `path`, all links followed, lies in `folder`; a missing file is left to the code that reads it.
 fn stays_within(folder: &Path, path: &Path) -> Result<()> {
     let (Ok(home), Ok(leads)) = (folder.canonicalize(), path.canonicalize()) else { return Ok(()) };
     if leads.starts_with(home) {
@@ -115,7 +115,7 @@ fn no_text(path: &Path, what: &str, bytes: &[u8], at: usize) -> Error {
 }
 
 enum Guess {
-    /// What people call it, and what iconv(1) does.
+    /// The name that people use, and the name that iconv(1) uses.
     Text(&'static str, &'static str),
     Binary,
 }
@@ -134,7 +134,7 @@ fn guess(bytes: &[u8]) -> Guess {
     }
 }
 
-/// Line and column from 1, in characters as far as there are any.
+/// Returns line and column from 1, in characters as far as there are any.
 fn place(bytes: &[u8], at: usize) -> (usize, usize) {
     let before = String::from_utf8_lossy(&bytes[..at]);
     let column = before.rsplit('\n').next().map_or(0, |line| line.chars().count());

@@ -1,4 +1,4 @@
-//! What happens, as it happens: one enum, told by the engine, read by whoever prints or draws.
+//! The events of the engine, as they happen: one enum, told by the engine, read by the code that prints or draws.
 
 use std::{
     fmt,
@@ -8,23 +8,23 @@ use std::{
 use tokio::sync::mpsc;
 use tunelab_protocol::Stamped;
 
-/// Which run a piece of the story belongs to.
+/// The run to which a piece of the story belongs.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RunName {
-    /// Its name, or the end of its path where one command runs two of that name.
+    /// The scenario's name, or the end of its path where one command runs two of that name.
     pub scenario: String,
     pub image: String,
     /// Release of a kernel that is not the image's own.
     pub kernel: Option<String>,
     pub variant: String,
     pub seed: u64,
-    /// From 1; above 1 only with `--repeat`.
+    /// The repeat, from 1; above 1 only with `--repeat`.
     pub repeat: u32,
 }
 
 impl RunName {
-    /// The scenario as part of a file's name: two of one name are told apart by the folders they are in. A folder of the
-    /// user's may have a comma or a space in its name, which QEMU's options do not bear.
+    /// Returns the scenario as part of a file's name: two of one name are told apart by the folders they are in. A
+    /// user's folder may have a comma or a space in its name, which QEMU's options do not bear.
     pub fn scenario_in_files(&self) -> String {
         let plain = |c: char| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '_' };
         self.scenario.split('/').map(|part| part.chars().map(plain).collect::<String>()).collect::<Vec<_>>().join("+")
@@ -62,7 +62,7 @@ pub enum Story {
         what: String,
         took: Duration,
     },
-    /// It failed, or was interrupted; an error, or the next step, says more.
+    /// The step failed, or was interrupted; an error, or the next step, says more.
     StepGivenUp {
         what: String,
         took: Duration,
@@ -83,7 +83,7 @@ pub enum Story {
     },
 }
 
-/// Tells a story to whoever listens; nobody listening is fine.
+/// Tells a story to its reader; it is fine if there is no reader.
 #[derive(Debug, Clone)]
 pub struct Teller(Option<mpsc::UnboundedSender<Story>>);
 
@@ -128,18 +128,18 @@ impl StepGuard {
         self.teller.tell(Story::StepProgress { what: self.what.clone(), fraction, detail: detail.into() });
     }
 
-    /// What is a share of the step by itself, from one fraction to another.
+    /// A share of the step that counts by itself, from one fraction to another.
     pub fn part(&self, from: f64, to: f64) -> StepPart<'_> {
         StepPart { step: self, from, to }
     }
 
-    /// It came to what it was for.
+    /// Ends the step well.
     pub fn done(mut self) {
         self.done = true;
     }
 }
 
-/// Counts from 0 to 1 what is only a part of a step, which so never goes back.
+/// Counts a part of a step from 0 to 1, so that the step's progress never goes back.
 pub struct StepPart<'s> {
     step: &'s StepGuard,
     from: f64,

@@ -1,13 +1,14 @@
-//! Text of others on a terminal: what would move the cursor, change colours or turn the line round is shown as an escape.
+//! Makes foreign text safe for a terminal: an escape replaces what would move the cursor, change colours or turn the
+//! line round.
 
-/// Whether a terminal takes it for something else than a character: control characters, line ends, and what changes the
-/// direction of the text around it.
+/// Whether a terminal takes it for something else than a character: control characters, line ends, and marks that
+/// change the direction of the text around it.
 pub fn is_hidden(c: char) -> bool {
     let turns = matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     c.is_control() || turns || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}')
 }
 
-/// The same text with an escape, `\u{1b}`, for each hidden character but tabs and line feeds, which messages have
+/// Returns the text with an escape, `\u{1b}`, for each hidden character but tabs and line feeds, which messages have
 /// themselves.
 pub fn visible(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
@@ -21,7 +22,7 @@ pub fn visible(text: &str) -> String {
     shown
 }
 
-/// A word of the user's within a sentence of ours: line feeds and tabs of its own are shown as escapes too.
+/// Makes a word of the user's fit for a sentence of ours: its line feeds and tabs are shown as escapes too.
 pub fn quoted(text: &str) -> String {
     visible(text).replace('\n', "\\n").replace('\t', "\\t")
 }

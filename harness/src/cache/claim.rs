@@ -1,6 +1,7 @@
-//! Who uses an entry of the cache, and when it was used last: `.<entry>.used` beside it, locked by its users.
+//! Tells whether an entry of the cache is in use, and when it was used last: `.<entry>.used` beside it, locked by its
+//! users.
 //!
-//! That file stays when the entry goes: whoever waits for the lock of a file that was removed waits for nobody.
+//! That file stays when the entry goes: a lock on a removed file would exclude no other process.
 
 use crate::error::{Context, Result};
 use std::{
@@ -10,11 +11,11 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-/// How often, and how long apart, an entry is looked at before it is in use.
+/// How often, and how long apart, an entry's lock is tried before the entry counts as used.
 const TRIES: u32 = 5;
 const MOMENT: Duration = Duration::from_millis(10);
 
-/// While it lives, nobody prunes the entry. The kernel lets go of it when this process dies.
+/// While it lives, the entry is not pruned. The kernel releases it when this process dies.
 #[derive(Debug)]
 pub struct Claim {
     _locked: File,
@@ -29,16 +30,16 @@ impl Claim {
         Ok(Claim { _locked: file })
     }
 
-    /// For whoever would remove `entry`; none if somebody uses it.
+    /// Claims `entry` for its removal; returns `None` if a process uses it.
     pub fn sole(entry: &Path) -> Option<Self> {
         let file = open(entry).ok()?;
-        // A child of ours holds what we have just let go, from its fork to its exec.
+        // From its fork to its exec, a child of ours still holds a lock that we have just released.
         let free = (0..TRIES).any(|_| file.try_lock().inspect_err(|_| sleep(MOMENT)).is_ok());
         free.then_some(Claim { _locked: file })
     }
 }
 
-/// When it was claimed last; for what never was, when it was made or changed.
+/// When the entry was claimed last; if it never was, when it was made or changed.
 pub fn last_used(entry: &Path) -> SystemTime {
     let modified = |path: &Path| fs::metadata(path).and_then(|m| m.modified()).ok();
     modified(&marker(entry)).or_else(|| modified(entry)).unwrap_or(SystemTime::UNIX_EPOCH)

@@ -1,4 +1,4 @@
-//! `tunelab claims`: what the article claims, settled from stored snapshots. No machine is started.
+//! `tunelab claims`: the article's claims, judged by stored snapshots. No machine is started.
 
 use super::{Outcome, experiments, say::say, sources::say_notes};
 use crate::{

@@ -1,4 +1,4 @@
-//! `tunelab completions`: what a shell offers on Tab.
+//! `tunelab completions`: the words that a shell offers on Tab.
 
 use super::{Cli, Outcome, say::say};
 use crate::{PROGRAM, error::Result};

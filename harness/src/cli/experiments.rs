@@ -1,4 +1,4 @@
-//! Scenarios with what is stored of their runs, for what is told without a run.
+//! Scenarios with the stored results of their runs, for pages and answers that need no run.
 
 use super::known;
 use crate::{

@@ -1,4 +1,4 @@
-//! What the lab brought back -> verdicts: outcomes, claims, snapshot.
+//! Turns the lab's results into verdicts: outcomes, claims, snapshot.
 
 use crate::{
     error::Result,
@@ -119,7 +119,7 @@ fn compare(
     if clocks.contains(&Clock::Wall) {
         return Ok(Compared::Not("the wall clock repeats nothing exactly, snapshots are of the virtual one"));
     }
-    // What is accepted stands for the scenario: half of it would hide that the other half is broken.
+    // An accepted outcome stands for the scenario: half of it would hide that the other half is broken.
     let Some(mode) = mode else {
         return Ok(Compared::Not("a run of this scenario failed: nothing of it was accepted"));
     };

@@ -1,4 +1,4 @@
-//! The cache's limit, 20 GiB or `$TUNELAB_CACHE_LIMIT`: kept after whatever may have made the cache larger.
+//! The cache's limit, 20 GiB or `$TUNELAB_CACHE_LIMIT`: applied after any command that may have made the cache larger.
 
 use crate::{
     cache::Cache,
@@ -42,7 +42,7 @@ impl Limit {
     /// Removes what was used least recently, but nothing that was used since, and says what went. What cannot be
     /// removed is told too: the command itself has done its work.
     pub async fn keep(&self, cache: &Cache, teller: &Teller) {
-        // A broken recipe asks for nothing; it must not keep what is broken.
+        // A broken recipe asks for nothing, and must not keep anything that is broken.
         let recipes = self.images.list().unwrap_or_default();
         let (limit_bytes, used_before) = (Some(self.bytes), Some(self.since));
         match prune::prune(cache, Policy { recipes: &recipes, outdated: false, limit_bytes, used_before }).await {

@@ -1,4 +1,4 @@
-//! `tunelab list`: what there is.
+//! `tunelab list`: the scenarios that there are.
 
 use super::{
     Outcome,

@@ -57,7 +57,7 @@ impl MachineArgs {
         machine.memory_bytes = self.memory.unwrap_or(machine.memory_bytes);
         machine.cpus = self.cpus.unwrap_or(machine.cpus);
         machine.cmdline.extend(self.cmdline.iter().cloned());
-        // One word for both: the kernel takes it for what is built in, modprobe(8) for what is not.
+        // One word serves both: the kernel takes it for a built-in module, modprobe(8) for any other.
         machine.cmdline.extend(self.module.iter().map(|m| format!("{}.{}", m.name, m.parameters)));
     }
 

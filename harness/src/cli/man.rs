@@ -1,4 +1,4 @@
-//! `tunelab man`: a manual page for each command, from what `--help` says.
+//! `tunelab man`: a manual page for each command, made from the text of `--help`.
 
 use super::{Cli, Outcome};
 use crate::error::{Context, Result};

@@ -123,7 +123,7 @@ async fn run(cli: Cli) -> Result<Outcome> {
 }
 
 pub fn main() -> ExitCode {
-    // Exits with 2 by itself when the words are wrong, with 0 for --help.
+    // clap exits with 2 by itself when the words are wrong, with 0 for --help.
     let cli = Cli::parse();
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
@@ -169,7 +169,7 @@ async fn showing<T>(quiet: bool, work: impl AsyncFnOnce(&Teller) -> T) -> T {
     let reader = tokio::spawn(report::follow(story, style(quiet)));
     let result = work(&teller).await;
     drop(teller);
-    // The last of the story comes before what is printed next; a teller that somebody still holds must not hold us.
+    // The last of the story comes before what is printed next; a teller that is still held elsewhere must not hold us.
     let _ = tokio::time::timeout(Duration::from_secs(1), reader).await;
     result
 }

@@ -1,4 +1,4 @@
-//! `tunelab scenario`: what was typed -> runs -> the lab -> verdicts -> what is printed.
+//! `tunelab scenario`: turns what was typed into runs, gives them to the lab, and prints the verdicts.
 
 use super::{
     Outcome,
@@ -297,7 +297,7 @@ async fn execute(
     let results = showing(args.quiet, async |teller| {
         let results = tokio::select! {
             results = lab::run_all(request, &cache, teller) => results,
-            // Dropping the lab's future kills what it holds.
+            // Dropping the lab's future kills its machines.
             () = interrupt.insisted() => return Err(Error::interrupted()),
         };
         if let Some(limit) = limit {

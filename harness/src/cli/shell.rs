@@ -88,7 +88,7 @@ pub async fn run(args: Args, policy: InstallPolicy) -> Result<Outcome> {
         }
     });
     let open = opened.await?;
-    // From here on the terminal is the guest's: all that was to be shown has been.
+    // From here on the terminal is the guest's: all messages have been shown.
     if terminal.is_interactive() {
         greet(run.as_ref());
     }

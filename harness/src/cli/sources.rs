@@ -1,4 +1,4 @@
-//! Where a command's scenarios and images come from, and what is said of that.
+//! The places of a command's scenarios and images, and the notes about them.
 
 use crate::{error::Result, project::Project, report::aside, visible::visible};
 use std::path::PathBuf;

@@ -8,16 +8,16 @@ use tokio::fs::File;
 use tokio::io::AsyncReadExt;
 use tunelab_protocol::Stamped;
 
-/// Between two looks at a file that did not grow.
+/// The time between two looks at a file that did not grow.
 const LOOK: Duration = Duration::from_millis(20);
-/// A line longer than this is none of ours; the longest event is a sample of some kilobytes.
+/// A line longer than this is not ours; the longest event is a sample of some kilobytes.
 const LONGEST: usize = 1 << 20;
 
 /// The events of a machine, in order.
 pub struct Events {
     path: PathBuf,
     file: File,
-    /// Read and not yet handed out; [`Self::taken`] bytes at its start are.
+    /// Bytes that were read; the first [`Self::taken`] of them are handed out.
     buffer: Vec<u8>,
     taken: usize,
     line: u64,
@@ -33,7 +33,7 @@ impl Events {
         Ok(Events { path: path.to_owned(), file, buffer: Vec::new(), taken: 0, line: 0 })
     }
 
-    /// The next event; waits for it for ever. Whoever waits also watches the machine ([`Machine::while_alive`]).
+    /// Waits for the next event, for ever. The caller must also watch the machine ([`Machine::while_alive`]).
     /// Cancel-safe: nothing read is lost.
     pub async fn next(&mut self) -> Result<Stamped> {
         loop {

@@ -1,4 +1,5 @@
-//! The keys of one machine: who may log in, and which host answers. Made anew for each, kept nowhere.
+//! The keys of one machine: the key that may log in, and the host key that must answer. They are made anew for each
+//! machine and kept nowhere.
 
 use crate::error::{Context, Error, Result};
 use tunelab_ssh::{KeyPair, PublicKey};
@@ -6,7 +7,7 @@ use tunelab_ssh::{KeyPair, PublicKey};
 pub struct Keys {
     user: KeyPair,
     host: KeyPair,
-    /// Expected instead of `host`.
+    /// The key that is expected instead of `host`.
     pinned: Option<PublicKey>,
 }
 
@@ -16,7 +17,7 @@ impl Keys {
         Keys { user: pair(), host: pair(), pinned: None }
     }
 
-    /// For a machine that brings a host key of its own, RSA or ECDSA P-256: `line` is its `ssh_host_*_key.pub`.
+    /// Expects a machine's own host key, RSA or ECDSA P-256: `line` is its `ssh_host_*_key.pub`.
     pub fn pin(mut self, line: &str) -> Result<Self> {
         let Some(key) = PublicKey::from_line(line) else {
             return Err(Error::guest(format!("`{}` is no SSH host key", line.trim())));
@@ -29,17 +30,17 @@ impl Keys {
         Ok(self)
     }
 
-    /// `authorized_keys` for root.
+    /// The text of `authorized_keys` for root.
     pub fn authorized_keys(&self) -> String {
         self.user.public().to_line()
     }
 
-    /// `ssh_host_ecdsa_key`.
+    /// The text of `ssh_host_ecdsa_key`.
     pub fn host_key(&self) -> Result<String> {
         pem(&self.host)
     }
 
-    /// `ssh_host_ecdsa_key.pub`.
+    /// The text of `ssh_host_ecdsa_key.pub`.
     pub fn host_key_public(&self) -> String {
         self.host.public().to_line()
     }
@@ -53,7 +54,8 @@ impl Keys {
         self.expected().blob().to_owned()
     }
 
-    /// How that key may be proven. No other kind: of several keys the host might prove one that we do not know.
+    /// How that key may be proven. Other kinds are left out: a host with several keys might prove one that we do not
+    /// know.
     pub(super) fn host_algorithms(&self) -> &'static str {
         algorithms(self.expected()).expect("ours is ECDSA, and others were looked at when they were pinned")
     }
@@ -63,7 +65,7 @@ impl Keys {
     }
 }
 
-/// In SSH's words; with RSA, newer servers refuse the last and OpenSSH before 7.2 has only the last.
+/// The algorithms by SSH's names. For RSA, newer servers refuse the last and OpenSSH before 7.2 has only the last.
 fn algorithms(key: &PublicKey) -> Option<&'static str> {
     match key.kind() {
         "ecdsa-sha2-nistp256" => Some("ecdsa-sha2-nistp256"),

@@ -1,4 +1,5 @@
-//! Talking to what runs in a machine: SSH while deploying, and the events out. (The plan goes in with the restore: [`crate::vm::Machine::restore`].)
+//! Talks to the programs in a machine: SSH while deploying, and the events out. (The plan goes in with the restore:
+//! [`crate::vm::Machine::restore`].)
 
 mod events;
 mod keys;

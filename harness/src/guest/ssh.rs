@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tunelab_ssh::{MethodType, Session};
 
-/// What OpenSSH 5.9 has too; the first of each that both sides know is used. Elliptic curves and AES in counter mode
-/// are also what an emulated CPU does fastest.
+/// Algorithms that OpenSSH 5.9 has too; the first of each that both sides know is used. An emulated CPU is also fastest
+/// with elliptic curves and AES in counter mode.
 const ALGORITHMS: [(MethodType, &str); 5] = [
     (MethodType::Kex, "ecdh-sha2-nistp256,diffie-hellman-group14-sha1"),
     (MethodType::CryptCs, "aes128-ctr,aes192-ctr,aes256-ctr"),
@@ -19,35 +19,37 @@ const ALGORITHMS: [(MethodType, &str); 5] = [
     (MethodType::MacCs, "hmac-sha1,hmac-sha2-256"),
     (MethodType::MacSc, "hmac-sha1,hmac-sha2-256"),
 ];
-/// For one handshake or one answer of sshd. An emulated guest takes a second; a busy one with old algorithms, many.
+/// The limit for one handshake or one answer of sshd. An emulated guest takes a second; a busy one with old algorithms,
+/// many.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Of one call of libssh2, which goes on where it was when it is called again.
+/// The limit of one call of libssh2, which goes on where it was when it is called again.
 const SLICE_MS: u32 = 200;
-/// From one attempt to connect to the next, or an eighth of the time since the first: a distribution takes minutes.
+/// The time from one attempt to connect to the next, or an eighth of the time since the first: a distribution takes
+/// minutes.
 const ATTEMPT: Duration = Duration::from_secs(1);
-/// That are waited for at once.
+/// How many attempts are waited for at once.
 const ATTEMPTS: usize = 4;
-/// From one look at them to the next.
+/// The time from one look at the attempts to the next.
 const PAUSE: Duration = Duration::from_millis(50);
-/// Of a failed command's stderr, this much is told.
+/// Bytes of a failed command's stderr that an error has.
 const STDERR_END: usize = 600;
 
 /// A login as root. Cheap to clone; the connection carries one command at a time.
 #[derive(Clone)]
 pub struct Ssh {
     session: Arc<Mutex<Session>>,
-    /// Of the QEMU behind it: what is waited for takes as long as that one is kept waiting.
+    /// The pulse of the QEMU behind it: an answer may take longer while that QEMU is kept waiting.
     pulse: Pulse,
 }
 
-/// Who must answer.
+/// The host that must answer.
 struct Host {
     /// Its public key, as it comes over the wire.
     blob: Vec<u8>,
     algorithms: &'static str,
 }
 
-/// What a command that ended with status 0 wrote.
+/// The output of a command that ended with status 0.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Output {
     pub stdout: Vec<u8>,
@@ -55,7 +57,7 @@ pub struct Output {
 }
 
 impl Ssh {
-    /// Logs in, trying until the patience is over; the host must prove to have the host key of `keys`, to the bit.
+    /// Logs in, trying until the limit is spent; the host must prove to have the host key of `keys`, to the bit.
     ///
     /// Run it under [`crate::vm::Machine::while_alive`]: a guest that died is no reason to wait.
     pub async fn connect(port: u16, keys: &Keys, mut patience: Patience) -> Result<Self> {
@@ -65,7 +67,7 @@ impl Ssh {
             loop {
                 let stream = match wait_for_banner(port, &mut patience) {
                     Ok(stream) => stream,
-                    // Why the last answer was none says more than that the attempt after it had no time left.
+                    // Why the last answer was refused says more than that the attempt after it had no time left.
                     Err((last, overdue)) => {
                         let silent = || Error::guest(format!("no SSH in the guest: {last}; {overdue}"));
                         return Err(refused.unwrap_or_else(silent));
@@ -87,14 +89,14 @@ impl Ssh {
         self.exec(command.into(), Vec::new(), limit).await
     }
 
-    /// Writes a file, by way of a temporary name: whoever sees it sees all of it.
+    /// Writes a file by way of a temporary name: a program that sees it sees all of it.
     pub async fn upload(&self, path: &str, mode: u32, bytes: Vec<u8>, limit: Duration) -> Result<()> {
         let path = quote(path);
         let command = format!("cat > {path}.part && chmod {mode:o} {path}.part && mv -f {path}.part {path}");
         self.exec(command, bytes, limit).await.map(drop)
     }
 
-    /// Runs what ends the connection: that no answer comes is no error, a status other than 0 is one.
+    /// Runs a command that ends the connection: a missing answer is no error, a status other than 0 is one.
     pub async fn launch(&self, command: impl Into<String>, limit: Duration) -> Result<()> {
         match self.converse_within(command.into(), Vec::new(), limit).await {
             (command, Ok((status, output))) if status != 0 => Err(failed(&command, status, &output.stderr)),
@@ -102,7 +104,7 @@ impl Ssh {
         }
     }
 
-    /// The connection itself, for a conversation of another kind.
+    /// Uses the connection itself, for a conversation of another kind.
     pub(super) async fn converse<T: Send + 'static>(
         &self,
         talk: impl FnOnce(&Session, Pulse) -> Result<T> + Send + 'static,
@@ -117,7 +119,7 @@ impl Ssh {
         if status == 0 { Ok(output) } else { Err(failed(&command, status, &output.stderr)) }
     }
 
-    /// One command's conversation; its status and what it wrote, with the command itself.
+    /// Runs one command; returns its status and output, with the command itself.
     async fn converse_within(
         &self,
         command: String,
@@ -134,14 +136,14 @@ impl Ssh {
     }
 }
 
-/// Connects until something answers like an SSH server. On failure: what happened last.
+/// Connects until something answers like an SSH server. On failure, returns what happened last.
 ///
-/// QEMU accepts a connection whether or not the guest does: only the guest's first byte proves that it is there. One that was
-/// opened before the guest had a network may hang for ever where one that is opened now is answered, and a busy host's sshd
-/// may need long for its first byte: so several are waited for at once.
+/// QEMU accepts a connection whether or not the guest does: only the guest's first byte proves that it is there. A
+/// connection that was opened before the guest had a network may hang for ever where a new one is answered, and a busy
+/// host's sshd may need long for its first byte. So several are waited for at once.
 ///
-/// Between the guest's network and its sshd, its kernel resets what comes, and QEMU closes our end: a busy guest dozens of
-/// times. The next attempt follows at once.
+/// Between the guest's network and its sshd, its kernel resets new connections, and QEMU closes our end: a busy guest
+/// does it dozens of times. The next attempt follows at once.
 fn wait_for_banner(port: u16, patience: &mut Patience) -> Result<TcpStream, (String, Overdue)> {
     let (start, mut next) = (Instant::now(), Instant::now());
     let mut attempts = Attempts {
@@ -168,16 +170,16 @@ fn wait_for_banner(port: u16, patience: &mut Patience) -> Result<TcpStream, (Str
     }
 }
 
-/// Connections that nobody has answered yet, the newest last.
+/// Connections that are not answered yet, the newest last.
 struct Attempts {
     address: SocketAddr,
     open: VecDeque<TcpStream>,
-    /// What went wrong last.
+    /// The last thing that went wrong.
     last: String,
 }
 
 impl Attempts {
-    /// One more, for which the oldest makes room.
+    /// Opens one more connection, for which the oldest makes room.
     fn begin(&mut self) {
         let connect = |address| {
             let stream = TcpStream::connect_timeout(address, ATTEMPT)?;
@@ -192,7 +194,7 @@ impl Attempts {
         }
     }
 
-    /// The first that is answered; those that were closed are no more.
+    /// Returns the first connection that is answered, and drops those that were closed.
     fn answered(&mut self) -> Option<TcpStream> {
         let mut n = 0;
         while let Some(stream) = self.open.get(n) {
@@ -228,7 +230,7 @@ fn log_in(stream: TcpStream, user_key: &str, host: &Host, pulse: Pulse) -> Resul
     Ok(Ssh { session: Arc::new(Mutex::new(session)), pulse })
 }
 
-/// Calls libssh2, and again when its slice of time was over, until the patience is.
+/// Calls libssh2 again whenever its slice of time is over, until `patience` is spent.
 pub(super) fn patiently<T, E: Into<std::io::Error>>(
     patience: &mut Patience,
     mut call: impl FnMut() -> Result<T, E>,
@@ -259,7 +261,7 @@ impl Conversation<'_> {
             left = &left[written..];
         }
         patiently(patience, || channel.send_eof())?;
-        // What our commands write to stderr fits into the channel's window, so reading one after the other is safe.
+        // Our commands' stderr fits into the channel's window, so reading one after the other is safe.
         let stdout = read_all(patience, &mut channel)?;
         let stderr = read_all(patience, &mut channel.stderr())?;
         patiently(patience, || channel.wait_close())?;
@@ -285,13 +287,13 @@ fn failed(command: &str, status: i32, stderr: &[u8]) -> Error {
     Error::guest(format!("`{}` ended with status {status} in the guest{told}", shown(command)))
 }
 
-/// Enough of a command to know it again.
+/// Returns enough of a command to know it again.
 fn shown(command: &str) -> String {
     let line = command.lines().next().unwrap_or_default();
     if line.chars().count() > 120 { line.chars().take(117).collect::<String>() + "..." } else { line.to_owned() }
 }
 
-/// For root's shell: one word is a line that the shell reads, several are a program and its arguments.
+/// A command line for root's shell: one word is a line that the shell reads, several are a program and its arguments.
 pub fn command_line(words: &[String]) -> String {
     match words {
         [line] => line.clone(),
@@ -299,8 +301,8 @@ pub fn command_line(words: &[String]) -> String {
     }
 }
 
-/// The command's own streams are files, which are read when it has ended: sshd would keep the channel open for as long as
-/// anything holds its pipes, and a daemon that the command leaves behind holds what it was started with.
+/// Turns the command's own streams into files, which are read when it has ended: sshd would keep the channel open for
+/// as long as anything holds its pipes, and a daemon that the command leaves behind holds what it was started with.
 fn into_files(command: &str) -> String {
     format!(
         "o=/run/tunelab-exec.$$
@@ -315,7 +317,7 @@ exit $s"
     )
 }
 
-/// As one word of a shell.
+/// Quotes text as one word of a shell.
 pub(super) fn quote(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }

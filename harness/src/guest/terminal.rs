@@ -19,17 +19,17 @@ use tokio::signal::unix::{SignalKind, signal};
 use tunelab_protocol::guest;
 use tunelab_ssh::{BlockDirections, Channel, Session};
 
-/// As a shell says that a signal ended a command: 128 and its number.
+/// A shell reports a command that a signal ended as 128 and its number.
 const BY_SIGNAL: i32 = 128;
-/// For sshd to give us a shell.
+/// The time for sshd to give us a shell.
 const OPENING: Duration = Duration::from_secs(60);
-/// For sshd's last word, once the shell has ended.
+/// The time for sshd's last word, once the shell has ended.
 const FAREWELL: Duration = Duration::from_secs(5);
 
 /// One session, of a command or of a login shell.
 pub struct Terminal {
     command: Option<String>,
-    /// The guest gives the shell a terminal if we stand at one with all three of ours.
+    /// Whether the guest gives the shell a terminal: it does if all three of our streams are terminals.
     pty: bool,
 }
 
@@ -43,7 +43,7 @@ impl Terminal {
         self.pty
     }
 
-    /// Until the shell or the command ends; its exit code. Dropping it gives this terminal back.
+    /// Waits until the shell or the command ends; returns its exit code. Dropping it gives this terminal back.
     pub async fn join(self, ssh: &Ssh) -> Result<u8> {
         let raw = self.pty.then(Raw::enter).transpose()?;
         let (waker, woken) = UnixStream::pair().host(|| "failed to prepare a session".into())?;
@@ -78,7 +78,7 @@ impl Terminal {
             patiently(patience, || channel.request_pty(&term, None, Some((columns, rows, 0, 0))))?;
         }
         match (&self.command, self.pty) {
-            // The shell's terminal goes with the shell, and with it whatever holds it open.
+            // The shell's terminal goes with the shell, and with it everything that holds the session open.
             (Some(command), true) => patiently(patience, || channel.exec(command))?,
             (None, true) => patiently(patience, || channel.shell())?,
             // Pipes do not: a daemon left behind would keep the session open for ever.
@@ -102,7 +102,7 @@ fn exit_code(channel: &mut Channel, pulse: Pulse) -> std::io::Result<u8> {
     Ok(u8::try_from(code).unwrap_or(u8::MAX))
 }
 
-/// The local terminal in raw mode; as it was when dropped.
+/// The local terminal in raw mode; dropping it restores the terminal.
 struct Raw(Termios);
 
 impl Raw {
@@ -123,7 +123,7 @@ impl Drop for Raw {
 
 nix::ioctl_read_bad!(window_size, libc::TIOCGWINSZ, libc::winsize);
 
-/// Columns and rows of our terminal.
+/// Returns columns and rows of our terminal.
 fn window() -> (u32, u32) {
     let mut size = libc::winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
     // SAFETY: the call fills in a `winsize` that outlives it; where it fails, ours stays.
@@ -135,9 +135,9 @@ fn window() -> (u32, u32) {
 struct Pump<'a> {
     session: &'a Session,
     channel: &'a mut Channel,
-    /// A byte for each change of the window; its end when nobody waits for us any more.
+    /// Gives a byte for each change of the window; it ends when our result is not awaited any more.
     woken: UnixStream,
-    /// Read here and not yet taken by the guest.
+    /// Bytes that were read here and not yet taken by the guest.
     typed: Vec<u8>,
     input: Input,
 }
@@ -145,7 +145,7 @@ struct Pump<'a> {
 #[derive(PartialEq, Eq)]
 enum Input {
     Open,
-    /// Ours ended; the guest's shell does not know it yet.
+    /// Our input ended; the guest's shell does not know it yet.
     Ended,
     Told,
 }
@@ -169,7 +169,7 @@ impl<'a> Pump<'a> {
         }
     }
 
-    /// Whether the guest took something.
+    /// Sends input; returns whether the guest took something.
     fn send(&mut self) -> Result<bool> {
         if !self.typed.is_empty() {
             let taken = ready(self.channel.write(&self.typed)).guest(lost)?;
@@ -183,7 +183,7 @@ impl<'a> Pump<'a> {
         Ok(false)
     }
 
-    /// Until one of the sides has something for the other.
+    /// Waits until one of the sides has something for the other.
     fn wait(&mut self) -> Result<()> {
         let towards = match self.session.block_directions() {
             BlockDirections::Outbound | BlockDirections::Both => PollFlags::POLLIN | PollFlags::POLLOUT,
@@ -210,7 +210,7 @@ impl<'a> Pump<'a> {
 
     fn read_typed(&mut self) -> Result<()> {
         let mut buffer = [0; 1 << 14];
-        // Not `Stdin`, whose buffer `poll` cannot see.
+        // `Stdin` would not do: `poll` cannot see its buffer.
         match nix::unistd::read(stdin(), &mut buffer) {
             Ok(0) | Err(Errno::EIO) => self.input = Input::Ended,
             Ok(n) => self.typed.extend_from_slice(&buffer[..n]),
@@ -235,7 +235,7 @@ fn lost() -> String {
     "lost the session in the guest".into()
 }
 
-/// What is there from the guest, to one of our outputs; whether there was something.
+/// Carries what the guest has sent to one of our outputs; returns whether there was something.
 fn carry(from: &mut impl Read, to: &mut impl Write) -> Result<bool> {
     let mut buffer = [0; 1 << 15];
     let n = ready(from.read(&mut buffer)).guest(lost)?.unwrap_or(0);
@@ -243,7 +243,7 @@ fn carry(from: &mut impl Read, to: &mut impl Write) -> Result<bool> {
     Ok(n > 0)
 }
 
-/// `None` if it would have to wait.
+/// Returns `None` if it would have to wait.
 fn ready<T>(done: std::io::Result<T>) -> std::io::Result<Option<T>> {
     match done {
         Ok(value) => Ok(Some(value)),

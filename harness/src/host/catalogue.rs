@@ -1,4 +1,4 @@
-//! The catalogue: everything the harness needs of a host, what for, how it is proven and what to do without it.
+//! The catalogue of everything that the harness needs of a host: its purpose, its proof, and what to do without it.
 
 use super::{
     Packaging, namespace,
@@ -24,21 +24,21 @@ pub enum Need {
     Namespaces,
 }
 
-/// To run a machine from an image that is built.
+/// The needs to run a machine from an image that is built.
 pub const RUN: &[Need] = &[Need::Qemu];
 
-/// To build an image. The order is the order of proving: namespaces need the ids.
+/// The needs to build an image. The order is the order of proving: namespaces need the ids.
 pub const BUILD: &[Need] =
     &[Need::Mmdebstrap, Need::Mke2fs, Need::ArchiveKeys, Need::Gpgv, Need::QemuImg, Need::Ids, Need::Namespaces];
 
-/// To use a kernel that comes with modules of its own.
+/// The needs to use a kernel that comes with modules of its own.
 pub const MODULES: &[Need] = &[Need::Depmod, Need::Mke2fs];
 
-/// For `cargo test`, beside the others: archives and lists of checksums are made and signed there, captures are read, and a
-/// run has no network.
+/// The needs of `cargo test`, besides the others: archives and lists of checksums are made and signed there, captures
+/// are read, and a run has no network.
 pub const TESTS: &[Need] = &[Need::Gpg, Need::Tshark, Need::Ip];
 
-/// QEMU before 7.2 was never tried with `-icount shift=N,sleep=off` by us.
+/// We never tried QEMU before 7.2 with `-icount shift=N,sleep=off`.
 const QEMU_AT_LEAST: (u32, u32) = (7, 2);
 
 impl Need {
@@ -59,7 +59,7 @@ impl Need {
         }
     }
 
-    /// What it is for, in a few words.
+    /// Its purpose in a few words.
     pub fn purpose(self) -> &'static str {
         match self {
             Need::Qemu => "runs the machines",
@@ -89,12 +89,12 @@ impl Need {
         }
     }
 
-    /// Root needs no ids from others.
+    /// Whether it is needed for this user: root needs no ids from others.
     pub fn applies(self) -> bool {
         self != Need::Ids || !Uid::effective().is_root()
     }
 
-    /// Its version or another fact that only a working one can tell.
+    /// Proves it; returns its version or another fact that only a working one can tell.
     pub async fn prove(self) -> Result<String, Lack> {
         match self {
             Need::Qemu => self.prove_qemu().await,
@@ -108,7 +108,7 @@ impl Need {
         }
     }
 
-    /// That it starts, can emulate, and is recent enough.
+    /// Proves that it starts, can emulate, and is recent enough.
     async fn prove_qemu(self) -> Result<String, Lack> {
         let version = self.version(&["--version"]).await?;
         let number = version.split_whitespace().find(|w| w.starts_with(|c: char| c.is_ascii_digit()));
@@ -133,7 +133,7 @@ impl Need {
     }
 
     async fn prove_ids(self) -> Result<String, Lack> {
-        // Without arguments it prints its usage and fails: it starts, that is all that is asked here.
+        // Without arguments it prints its usage and fails: it starts, which is all that is asked here.
         for tool in ["newuidmap", "newgidmap"] {
             if let Err(e) = command(tool).output().await {
                 return Err(self.not_started(&e));
@@ -142,7 +142,7 @@ impl Need {
         namespace::granted_ids()
     }
 
-    /// The first line that it prints about itself.
+    /// Returns the first line that it prints about itself.
     async fn version(self, args: &[&str]) -> Result<String, Lack> {
         Ok(self.output(args).await?.lines().next().unwrap_or_default().trim().to_owned())
     }
@@ -156,7 +156,7 @@ impl Need {
 
     fn not_started(self, error: &std::io::Error) -> Lack {
         match error.kind() {
-            // A folder of `$PATH` that is closed to this user makes the one into the other.
+            // A folder of `$PATH` that is closed to this user turns the first error into the second.
             ErrorKind::NotFound | ErrorKind::PermissionDenied => self.lack("not found"),
             _ => self.lack(format!("does not start: {error}")),
         }

@@ -1,5 +1,5 @@
-//! Gets what is missing: at once as root, after asking on a terminal, else not at all. Only where that was tried; on other
-//! distributions the command is told.
+//! Installs what is missing: at once as root, after asking on a terminal, else not at all. It does so only on
+//! distributions where that was tried; on others the command is told.
 
 use super::{
     Packaging,
@@ -19,9 +19,9 @@ use tokio::{
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InstallPolicy {
-    /// As root at once; on a terminal after asking; else refuse.
+    /// Installs as root at once, on a terminal after asking; else refuses.
     Auto,
-    /// `--no-install`: refuse.
+    /// `--no-install`: refuses.
     Never,
 }
 
@@ -30,7 +30,7 @@ const LOCK_SECONDS: u64 = 300;
 
 const APT: &str = "apt-get";
 
-/// One command for root each, in order.
+/// Commands for root, in order.
 pub type Steps = Vec<Vec<String>>;
 
 impl InstallPolicy {
@@ -39,7 +39,7 @@ impl InstallPolicy {
     }
 }
 
-/// The commands that mend what is lacking; all packages in one. Empty if nothing can be done by command.
+/// Returns the commands that mend what is lacking, with all packages in one. Empty if no command can help.
 pub fn steps<'l>(packaging: Packaging, lacks: impl Iterator<Item = &'l Lack> + Clone) -> Steps {
     let packages = packages(lacks.clone());
     let install = packaging.install().filter(|_| !packages.is_empty()).map(|words| {
@@ -53,14 +53,14 @@ pub fn steps<'l>(packaging: Packaging, lacks: impl Iterator<Item = &'l Lack> + C
     install.into_iter().chain(commands).collect()
 }
 
-/// What to say of packages where we know no command for them.
+/// The sentence about packages where we know no command for them.
 pub fn by_hand<'l>(packaging: Packaging, lacks: impl Iterator<Item = &'l Lack>) -> Option<String> {
     let names: Vec<_> = packages(lacks).into_iter().map(|name| format!("`{name}`")).collect();
     (packaging.install().is_none() && !names.is_empty())
         .then(|| format!("install what Debian calls {}", names.join(", ")))
 }
 
-/// Each once.
+/// Returns each package once.
 fn packages<'l>(lacks: impl Iterator<Item = &'l Lack>) -> Vec<&'static str> {
     let mut packages = Vec::new();
     for lack in lacks {
@@ -79,7 +79,7 @@ fn apt(args: &[&str]) -> Vec<String> {
     [APT, "-o", &lock].iter().chain(args).map(|word| (*word).to_owned()).collect()
 }
 
-/// What a person types; with `sudo` unless root.
+/// The line that a person types; with `sudo` unless root.
 pub fn one_command(steps: &Steps) -> String {
     let sudo = if Uid::effective().is_root() { "" } else { "sudo " };
     let lines = steps.iter().map(|argv| {
@@ -120,7 +120,7 @@ pub async fn carry_out(
     Ok(())
 }
 
-/// On a terminal, and the person there says yes.
+/// Asks on a terminal; returns whether the person there says yes.
 async fn asked(steps: &Steps) -> Result<bool> {
     if !(std::io::stdin().is_terminal() && std::io::stderr().is_terminal() && starts("sudo").await) {
         return Ok(false);
@@ -145,7 +145,7 @@ async fn has_candidates(packages: &[&str]) -> bool {
     })
 }
 
-/// Runs one command as root. Another apt's lock on the package lists, which no option of apt waits for, is waited for.
+/// Runs one command as root. It waits for another apt's lock on the package lists, which no option of apt waits for.
 async fn run(argv: &[String], step: &StepGuard) -> Result<()> {
     let deadline = Instant::now() + Duration::from_secs(LOCK_SECONDS);
     loop {
@@ -164,14 +164,14 @@ async fn run(argv: &[String], step: &StepGuard) -> Result<()> {
     }
 }
 
-/// One attempt: whether it succeeded, and all that it printed.
+/// Makes one attempt; returns whether it succeeded, and all that it printed.
 async fn attempt(argv: &[String], step: &StepGuard) -> Result<(bool, String)> {
     let root = Uid::effective().is_root();
     let mut command = Command::new(if root { "env" } else { "sudo" });
     if !root {
         command.arg("env");
     }
-    // One pipe for both outputs keeps their order; what fails is on stderr, what is told on stdout.
+    // One pipe for both outputs keeps their order; failures are on stderr, the rest on stdout.
     command.args(["DEBIAN_FRONTEND=noninteractive", "LC_ALL=C", "sh", "-c", "exec \"$@\" 2>&1", "sh"]).args(argv);
     command.env("PATH", super::path()).stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
     let mut child = command.spawn().host(|| format!("failed to start `{}`", argv[0]))?;

@@ -1,4 +1,4 @@
-//! Whether KVM works, proven by a Linux that ran under it: /dev/kvm may exist, open, run a few bytes, and still be of no use.
+//! Proves KVM by a Linux that ran under it: /dev/kvm may exist, open, run a few bytes, and still be of no use.
 
 use crate::{cache::Cache, error::Result, read};
 use serde::{Deserialize, Serialize};
@@ -18,9 +18,9 @@ pub enum KvmState {
     Proven,
     /// A guest of seven bytes ran under it; no Linux was at hand.
     RunsBytes,
-    /// No `/dev/kvm`.
+    /// There is no `/dev/kvm`.
     Absent,
-    /// It is there and no guest runs: what happened.
+    /// It is there and no guest runs; the text says what happened.
     Unusable { why: String },
 }
 
@@ -49,19 +49,19 @@ struct Verdict {
     state: KvmState,
 }
 
-/// A guest of seven bytes ends in milliseconds; what does not end in this time never will.
+/// A guest of seven bytes ends in milliseconds; one that does not end in this time never will.
 const DEADLINE: Duration = Duration::from_secs(10);
-/// Linux without a root disk ends in a second or two. Where it is only the host that is busy, TCG serves as well.
+/// Linux without a root disk ends in a second or two. Where the host is only busy, TCG serves as well.
 const LINUX: Duration = Duration::from_secs(30);
 
 const QEMU: &str = "qemu-system-x86_64";
 
-/// The processor that machines under KVM have, and that is proven. A plainer one may seem to work where this one
+/// The processor of machines under KVM, which is the one that is proven. A plainer one may seem to work where this one
 /// fails: it was seen to run these seven bytes and then to hang in Linux.
 pub const CPU: &str = "host";
 
-/// The verdict, from the cache if this boot already has one. An unreadable cache is only a slower one. Only with a kernel
-/// (a bzImage) at hand is it the last word.
+/// Returns the verdict, from the cache if this boot already has one. An unreadable cache only costs time. The verdict
+/// is final only with a kernel (a bzImage) at hand.
 pub async fn proven(cache: &Cache, linux: Option<&Path>) -> KvmState {
     if !Path::new("/dev/kvm").exists() {
         return KvmState::Absent;
@@ -101,11 +101,11 @@ async fn qemu_version() -> String {
         .unwrap_or_default()
 }
 
-/// What the guest writes to the port of `isa-debug-exit`; QEMU then exits with twice that and one.
+/// The guest writes this to the port of `isa-debug-exit`; QEMU then exits with twice that and one.
 const WORD: u8 = 0x10;
 
-/// A machine without firmware: these bytes are all that its processor ever sees. The reset vector is 16 bytes below
-/// the end: `mov dx, 0xf4; mov al, WORD; out dx, al; hlt`.
+/// The firmware of a machine that has no other: these bytes are all that its processor ever sees. The reset vector is
+/// 16 bytes below the end: `mov dx, 0xf4; mov al, WORD; out dx, al; hlt`.
 fn firmware() -> Vec<u8> {
     let mut rom = vec![0xf4; 64 << 10];
     let reset = rom.len() - 16;
@@ -113,7 +113,8 @@ fn firmware() -> Vec<u8> {
     rom
 }
 
-/// Runs a guest to its end under an accelerator; else what happened instead. `scratch` holds the firmware meanwhile.
+/// Runs a guest to its end under an accelerator; the error says what happened instead. `scratch` holds the firmware
+/// meanwhile.
 pub async fn runs_a_guest(accelerator: &str, scratch: &Path) -> Result<(), String> {
     let rom = tempfile::NamedTempFile::new_in(scratch).map_err(|e| e.to_string())?;
     std::fs::write(rom.path(), firmware()).map_err(|e| e.to_string())?;
@@ -123,8 +124,8 @@ pub async fn runs_a_guest(accelerator: &str, scratch: &Path) -> Result<(), Strin
     if out.status.code() == Some(i32::from(WORD) * 2 + 1) { Ok(()) } else { Err(instead(&out)) }
 }
 
-/// Boots a Linux that has no root disk under an accelerator: it says so, panics and so ends QEMU; else what happened
-/// instead. A processor on which seven bytes run may still stay silent here.
+/// Boots a Linux that has no root disk under an accelerator: it says so, panics and so ends QEMU. The error says what
+/// happened instead. A processor on which seven bytes run may still stay silent here.
 pub async fn runs_linux(accelerator: &str, kernel: &Path, limit: Duration) -> Result<(), String> {
     let mut command = machine(accelerator);
     command.args(["-m", "256", "-serial", "stdio", "-append", "console=ttyS0 panic=-1 mitigations=off", "-kernel"]);

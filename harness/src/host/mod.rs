@@ -1,4 +1,4 @@
-//! What this machine has, proven by running it; what is missing, and how to get it.
+//! The facts about this machine, proven by running it; what is missing, and how to get it.
 //!
 //! ```text
 //! catalogue (one entry a need) ──proven──► Survey ──lacks──► install: at once, after asking, or a command to run

@@ -1,9 +1,9 @@
-//! Mount and pid namespaces in which a command is root without being root: every ordinary user may have
-//! them, mounts made inside vanish with them, and killing the first process kills everything in them.
+//! Mount and pid namespaces in which a command is root without being root. Every ordinary user may have them, mounts
+//! made inside vanish with them, and killing the first process kills everything in them.
 //!
-//! For root only the mounts and pids are unshared. For others a user namespace comes first, in which uid 0 is the
-//! user (so that files written by "root" belong to the user, and a home folder closed to others is no
-//! obstacle) and 1 to 65535 are the ids that /etc/subuid and /etc/subgid grant.
+//! For root only the mounts and pids are unshared. For others a user namespace comes first, in which uid 0 is the user
+//! (so that files written by "root" belong to the user, and a home folder closed to others is no obstacle) and 1 to
+//! 65535 are the ids that /etc/subuid and /etc/subgid grant.
 
 use super::survey::{Fix, Lack};
 use crate::error::{Context, Error, Result};
@@ -14,7 +14,7 @@ use tokio::{
     process::{Child, Command},
 };
 
-/// Waits to be given its ids; the end of the pipe instead means that nobody is there any more.
+/// Waits to be given its ids; if the pipe ends instead, the process that would give them is gone.
 const WAIT_FOR_IDS: &str = r#"echo ready && read -r _ && exec "$@""#;
 
 /// `setpriv` sets the death signal last: gaining capabilities in the new namespace clears an earlier one.
@@ -24,8 +24,8 @@ const ENTER: &[&str] =
 /// How many ids a distribution's root file system needs besides root: up to `nobody`, 65534.
 const IDS: u32 = 65535;
 
-/// Starts `argv`, prepared by `prepare` (environment, stdio), in namespaces of its own. Dropping the child kills
-/// all of them, as does the death of this process. The child's stdin is closed, its stdout is spoken for.
+/// Starts `argv`, prepared by `prepare` (environment, stdio), in namespaces of its own. Dropping the child kills all of
+/// them, as does the death of this process. The child's stdin is closed, and its stdout is taken.
 pub async fn spawn<S: AsRef<OsStr>>(argv: &[S], prepare: impl FnOnce(&mut Command)) -> Result<Child> {
     let root = Uid::effective().is_root();
     let mut command = if root { Command::new(ENTER[0]) } else { Command::new("unshare") };
@@ -36,7 +36,7 @@ pub async fn spawn<S: AsRef<OsStr>>(argv: &[S], prepare: impl FnOnce(&mut Comman
     }
     prepare(&mut command);
     command.arg("--").args(argv).env("PATH", super::path());
-    // A group of its own: Ctrl-C is for us to understand, not for half of a package installation.
+    // The child has a group of its own: Ctrl-C is for us to handle, not for half of a package installation.
     command.process_group(0).kill_on_drop(true);
     command.stdin(if root { Stdio::null() } else { Stdio::piped() }).stdout(Stdio::piped());
     let mut child = command.spawn().host(|| "failed to start `unshare`".into())?;
@@ -89,7 +89,7 @@ pub fn granted_ids() -> Result<String, Lack> {
     Ok(format!("{IDS} ids from {}", ids.first_uid))
 }
 
-/// The first of [`IDS`] ids of each kind that this user may use besides his own.
+/// The first of [`IDS`] ids of each kind that this user may use besides their own.
 #[derive(Debug, PartialEq, Eq)]
 struct Ids {
     first_uid: u32,
@@ -115,12 +115,12 @@ fn grant(user: &str, range: &str) -> Vec<String> {
     ["usermod", "--add-subuids", range, "--add-subgids", range, user].map(str::to_owned).into()
 }
 
-/// The first id of a range that is long enough, from lines `user:first:count`.
+/// Finds the first id of a range that is long enough, in lines `user:first:count`.
 fn granted(text: &str, user: &str, uid: u32) -> Option<u32> {
     ranges(text).find(|(who, _, count)| (*who == user || *who == uid.to_string()) && *count >= IDS).map(|r| r.1)
 }
 
-/// A range after all that are granted, as usermod(8) takes it.
+/// Returns a range after all that are granted, as usermod(8) takes it.
 fn free_range(text: &str) -> String {
     let first = ranges(text).map(|(_, first, count)| first + count).max().unwrap_or(0).max(100_000);
     format!("{first}-{}", first + IDS)

@@ -1,4 +1,4 @@
-//! How this host installs packages, and what they are called there; told by os-release(5).
+//! How this host installs packages, and their names there, as os-release(5) tells.
 
 use super::Need;
 use std::sync::LazyLock;
@@ -9,7 +9,7 @@ pub enum Packaging {
     Fedora,
     OpenSuse,
     Arch,
-    /// Debian's names say best what to look for.
+    /// Any other distribution: Debian's names say best what to look for.
     Other,
 }
 
@@ -23,11 +23,11 @@ impl Packaging {
         *HERE
     }
 
-    /// By `ID`, else by the first of `ID_LIKE` that is known.
+    /// Goes by `ID`, else by the first of `ID_LIKE` that is known.
     pub fn of(os_release: &str) -> Self {
         let ids = [value(os_release, "ID"), value(os_release, "ID_LIKE")];
         let words: Vec<_> = ids.iter().flat_map(|ids| ids.split_whitespace()).collect();
-        // RHEL and its like name Fedora, but their QEMU has no emulation and another name.
+        // RHEL and its relatives name Fedora, but their QEMU has no emulation and another name.
         if words.contains(&"rhel") {
             return Packaging::Other;
         }
@@ -43,7 +43,7 @@ impl Packaging {
         }
     }
 
-    /// Only what was tried is run by us; elsewhere a person is told the command.
+    /// We run only what was tried; elsewhere the user is told the command.
     pub fn is_tried(self) -> bool {
         self == Packaging::Debian
     }
@@ -59,7 +59,7 @@ impl Packaging {
         }
     }
 
-    /// Empty where the distribution has none that we know.
+    /// Empty where we know no package of the distribution.
     pub fn packages(self, need: Need) -> &'static [&'static str] {
         match self {
             Packaging::Debian | Packaging::Other => debian(need),
@@ -129,7 +129,7 @@ fn opensuse(need: Need) -> &'static [&'static str] {
 
 fn arch(need: Need) -> &'static [&'static str] {
     match need {
-        // Of the users' repository alone.
+        // Arch has it in the users' repository alone.
         Need::Mmdebstrap => &[],
         Need::Gpgv | Need::Gpg => &["gnupg"],
         Need::QemuImg => &["qemu-img"],

@@ -4,13 +4,13 @@ use crate::error::{Context, Error, Result};
 use nix::sys::statvfs::statvfs;
 use std::path::Path;
 
-/// Free to this user under `dir`.
+/// Returns the bytes under `dir` that are free to this user.
 pub fn disk_free_bytes(dir: &Path) -> Result<u64> {
     let stat = statvfs(dir).host(|| format!("failed to ask for the free space of `{}`", dir.display()))?;
     Ok(stat.blocks_available() * stat.fragment_size())
 }
 
-/// Refuses to begin what would only fill the disk.
+/// Refuses to begin work that would only fill the disk.
 pub fn require_free(dir: &Path, needed_bytes: u64) -> Result<()> {
     let free = disk_free_bytes(dir)?;
     if free >= needed_bytes {
@@ -21,7 +21,7 @@ pub fn require_free(dir: &Path, needed_bytes: u64) -> Result<()> {
         .hint("make room, run `tunelab image prune`, or put the cache elsewhere with `TUNELAB_CACHE`"))
 }
 
-/// What the kernel thinks can be used without swapping; 0 where it does not say.
+/// Returns what the kernel thinks can be used without swapping; 0 where it does not say.
 pub fn memory_available_bytes() -> u64 {
     meminfo_kib("MemAvailable:") * 1024
 }
@@ -40,7 +40,7 @@ pub fn cpus() -> usize {
     std::thread::available_parallelism().map_or(1, |n| n.get())
 }
 
-/// For people: `412 MiB`, `1.3 GiB`.
+/// Formats a size for people: `412 MiB`, `1.3 GiB`.
 pub fn size(bytes: u64) -> String {
     const UNITS: [(&str, u64); 2] = [("MiB", 1 << 20), ("KiB", 1 << 10)];
     if bytes >= 1 << 30 {

@@ -1,4 +1,4 @@
-//! Proves needs and says what is lacking; `require` does something about it.
+//! Proves needs and says which are lacking; `require` does something about it.
 
 use super::{InstallPolicy, Need, Packaging, install};
 use crate::{
@@ -6,10 +6,10 @@ use crate::{
     story::Teller,
 };
 
-/// Something that a host does not have or that does not work.
+/// A thing that a host does not have or that does not work.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lack {
-    /// Reads on after the need's name: `not found`, `is 6.0, needed is 7.2 or later`.
+    /// The words after the need's name: `not found`, `is 6.0, needed is 7.2 or later`.
     pub what: String,
     pub fix: Fix,
 }
@@ -20,14 +20,14 @@ pub enum Fix {
     Packages(&'static [&'static str]),
     /// A command for root.
     Command(Vec<String>),
-    /// What a person has to decide.
+    /// Advice about what a person has to decide.
     Advice(String),
 }
 
 #[derive(Debug, Clone)]
 pub struct Row {
     pub need: Need,
-    /// Its version or another fact, or what is wrong.
+    /// Its version or another fact, or the lack.
     pub found: Result<String, Lack>,
 }
 
@@ -47,7 +47,7 @@ impl Survey {
 pub async fn survey(needs: &[Need]) -> Survey {
     let mut rows = Vec::new();
     for need in needs.iter().copied().filter(|need| need.applies()) {
-        // Without ids a namespace is nobody's fault: one lack, one line.
+        // Without ids a namespace cannot work: one lack, one line.
         let ids_lack = rows.iter().any(|row: &Row| row.need == Need::Ids && row.found.is_err());
         if need != Need::Namespaces || !ids_lack {
             rows.push(Row { need, found: need.prove().await });

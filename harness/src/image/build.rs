@@ -20,7 +20,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-/// Free disk a build needs where the root is put together in memory, in bytes: root disk, kernel, modules.
+/// Free disk that a build needs when the root is put together in memory, in bytes: root disk, kernel, modules.
 const DISK_BYTES: u64 = 600 << 20;
 /// A distribution's disk unpacked, holes not counted, in bytes.
 const UNPACKED_BYTES: u64 = 3 << 30;
@@ -29,7 +29,7 @@ const WORK_BYTES: u64 = 900 << 20;
 /// Memory that must be available, in bytes, for the tree to be put together in memory: it takes 4 s off 23.
 const MEMORY_FOR_TMPFS_BYTES: u64 = 3 << 30;
 
-/// Fills `room` with a whole image. If it fails or is dropped, what is in `room` is no image: the manifest is missing.
+/// Fills `room` with a whole image. If it fails or is dropped, `room` holds no image: the manifest is missing.
 pub async fn build(recipe: &Recipe, key: &str, room: &Path, log: &Path, cache: &Cache, teller: &Teller) -> Result<()> {
     let tmpfs = resources::memory_available_bytes() >= MEMORY_FOR_TMPFS_BYTES;
     let needed = match recipe.source {
@@ -62,7 +62,7 @@ pub async fn build(recipe: &Recipe, key: &str, room: &Path, log: &Path, cache: &
     Ok(())
 }
 
-/// Turns what the last hook left into the image's files and writes the manifest, last of all.
+/// Turns what the last hook left into the image's files, and writes the manifest last of all.
 fn finish(recipe: &Recipe, key: &str, room: &Path) -> Result<()> {
     let at = |name: &str| room.join(name);
     let read = |name: &str| std::fs::read_to_string(at(name)).host(|| format!("the build left no `{name}`"));
@@ -87,9 +87,9 @@ fn finish(recipe: &Recipe, key: &str, room: &Path) -> Result<()> {
     seal(recipe, key, room, Facts { release, packages, disk: None })
 }
 
-/// What a manifest says beside its files.
+/// The facts in a manifest besides its files.
 pub struct Facts {
-    /// The kernel's.
+    /// The kernel's release.
     pub release: String,
     pub packages: Vec<Package>,
     pub disk: Option<DiskFacts>,
@@ -101,7 +101,7 @@ pub fn seal(recipe: &Recipe, key: &str, room: &Path, facts: Facts) -> Result<()>
     let mut files = std::collections::BTreeMap::new();
     for name in [KERNEL, MODULES, ROOT, PACKAGES].into_iter().filter(|name| room.join(name).exists()) {
         let path = room.join(name);
-        // Read-only: every run writes to a throw-away overlay.
+        // The files are read-only: every run writes to a throw-away overlay.
         std::fs::set_permissions(&path, Permissions::from_mode(0o444))
             .host(|| format!("failed to protect `{}`", path.display()))?;
         files.insert(name.to_owned(), FileFact::of(&path)?);
@@ -128,9 +128,9 @@ fn expected(recipe: &Recipe, release: &str) -> Result<()> {
         .hint(format!("name the kernel's own package in `images/{name}.toml`, or correct its `kernel = \"{kernel}\"`")))
 }
 
-/// The file system's UUID and hash seed, from the key: the same image has the same.
+/// Derives the file system's UUID and hash seed from the key, so that the same image has the same.
 fn uuid(key: &str) -> String {
-    // Version 4, variant 8, as RFC 9562 wants them.
+    // This is version 4, variant 8, as RFC 9562 wants them.
     format!("{}-{}-4{}-8{}-{}", &key[..8], &key[8..12], &key[13..16], &key[17..20], &key[20..32])
 }
 

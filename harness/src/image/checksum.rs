@@ -8,10 +8,10 @@ use std::{
     thread,
 };
 
-/// Large enough that the hash, not the system call, is what takes time.
+/// Large enough that the hash takes the time, not the system call.
 const CHUNK_BYTES: usize = 1 << 20;
 
-/// Size in bytes and SHA-256 in hex.
+/// Returns the file's size in bytes and its SHA-256 in hex.
 pub fn of_file(path: &Path) -> io::Result<(u64, String)> {
     let mut file = read::open(path)?;
     let (mut hash, mut size) = (Sha256::new(), 0);
@@ -26,7 +26,7 @@ pub fn of_file(path: &Path) -> io::Result<(u64, String)> {
     }
 }
 
-/// One thread a file: the root disk takes the time, the others ride along.
+/// Runs one thread a file: the root disk takes the time, and the others finish meanwhile.
 pub fn of_files(paths: &[&Path]) -> Vec<io::Result<(u64, String)>> {
     thread::scope(|scope| {
         let running: Vec<_> = paths.iter().map(|path| scope.spawn(|| of_file(path))).collect();

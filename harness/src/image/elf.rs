@@ -3,7 +3,7 @@
 /// `EM_X86_64`.
 const X86_64: u16 = 62;
 
-/// What machines the distributions know are called by.
+/// The names of machines that the distributions know.
 const NAMES: [(u16, &str); 8] = [
     (3, "32-bit x86"),
     (8, "MIPS"),
@@ -15,16 +15,16 @@ const NAMES: [(u16, &str); 8] = [
     (258, "LoongArch"),
 ];
 
-/// What an ELF file was built for.
+/// The machine that an ELF file was built for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Machine(u16);
 
 impl Machine {
-    /// `None`: it is no ELF file.
+    /// Returns `None` if it is no ELF file.
     pub fn of(bytes: &[u8]) -> Option<Self> {
         let header = bytes.get(..0x14).filter(|header| header.starts_with(b"\x7fELF"))?;
         let machine = [header[0x12], header[0x13]];
-        // `EI_DATA` of a file with the high byte first.
+        // `EI_DATA` is 2 in a file with the high byte first.
         let swapped = header[5] == 2;
         Some(Machine(if swapped { u16::from_be_bytes(machine) } else { u16::from_le_bytes(machine) }))
     }

@@ -1,4 +1,4 @@
-//! Takes out of an ext4 image what mke2fs before 1.47.1 takes from the moment: the change times of inodes.
+//! Removes from an ext4 image what mke2fs before 1.47.1 takes from the moment: the change times of inodes.
 
 use std::{
     fs::File,
@@ -11,9 +11,8 @@ const SUPERBLOCK_AT: u64 = 1024;
 const MAGIC: u16 = 0xef53;
 
 /// Sets every inode's other times to its mtime, none of them later than `latest` (seconds since 1970), and the file
-/// system's own times to 0. Only for file systems without `metadata_csum` (inodes carry no checksum) and without
-/// `64bit`, as `pack.sh` makes them.
-/// Offsets: Documentation/filesystems/ext4 of Linux.
+/// system's own times to 0. It works only on file systems without `metadata_csum` (inodes carry no checksum) and
+/// without `64bit`, as `pack.sh` makes them. Offsets: Documentation/filesystems/ext4 of Linux.
 pub fn forget_times(image: &Path, latest: u32) -> io::Result<()> {
     let (file, sb) = each_inode(image, |inode| forget_inode_times(inode, latest))?;
     let (inodes, per_group) = (u32_at(&sb, 0), u32_at(&sb, 0x28));
@@ -22,7 +21,7 @@ pub fn forget_times(image: &Path, latest: u32) -> io::Result<()> {
     for at in (1..inodes.div_ceil(per_group)).map(|group| u64::from(group) * group_bytes) {
         let mut copy = [0; 1024];
         file.read_exact_at(&mut copy, at)?;
-        // Some groups begin with a copy of the superblock, told by magic and UUID.
+        // Some groups begin with a copy of the superblock, recognised by magic and UUID.
         if u16_at(&copy, 0x38) == MAGIC && copy[0x68..0x78] == sb[0x68..0x78] {
             forget_superblock_times(&file, at)?;
         }
@@ -30,14 +29,15 @@ pub fn forget_times(image: &Path, latest: u32) -> io::Result<()> {
     Ok(())
 }
 
-/// Everything belongs to root: else the files of `mke2fs -d` belong to whoever ran it. For the same file systems.
+/// Makes root own everything: otherwise the files of `mke2fs -d` belong to the user who ran it. It works on the same
+/// file systems.
 pub fn forget_owners(image: &Path) -> io::Result<()> {
     // The low and high halves of uid and gid.
     let forget = |inode: &mut [u8]| [0x02, 0x18, 0x78, 0x7a].into_iter().for_each(|at| inode[at..at + 2].fill(0));
     each_inode(image, forget).map(drop)
 }
 
-/// Edits every inode; the file and its superblock.
+/// Edits every inode, and returns the file and its superblock.
 fn each_inode(image: &Path, edit: impl Fn(&mut [u8])) -> io::Result<(File, [u8; 1024])> {
     let file = File::options().read(true).write(true).open(image)?;
     let mut sb = [0; 1024];
@@ -64,7 +64,7 @@ fn block_bytes(superblock: &[u8]) -> u64 {
     1024 << u32_at(superblock, 0x18)
 }
 
-/// s_mtime, s_wtime, s_lastcheck, s_mkfs_time.
+/// Clears s_mtime, s_wtime, s_lastcheck and s_mkfs_time.
 fn forget_superblock_times(file: &File, superblock_at: u64) -> io::Result<()> {
     [0x2c, 0x30, 0x40, 0x108].into_iter().try_for_each(|at| file.write_all_at(&[0; 4], superblock_at + at))
 }

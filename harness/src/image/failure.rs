@@ -1,4 +1,4 @@
-//! Why mmdebstrap failed, from what it printed.
+//! Finds out why mmdebstrap failed, from what it printed.
 
 use super::{Keyring, Recipe};
 use crate::error::Error;
@@ -7,7 +7,7 @@ use std::path::Path;
 /// Lines of output that an error carries.
 const LAST_LINES: usize = 12;
 
-/// What apt says of a mirror that is not there, or does not have what it should.
+/// apt's words about a mirror that is not there, or does not have what it should.
 const UNREACHABLE: &[&str] = &[
     "Temporary failure resolving",
     "Could not resolve",
@@ -19,7 +19,7 @@ const UNREACHABLE: &[&str] = &[
     "Failed to fetch",
 ];
 
-/// What apt says of a mirror that is there and cannot be trusted. It says `Failed to fetch` of that as well.
+/// apt's words about a mirror that is there and cannot be trusted. It says `Failed to fetch` of that as well.
 const UNTRUSTED: &[&str] = &[
     "is not signed",
     "NO_PUBKEY",
@@ -30,10 +30,10 @@ const UNTRUSTED: &[&str] = &[
     "Hash Sum mismatch",
 ];
 
-/// What apt, and sqv for it, say of what will be made only later, as this host sees it.
+/// apt's words, and those of sqv for it, about something that will be made only later, as this host sees it.
 const EARLY: &[&str] = &["is not valid yet", "not live until", "Not live until"];
 
-/// What to do where there is no room.
+/// The hint for a full disk.
 pub const FULL: &str = "the disk under the cache is full; make room, or put the cache elsewhere with `TUNELAB_CACHE`";
 
 const EXPIRED: &[&str] = &["is expired"];
@@ -42,18 +42,18 @@ const WEAK: &[&str] = &["untrusted public key algorithm", "not considered secure
 pub struct Failure {
     /// Everything it printed.
     pub output: String,
-    /// Whose signatures were asked for.
+    /// The keyring that the signatures must come from.
     pub keyring: Option<Keyring>,
 }
 
 impl Failure {
-    /// Another mirror may do. One that cannot be trusted is not passed over in silence.
+    /// Whether another mirror may do. A mirror that cannot be trusted is not passed over in silence.
     pub fn is_unreachable(&self) -> bool {
         let there = self.says(UNTRUSTED) || self.says(EARLY) || self.says(EXPIRED) || self.is_weak();
         self.says(UNREACHABLE) && !there
     }
 
-    /// The first line of apt's that says why.
+    /// The first of apt's lines that says why.
     pub fn reason(&self) -> &str {
         let reason = self.output.lines().find(|line| UNREACHABLE.iter().any(|words| line.contains(words)));
         reason.unwrap_or_default().trim_start_matches(['E', 'W', ':', ' ']).trim()
@@ -93,7 +93,7 @@ impl Failure {
         }
     }
 
-    /// apt names no reason for a signature that it finds good and too weak: it says that the key is invalid, where it
+    /// apt names no reason for a signature that it finds good but too weak: it says that the key is invalid, where it
     /// says `BADSIG`, `EXPKEYSIG` and the like of others.
     fn is_weak(&self) -> bool {
         const INVALID: &str = "signatures were invalid: ";

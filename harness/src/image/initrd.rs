@@ -1,5 +1,5 @@
-//! The initrd: cpio archives, one after the other. The kernel unpacks them in turn, so that what an image
-//! always has, the agent, and what one machine alone has are made apart and joined by appending.
+//! The initrd: cpio archives, one after the other. The kernel unpacks them in turn. So the part that an image always
+//! has, the agent, and the part of one machine alone are made apart and joined by appending.
 
 use super::Image;
 use crate::error::{Context, Result};
@@ -17,12 +17,12 @@ pub fn fixed(image: &Image, agent: &[u8]) -> Result<Vec<u8>> {
     Ok(initrd)
 }
 
-/// `/modules/000-virtio_ring.ko` and so on.
+/// The modules as `/modules/000-virtio_ring.ko` and so on.
 pub(super) fn modules(modules: &[(String, Vec<u8>)]) -> Vec<u8> {
     archive(modules.iter().enumerate().map(|(n, (name, bytes))| (format!("modules/{n:03}-{name}.ko"), 0o644, bytes)))
 }
 
-/// A cpio archive (newc) of files with their permissions; folders on the way to them are made. Same files, same bytes.
+/// Makes a cpio archive (newc) of files with their permissions, and the folders on the way. Same files, same bytes.
 pub fn archive<P: AsRef<str>, B: AsRef<[u8]>>(files: impl IntoIterator<Item = (P, u32, B)>) -> Vec<u8> {
     let mut archive = Archive::default();
     for (path, mode, bytes) in files {
@@ -63,7 +63,7 @@ impl Archive {
         writer.finish().expect("memory takes it");
     }
 
-    /// Padded, so that another archive can follow.
+    /// Pads the archive, so that another can follow.
     fn finish(mut self) -> Vec<u8> {
         cpio::newc::trailer(&mut self.bytes).expect("memory takes it");
         self.bytes.resize(self.bytes.len().next_multiple_of(4), 0);

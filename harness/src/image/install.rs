@@ -1,4 +1,4 @@
-//! Runs mmdebstrap, on each of a recipe's mirrors until one can be reached, telling how far it is.
+//! Runs mmdebstrap on each of a recipe's mirrors until one can be reached, and tells how far it is.
 
 use super::{Packages, Recipe, failure::Failure, mmdebstrap, progress::Progress};
 use crate::{
@@ -9,21 +9,21 @@ use crate::{
 use std::path::Path;
 use tokio::io::{AsyncBufReadExt, BufReader};
 
-/// Where an image is built and how it is called there.
+/// The place where an image is built, and its name there.
 pub struct Place<'a> {
     pub room: &'a Path,
-    /// Where all that mmdebstrap printed is left if it fails.
+    /// Where mmdebstrap's whole output is left if it fails.
     pub log: &'a Path,
     pub uuid: &'a str,
-    /// The root is put together in memory.
+    /// Whether the root is put together in memory.
     pub tmpfs: bool,
 }
 
-/// What the packages are wanted for.
+/// The purpose of the packages.
 pub enum Job {
-    /// A root made of them: leaves what `pack.sh` does.
+    /// They make a root: it leaves what `pack.sh` does.
     Root,
-    /// To be installed on a system whose own are listed in `status`: leaves what `download.sh` does.
+    /// They are for a system that has those listed in `status`: it leaves what `download.sh` does.
     Download,
 }
 
@@ -55,7 +55,7 @@ pub async fn install(
     run(packages, job, Some(last), place, step).await?.map_err(|failure| failure.error(recipe, place.log))
 }
 
-/// One run of mmdebstrap. The inner error is its own.
+/// Runs mmdebstrap once. The inner error is its own.
 async fn run(
     packages: &Packages,
     job: &Job,

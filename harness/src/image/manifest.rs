@@ -1,4 +1,4 @@
-//! `manifest.json`: what an image in the store consists of. It is written last; without it there is no image.
+//! `manifest.json` lists what an image in the store consists of. It is written last; without it there is no image.
 
 use super::checksum;
 use crate::{
@@ -18,11 +18,11 @@ pub struct Manifest {
     pub built_at: u64,
     /// `tunelab` and its version.
     pub builder: String,
-    /// By name in the image's folder.
+    /// The files, by name in the image's folder.
     pub files: BTreeMap<String, FileFact>,
     /// Everything installed, by package name.
     pub packages: Vec<Package>,
-    /// Of a distribution's own disk.
+    /// Only for a distribution's own disk.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disk: Option<DiskFacts>,
 }
@@ -62,7 +62,7 @@ impl Manifest {
     }
 }
 
-/// What differs between these facts and the files in `dir`; `None` if nothing does.
+/// Returns a difference between these facts and the files in `dir`, or `None`.
 pub fn damage(files: &BTreeMap<String, FileFact>, dir: &Path) -> Option<String> {
     let paths: Vec<_> = files.keys().map(|name| dir.join(name)).collect();
     let found = checksum::of_files(&paths.iter().map(|p| p.as_path()).collect::<Vec<_>>());
@@ -83,7 +83,7 @@ impl FileFact {
     }
 }
 
-/// Lines `name<TAB>version<TAB>architecture`, as `dpkg-query` wrote them.
+/// Parses lines `name<TAB>version<TAB>architecture`, as `dpkg-query` wrote them.
 pub fn packages(text: &str) -> Vec<Package> {
     text.lines()
         .filter_map(|line| {

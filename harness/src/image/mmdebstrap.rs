@@ -1,9 +1,10 @@
-//! The command line of mmdebstrap; pure.
+//! Makes the command line of mmdebstrap; pure.
 
 use super::Packages;
 use std::path::Path;
 
-/// Raised when what is built changes its form: files, names, trimming. Part of every key, as are the scripts.
+/// Raised when the build's result changes its form: files, names, trimming. It is part of every key, as are the
+/// scripts.
 pub const VERSION: u32 = 1;
 
 /// Runs in the finished root file system and leaves what becomes the image.
@@ -19,7 +20,7 @@ pub const ARCHIVE: [&str; 2] = [include_str!("archive/begin.sh"), include_str!("
 /// All times in an image are no later than this (2023-01-01), so that the day of the build is not in it.
 pub const SOURCE_DATE_EPOCH: u32 = 1_672_531_200;
 
-/// Where a recipe's keyring is while its image is built: where apt, which drops its privileges, can read it.
+/// The name of a recipe's keyring while its image is built: apt, which drops its privileges, can read it there.
 pub const KEYRING: &str = "keyring.gpg";
 
 /// Given to dpkg once it exists in the root. As mmdebstrap's own `--dpkgopt` they would send each essential package
@@ -31,19 +32,20 @@ for path in '/usr/share/doc/*' '/usr/share/man/*' '/usr/share/info/*' '/usr/shar
     echo "path-exclude=$path"
 done > "$1/etc/dpkg/dpkg.cfg.d/tunelab""#;
 
-/// A tmpfs over `$TMPDIR` if asked for, then mmdebstrap, whose two outputs become one.
+/// Mounts a tmpfs over `$TMPDIR` if asked for, then starts mmdebstrap, with its two outputs as one.
 const START: &str = r#"if [ -n "$TUNELAB_TMPFS" ]; then mount -t tmpfs -o mode=755 tunelab "$TMPDIR"; fi
 exec mmdebstrap "$@" 2>&1"#;
 
-/// What was made with SHA-1 and DSA counts as signed. apt before 3.0 is asked by its own names for it; later ones ask
-/// sqv unless a gpgv is named, and sqv can be asked by a file only.
+/// Signatures made with SHA-1 and DSA count as signed. apt before 3.0 is told so by its own options; later ones ask sqv
+/// unless a gpgv is named, and sqv can be told by a file only.
 const WEAK: [&str; 3] = [
     "--aptopt=APT::Hashes::SHA1::Weak \"true\"",
     "--aptopt=APT::Key::Assert-Pubkey-Algo \">=rsa1024,ed25519,ed448,dsa1024\"",
     "--aptopt=APT::Key::GPGVCommand \"/usr/bin/gpgv\"",
 ];
 
-/// mmdebstrap's own: what dpkg before 1.17.11, and suites before init-system-helpers, need. They look before they act.
+/// mmdebstrap's own hooks for dpkg before 1.17.11, and for suites before init-system-helpers. They look before they
+/// act.
 const OLD_DPKG: &str = "--hook-dir=/usr/share/mmdebstrap/hooks/maybe-jessie-or-older";
 
 /// `mirror` is the one of the recipe's mirrors that is tried, if it has any; `room` holds its keyring as [`KEYRING`].
@@ -55,7 +57,7 @@ pub fn argv(packages: &Packages, mirror: Option<&str>, room: &Path) -> Vec<Strin
         argv.extend(["--extract-hook=eval \"$TUNELAB_ARCHIVE_BEGIN\"", OLD_DPKG].map(Into::into));
     }
     argv.push(format!("--include={}", packages.install.join(",")));
-    // By name, because mmdebstrap prints each hook before it runs it.
+    // The hook is given by name, because mmdebstrap prints each hook before it runs it.
     argv.push("--essential-hook=eval \"$TUNELAB_TRIM\"".into());
     if mirror.is_some() {
         argv.push("--customize-hook=eval \"$TUNELAB_ARCHIVE_END\"".into());
@@ -86,7 +88,7 @@ pub fn download_argv(packages: &Packages, mirror: Option<&str>, room: &Path) -> 
     argv
 }
 
-/// What an old or a partial archive needs to be told apt.
+/// Options of apt that an old or a partial archive needs.
 fn archive_options(packages: &Packages, mirror: Option<&str>) -> Vec<String> {
     let mut options = Vec::new();
     if packages.expired {
@@ -108,8 +110,8 @@ fn sources(packages: &Packages, mirror: &str, keyring: &Path) -> Vec<String> {
     suites.map(|suite| format!("deb [signed-by=\"{}\"] {mirror} {suite} {components}", keyring.display())).collect()
 }
 
-/// `root` because the namespace already makes it so; `null` because the last hook takes the result; no `/sys`
-/// because only the owner of the network may mount it and no package here looks at it.
+/// `root` because the namespace already makes it so; `null` because the last hook takes the result; no `/sys` because
+/// only the owner of the network may mount it and no package here looks at it.
 fn options() -> [&'static str; 7] {
     [
         "--mode=root",
@@ -122,7 +124,7 @@ fn options() -> [&'static str; 7] {
     ]
 }
 
-/// What [`argv`] and the scripts in it read.
+/// The variables that [`argv`] and the scripts in it read.
 pub fn environment(room: &Path, uuid: &str, tmpfs: bool) -> Vec<(&'static str, String)> {
     vec![
         ("LC_ALL", "C.UTF-8".into()),

@@ -5,7 +5,7 @@
 //! Recipe ──key──► store ──absent or damaged──► build (mmdebstrap in a namespace) ──► Image
 //! ```
 //!
-//! `kernel`: a kernel of the user's own in place of an image's.
+//! `kernel` is for a kernel of the user's own in place of an image's.
 
 pub mod initrd;
 pub mod kernel;

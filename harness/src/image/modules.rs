@@ -1,4 +1,4 @@
-//! Which kernel modules the initrd needs, and in what order, read from what depmod(8) wrote.
+//! Finds which kernel modules the initrd needs, and in what order, from the files that depmod(8) wrote.
 
 use super::{elf::Machine, unpack};
 use crate::error::{Context, Error, Result};
@@ -8,10 +8,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// What our initrd needs to reach the root disk and the network.
+/// The modules that our initrd needs to reach the root disk and the network.
 pub const NEEDED: &[&str] = &["virtio_pci", "virtio_blk", "virtio_net", "ext4"];
 
-/// Taken along where it is a module: ext4 asks the kernel's crypto API for it by name when it mounts.
+/// Added where it is a module: ext4 asks the kernel's crypto API for it by name when it mounts.
 const WHERE_PRESENT: &[&str] = &["crc32c_generic"];
 
 /// The modules, decompressed, in load order; built-in ones are left out. `dir` is `/lib/modules/<release>`.
@@ -22,7 +22,7 @@ pub fn closure(dir: &Path) -> Result<Vec<(String, Vec<u8>)>> {
     })
 }
 
-/// The same, of a folder that is no folder of this host: `read` gives a file by its path in it.
+/// The same for a folder that is not on this host: `read` gives a file by its path in it.
 pub fn closure_by(read: impl Fn(&Path) -> Result<Vec<u8>>) -> Result<Vec<(String, Vec<u8>)>> {
     let text = |name: &str| read(Path::new(name)).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
     let index = Index::parse(&text("modules.dep")?, text("modules.builtin").ok().as_deref());
@@ -32,9 +32,9 @@ pub fn closure_by(read: impl Fn(&Path) -> Result<Vec<u8>>) -> Result<Vec<(String
 
 /// `modules.dep` and `modules.builtin` of one kernel.
 struct Index {
-    /// By module name: its file and the files it needs.
+    /// A module's file and the files it needs, by module name.
     depends: BTreeMap<String, (PathBuf, Vec<PathBuf>)>,
-    /// `None`: not known, and whatever is no module may be built in. The guest will say it if it is not.
+    /// `None` if not known: then anything that is no module may be built in. The guest will say it if it is not.
     builtin: Option<BTreeSet<String>>,
 }
 
@@ -69,7 +69,7 @@ fn load_order(index: &Index, needed: &[&str]) -> Result<Vec<PathBuf>> {
     Ok(order)
 }
 
-/// Depth first, so that what a module needs comes before it.
+/// Adds modules depth first, so that what a module needs comes before it.
 fn add(index: &Index, file: &Path, order: &mut Vec<PathBuf>) {
     if order.iter().any(|known| known == file) {
         return;
@@ -82,7 +82,7 @@ fn add(index: &Index, file: &Path, order: &mut Vec<PathBuf>) {
     order.push(file.to_owned());
 }
 
-/// `kernel/drivers/block/virtio-blk.ko.xz` is module `virtio_blk`.
+/// Returns the module's name: `kernel/drivers/block/virtio-blk.ko.xz` is module `virtio_blk`.
 fn module_name(file: &Path) -> String {
     let name = file.file_name().unwrap_or_default().to_string_lossy();
     name.split(".ko").next().unwrap_or_default().replace('-', "_")
@@ -97,7 +97,7 @@ fn plain(path: &Path, packed: &[u8]) -> Result<Vec<u8>> {
     Ok(plain)
 }
 
-/// That a module, unpacked, is one for our machines. A kernel says no more of another than "Exec format error".
+/// Checks that a module, unpacked, is for our machines. A kernel says only "Exec format error" of another.
 pub fn check(path: &Path, module: &[u8]) -> Result<()> {
     let says = |what: &str| Error::input(format!("the kernel module `{}` {what}", path.display()));
     match Machine::of(module) {

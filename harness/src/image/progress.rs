@@ -1,6 +1,6 @@
 //! Reads what mmdebstrap, apt and dpkg print, and says how far they are.
 
-/// From the start of a stage, as the share of the whole time, by the words that begin it. Measured with 130 packages.
+/// Where each stage starts, as a share of the whole time, by the words that begin it. Measured with 130 packages.
 const STAGES: &[(&str, f64, &str)] = &[
     ("I: running apt-get update", 0.02, "reading the package lists"),
     ("I: downloading packages", 0.10, "downloading packages"),
@@ -11,7 +11,7 @@ const STAGES: &[(&str, f64, &str)] = &[
     ("I: removing tempdir", 0.99, "cleaning up"),
 ];
 
-/// How far it is, 0 to 1, and what it is at.
+/// How far the build is, 0 to 1, and what it is at.
 #[derive(Debug, Default)]
 pub struct Progress {
     stage: usize,
@@ -21,14 +21,14 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// What a line means, if it means anything.
+    /// Reads a line; returns how far the build is, if the line says it.
     pub fn read(&mut self, line: &str) -> Option<(f64, String)> {
         if let Some(stage) = STAGES.iter().position(|(words, ..)| line.starts_with(words)) {
             (self.stage, self.seen) = (stage, 0);
             return Some((self.fraction(), STAGES[stage].2.into()));
         }
         if let Some(count) = newly_installed(line) {
-            // Essential packages were counted before; what apt says last is what this stage does.
+            // Essential packages were counted before; the last count that apt gives is this stage's.
             (self.expected, self.seen) = (count * 2, 0);
             return None;
         }
@@ -45,7 +45,7 @@ impl Progress {
     }
 }
 
-/// `0 upgraded, 131 newly installed, 0 to remove and 0 not upgraded.`
+/// Reads 131 from `0 upgraded, 131 newly installed, 0 to remove and 0 not upgraded.`
 fn newly_installed(line: &str) -> Option<u32> {
     let (before, _) = line.split_once(" newly installed")?;
     before.rsplit(' ').next()?.parse().ok()

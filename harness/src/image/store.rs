@@ -1,7 +1,7 @@
 //! The store: `<cache>/images/<name>-<key>/`, whole or not there.
 //!
-//! An image is built in `.building-<name>-<key>/` and renamed when whole; `.<name>-<key>.lock` is held meanwhile, so
-//! that whoever holds it may throw away what an interrupted build left.
+//! An image is built in `.building-<name>-<key>/` and renamed when whole. `.<name>-<key>.lock` is held meanwhile, so
+//! that its holder may throw away what an interrupted build left.
 
 use super::{DiskFacts, FileFact, Kernel, Manifest, Recipe, Source, build, checksum, mmdebstrap, verified};
 use crate::{
@@ -46,18 +46,18 @@ pub struct Image {
     pub packages: Option<PathBuf>,
     pub manifest: Manifest,
     pub recipe: Recipe,
-    /// In place of its own; see [`Image::with_kernel`].
+    /// A kernel in place of its own; see [`Image::with_kernel`].
     pub foreign: Option<Arc<Kernel>>,
-    /// Nobody prunes it before the last copy of this is gone.
+    /// It is not pruned before the last copy of this is gone.
     _claim: Arc<Claim>,
 }
 
-/// What the store has for a recipe.
+/// The result of looking for a recipe's image in the store.
 #[derive(Debug)]
 pub enum Found {
     Whole(Box<Image>),
     Absent,
-    /// It is there, and it is not what was built: why.
+    /// It is there, and it is not what was built; the text says why.
     Damaged(String),
 }
 
@@ -66,19 +66,19 @@ pub enum Found {
 pub struct Stored {
     pub dir: PathBuf,
     pub manifest: Manifest,
-    /// On disk.
+    /// The size on disk.
     pub size_bytes: u64,
 }
 
 impl Image {
-    /// Of a distribution's own disk, which its own init starts from.
+    /// The facts of a distribution's own disk, from which its own init starts.
     pub fn disk(&self) -> Option<&DiskFacts> {
         self.manifest.disk.as_ref()
     }
 }
 
 impl Recipe {
-    /// SHA-256 in hex over all that decides what is built; which mirror is used does not, nor its packages of the day.
+    /// SHA-256 in hex over all that decides what is built. The mirror does not decide it, nor its packages of the day.
     pub fn key(&self) -> String {
         let source = serde_json::to_vec(&(self.source.essence(), self.init)).expect("a recipe is plain data");
         let version = mmdebstrap::VERSION.to_le_bytes();
@@ -92,7 +92,7 @@ impl Recipe {
         checksum::of_bytes(&parts)
     }
 
-    /// Where its image is, if it is built.
+    /// The folder of its image, if it is built.
     pub fn dir(&self, cache: &Cache) -> PathBuf {
         cache.images().join(self.folder())
     }
@@ -102,13 +102,13 @@ impl Recipe {
     }
 }
 
-/// What the store has. What changed since every byte of it was checked is checked now, which blocks for the time of
-/// hashing it (0.3 s, of a distribution's disk ten times that).
+/// Looks for the image in the store. Files that changed since every byte of them was checked are checked now, which
+/// blocks while they are hashed (0.3 s, for a distribution's disk ten times that).
 pub fn open(recipe: &Recipe, cache: &Cache) -> Found {
     look(recipe, cache, verified::damage_since)
 }
 
-/// What the store has, every byte of it checked.
+/// Looks for the image in the store, and checks every byte of it.
 pub fn verify(recipe: &Recipe, cache: &Cache) -> Found {
     look(recipe, cache, verified::damage)
 }
@@ -120,7 +120,7 @@ fn look(recipe: &Recipe, cache: &Cache, damage: fn(&BTreeMap<String, FileFact>, 
         return Found::Absent;
     }
     let claim = match Claim::take(&dir) {
-        // It may have been pruned meanwhile.
+        // The image may have been pruned meanwhile.
         Ok(_) if !is_there() => return Found::Absent,
         Ok(claim) => Arc::new(claim),
         Err(error) => return Found::Damaged(error.to_string()),
@@ -153,7 +153,8 @@ fn look(recipe: &Recipe, cache: &Cache, damage: fn(&BTreeMap<String, FileFact>, 
     }
 }
 
-/// The image from the store, built first if it is not there or damaged. Dropping the future ends the build.
+/// Returns the image from the store, and builds it first if it is not there or damaged. Dropping the future ends the
+/// build.
 pub async fn ensure(recipe: &Recipe, cache: &Cache, teller: &Teller) -> Result<Image> {
     if let Found::Whole(image) = open_async(recipe, cache).await? {
         return Ok(*image);
@@ -177,8 +178,8 @@ pub async fn ensure(recipe: &Recipe, cache: &Cache, teller: &Teller) -> Result<I
     }
 }
 
-/// Builds beside `dir` and renames when whole. What is in its place goes only then: without a network nothing is built, and
-/// most of what is damaged may still be what somebody needs.
+/// Builds beside `dir` and renames when whole. A damaged image in its place is removed only then: without a network
+/// nothing is built, and most of a damaged image may still be of use.
 async fn build_in_room(recipe: &Recipe, cache: &Cache, dir: &Path, teller: &Teller) -> Result<()> {
     let room = Room(cache.images().join(format!("{BUILDING}{}", recipe.folder())));
     remove(&room.0).await?;
@@ -189,7 +190,8 @@ async fn build_in_room(recipe: &Recipe, cache: &Cache, dir: &Path, teller: &Tell
     std::fs::rename(&room.0, dir).host(|| format!("failed to put the image at `{}`", dir.display()))
 }
 
-/// Goes when a build fails or is interrupted. What it cannot remove (see [`remove`]) the next build sweeps.
+/// The folder of a build, removed when the build fails or is interrupted. The next build sweeps what cannot be removed
+/// (see [`remove`]).
 struct Room(PathBuf);
 
 impl Drop for Room {
@@ -229,7 +231,7 @@ fn size_on_disk(dir: &Path) -> u64 {
     files.filter_map(|f| Some(std::os::unix::fs::MetadataExt::blocks(&f.metadata().ok()?) * 512)).sum()
 }
 
-/// Holds the recipe's lock; the kernel lets go of it when this process dies.
+/// Takes the recipe's lock; the kernel releases it when this process dies.
 async fn lock(recipe: &Recipe, cache: &Cache, teller: &Teller) -> Result<File> {
     let file = lock_file(cache, &recipe.folder())?;
     let mut told = false;
@@ -244,7 +246,7 @@ async fn lock(recipe: &Recipe, cache: &Cache, teller: &Teller) -> Result<File> {
         if !std::mem::replace(&mut told, true) {
             teller.notice(format!("image `{}` is being built by another tunelab: waiting for it", recipe.name));
         }
-        // Asked again and again instead of a blocking lock, which Ctrl-C could not end.
+        // The lock is tried again and again, because Ctrl-C could not end a blocking one.
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
@@ -254,7 +256,7 @@ fn lock_file(cache: &Cache, folder: &str) -> Result<File> {
     File::options().create(true).append(true).open(&path).host(|| format!("failed to open `{}`", path.display()))
 }
 
-/// Removes rooms that nobody builds in any more: what interrupted builds left.
+/// Removes rooms of interrupted builds, which no build uses any more.
 pub async fn sweep(cache: &Cache) -> Result<Vec<PathBuf>> {
     let images = cache.images();
     let entries = std::fs::read_dir(&images).host(|| format!("failed to read `{}`", images.display()))?;
@@ -270,10 +272,10 @@ pub async fn sweep(cache: &Cache) -> Result<Vec<PathBuf>> {
     Ok(gone)
 }
 
-/// Removes a folder, a file, or a link. A root file system that an ordinary user's build left holds files of other ids of that user,
-/// which only "root" of the namespace can remove.
+/// Removes a folder, a file, or a link. A root file system that an ordinary user's build left holds files of other ids
+/// of that user, which only "root" of the namespace can remove.
 pub async fn remove(dir: &Path) -> Result<()> {
-    // Of a link itself, not of where it leads.
+    // This looks at a link itself, not at where it leads.
     let is_folder = dir.symlink_metadata().is_ok_and(|seen| seen.is_dir());
     let gone = if is_folder { std::fs::remove_dir_all(dir) } else { std::fs::remove_file(dir) };
     match gone {

@@ -1,4 +1,4 @@
-//! Unpacking what modules, kernels and the parts of packages have been packed by, since 2012.
+//! Unpacks every packing of modules, kernels and the parts of packages since 2012.
 
 use liblzma::{read::XzDecoder, stream::Stream};
 use std::io::{Error, ErrorKind, Read, Result};
@@ -6,7 +6,7 @@ use std::io::{Error, ErrorKind, Read, Result};
 type Plain<'a> = Box<dyn Read + 'a>;
 
 struct Packing {
-    /// Of a file's name.
+    /// The ending of a file's name.
     ending: &'static str,
     /// A file's first bytes.
     magic: &'static [u8],
@@ -31,7 +31,8 @@ fn zstd(packed: Plain<'_>) -> Result<Plain<'_>> {
     Ok(Box::new(zstd::stream::read::Decoder::new(packed)?))
 }
 
-/// By the name's ending, as tar archives and modules have it. [`ErrorKind::Unsupported`]: one that is not known here.
+/// Unpacks by the name's ending, as tar archives and modules have it. [`ErrorKind::Unsupported`]: the ending is not
+/// known here.
 pub fn by_name<'a>(name: &str, content: impl Read + 'a) -> Result<Plain<'a>> {
     let Some(ending) = packing(name) else { return Ok(Box::new(content)) };
     match KNOWN.iter().find(|known| known.ending == ending) {
@@ -43,18 +44,18 @@ pub fn by_name<'a>(name: &str, content: impl Read + 'a) -> Result<Plain<'a>> {
     }
 }
 
-/// By its first bytes. `None`: it is not packed, or in a way that is not known here.
+/// Unpacks by the first bytes. `None`: it is not packed, or in a way that is not known here.
 pub fn by_magic(content: &[u8]) -> Option<Plain<'_>> {
     let known = KNOWN.iter().find(|known| content.starts_with(known.magic))?;
     (known.reader)(Box::new(content)).ok()
 }
 
-/// `virtio.ko.xz` is `virtio.ko` when it is unpacked.
+/// Returns the name after unpacking: `virtio.ko.xz` becomes `virtio.ko`.
 pub fn plain_name(name: &str) -> &str {
     packing(name).map_or(name, |ending| &name[..name.len() - ending.len() - 1])
 }
 
-/// `xz` of `data.tar.xz` and `virtio.ko.xz`; `None`: it is not packed.
+/// Returns `xz` for `data.tar.xz` and `virtio.ko.xz`; `None`: it is not packed.
 pub fn packing(name: &str) -> Option<&str> {
     let (stem, ending) = name.rsplit_once('.')?;
     (stem.ends_with(".tar") || stem.ends_with(".ko")).then_some(ending)

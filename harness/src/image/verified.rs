@@ -1,5 +1,5 @@
-//! `.verified` beside an entry's files: what they looked like when every byte of them was read and found right. Until one
-//! of them changes nobody reads them all again, but whoever asks for it.
+//! `.verified` beside an entry's files records how they looked when every byte of them was read and found right. Until
+//! one of them changes, they are all read again only on request.
 
 use super::{FileFact, manifest};
 use crate::read;
@@ -14,29 +14,29 @@ use std::{
 
 const FILE: &str = ".verified";
 
-/// What changed no longer ago may change again, and its times would not tell: file systems count in ticks, some in
+/// A file that changed more recently may change again without its times telling: file systems count in ticks, some in
 /// seconds.
 const SETTLED_NS: i64 = 2_000_000_000;
 
 type Files = BTreeMap<String, FileFact>;
 type Looks = BTreeMap<String, Look>;
 
-/// Whoever writes to a file moves its times; that of its inode nobody can set back.
+/// Every write to a file moves its times; the inode's change time cannot be set back.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Look {
     sha256: String,
     size_bytes: u64,
     inode: u64,
-    /// Since 1970.
+    /// Nanoseconds since 1970.
     modified_ns: i64,
     changed_ns: i64,
 }
 
-/// What differs between these facts and the files in `dir`, every byte of them read; `None` if nothing does.
+/// Returns a difference between these facts and the files in `dir`, or `None`. Reads every byte.
 pub fn damage(files: &Files, dir: &Path) -> Option<String> {
     let (looks, now) = (looks(files, dir), now_ns());
     let damage = manifest::damage(files, dir);
-    // A stamp that cannot be written or removed costs time, or tells of files that are no more.
+    // If the stamp cannot be written, it costs time; if it cannot be removed, it tells of files that are no more.
     let _ =
         match looks.filter(|looks| damage.is_none() && looks.values().all(|look| look.changed_ns + SETTLED_NS < now)) {
             Some(looks) => fs::write(dir.join(FILE), serde_json::to_vec(&looks).expect("plain data")),
@@ -45,7 +45,7 @@ pub fn damage(files: &Files, dir: &Path) -> Option<String> {
     damage
 }
 
-/// The same, taking on trust what did not change since it was last found right.
+/// The same, but trusts files that did not change since they were last found right.
 pub fn damage_since(files: &Files, dir: &Path) -> Option<String> {
     let stamp = read::bytes(&dir.join(FILE), "a stamp", read::WRITTEN)
         .ok()

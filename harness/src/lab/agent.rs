@@ -19,7 +19,7 @@ pub fn bytes() -> &'static [u8] {
     BYTES.get().expect("`main` says which agent the program carries")
 }
 
-/// In hex.
+/// The agent's SHA-256 in hex.
 pub fn sha256() -> &'static str {
     &HASH
 }

@@ -1,5 +1,5 @@
-//! What only a machine with a distribution's own init needs: the seed it finds on its disk, words for its kernel, and
-//! what is to be done over SSH before the scenario's files come.
+//! The needs of a machine with a distribution's own init: the seed it finds on its disk, words for its kernel, and the
+//! work over SSH before the scenario's files come.
 //!
 //! The seed is cloud-init's NoCloud, in words that every cloud-init since 0.6.3 (Ubuntu 12.04) knows.
 
@@ -13,18 +13,18 @@ use serde_json::json;
 use std::{path::Path, time::Duration};
 use tunelab_protocol::guest;
 
-/// For dpkg to install what the image adds.
+/// The limit for dpkg to install what the image adds.
 const INSTALL: Duration = Duration::from_secs(600);
 
-/// In the initrd, where the agent looks for it.
+/// The folder in the initrd where the agent looks for the seed.
 const SEED: &str = "etc/tunelab/seed";
 
 /// The card of every machine, see `vm::argv`.
 const MAC: &str = "52:54:00:12:34:56";
 const ADDRESS: &str = "10.0.2.15";
 
-/// What a distribution starts that a machine without a way out only waits for, or that starts again what was ended.
-/// Units that it does not have are no harm, nor is any of this to an init before systemd.
+/// Units that a machine without a way out only waits for, or that start again what was ended. Units that a distribution
+/// does not have do no harm, nor does any of this to an init before systemd.
 const MASKED: [&str; 18] = [
     "ModemManager.service",
     "apparmor.service",
@@ -46,7 +46,7 @@ const MASKED: [&str; 18] = [
     "update-notifier-download.timer",
 ];
 
-/// Words for the kernel's command line: where the agent finds the root, and what init shall leave out.
+/// Words for the kernel's command line: where the agent finds the root, and what init must leave out.
 pub fn cmdline(root_device: &str) -> Vec<String> {
     let mut words = vec![format!("tunelab.init={root_device}"), "fsck.mode=skip".into()];
     words.extend(MASKED.iter().map(|unit| format!("systemd.mask={unit}")));
@@ -59,8 +59,8 @@ pub fn seed(keys: &Keys) -> Result<Vec<u8>> {
     Ok(initrd::archive(files.map(|(name, text)| (format!("{SEED}/{name}"), 0o600, text))))
 }
 
-/// JSON is YAML. Of cloud-init's modules only those run that are named here: the others grow disks, ask mirrors, make
-/// users and keys.
+/// The user data, in JSON, which is YAML. Only those of cloud-init's modules run that are named here: the others grow
+/// disks, ask mirrors, make users and keys.
 ///
 /// `user: root`: keys go to the default user first, and cloud-init gives up where that one does not exist.
 fn user_data(keys: &Keys) -> Result<String> {
@@ -90,7 +90,7 @@ fn meta_data() -> String {
     format!("{data:#}\n")
 }
 
-/// Nothing to ask for an address, nor a name server that would not answer.
+/// The network without anything to ask for an address, and without a name server that would not answer.
 fn network_config() -> String {
     let card = json!({
         "type": "physical",
@@ -101,8 +101,8 @@ fn network_config() -> String {
     format!("{:#}\n", json!({ "version": 1, "config": [card] }))
 }
 
-/// Room for ours, the end of cloud-init (which may take as long again as the shell did), and the packages that the image
-/// adds.
+/// Makes room for our files, waits for the end of cloud-init (which may take as long again as the shell did), and
+/// installs the packages that the image adds.
 pub async fn prepare(ssh: &Ssh, image: &Image) -> Result<()> {
     let home = guest::HOME;
     let settle = limit(Init::Distribution);
@@ -120,11 +120,11 @@ pub async fn prepare(ssh: &Ssh, image: &Image) -> Result<()> {
     Ok(())
 }
 
-/// Ends here if there are none: the disk had all that the image adds.
+/// The script ends early if there are no packages: the disk had all that the image adds.
 const UNPACK: &str = "set -e; mkdir packages; tar -C packages -xf packages.tar; rm packages.tar
     set -- packages/*.deb; if [ ! -e \"$1\" ]; then rmdir packages; exit 0; fi";
 
-/// In the order that dpkg finds; services are not started (exit 101 of policy-rc.d): the plan does that.
+/// Installs in the order that dpkg finds. Services are not started (exit 101 of policy-rc.d): the plan does that.
 async fn install(ssh: &Ssh, packages: &Path) -> Result<()> {
     let tar = tokio::fs::read(packages).await.host(|| format!("failed to read `{}`", packages.display()))?;
     let path = format!("{}/packages.tar", guest::HOME);
@@ -149,11 +149,11 @@ mod tests {
 
     #[test]
     fn a_command_line_that_every_kernel_takes_whole() {
-        // 2048 with the end, of which the lab's own words and a scenario's take less than half.
+        // The line may have 2048 with the end, of which the lab's own words and a scenario's take less than half.
         assert!(cmdline("/dev/vda1").join(" ").len() < 1024);
     }
 
-    /// What it leaves for dpkg, told by what would come next.
+    /// Returns the packages that the script leaves for dpkg, and whether it leaves a folder for them.
     fn unpacked(names: &[&str]) -> (String, bool) {
         let home = tempfile::tempdir().unwrap();
         names.iter().for_each(|name| fs::write(home.path().join(name), name).unwrap());
@@ -163,7 +163,7 @@ mod tests {
             assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
             String::from_utf8(out.stdout).unwrap()
         };
-        // As download.sh makes it.
+        // The archive is made as download.sh makes it.
         run("tar --create --file=packages.tar --files-from=names --format=ustar");
         (run(&format!("{UNPACK}\necho packages/*.deb")), home.path().join("packages").exists())
     }

@@ -1,4 +1,4 @@
-//! The way into a guest that boots: how long it may take to let us in, and what is told if it does not.
+//! The way into a guest that boots: how long it may take to let us in, and the error if it does not.
 
 use crate::{
     error::{Error, Result},
@@ -8,13 +8,15 @@ use crate::{
 };
 use std::{path::Path, time::Duration};
 
-/// Of the console, in an error.
+/// Lines of the console in an error.
 const LAST_LINES: usize = 10;
 
-/// From power-on to a shell, all on an emulated CPU, as the host lets it run; a guest that died is found at once all the same.
+/// The limit from power-on to a shell, all on an emulated CPU, as the host lets it run. A guest that died is found at
+/// once all the same.
 ///
-/// Our own init has sshd up in seconds. A distribution's starts some hundred processes first: Debian 12 took 90 s on two
-/// idle cores, Ubuntu 24.04 starts twice as many. Upstart's waits up to two minutes for a network, if it misses one.
+/// Our own init has sshd up in seconds. A distribution's starts some hundred processes first: Debian 12 took 90 s on
+/// two idle cores, Ubuntu 24.04 starts twice as many. Upstart's waits up to two minutes for a network, if it misses
+/// one.
 pub fn limit(init: Init) -> Duration {
     match init {
         Init::Agent => Duration::from_secs(180),
@@ -32,7 +34,7 @@ async fn within(patience: Patience, port: u16, keys: &Keys, console: &Path, init
     Ssh::connect(port, keys, patience).await.map_err(|e| locked_out(e, console, init))
 }
 
-/// Nothing let us in: what the console says last is most of what can be known.
+/// The error when the guest did not let us in: the console's last words are most of what can be known.
 fn locked_out(error: Error, console: &Path, init: Init) -> Error {
     let needed = match init {
         Init::Agent => "the image's sshd must run on this kernel: before Linux 3.17 take one of Debian 11 or older",
@@ -49,7 +51,7 @@ fn locked_out(error: Error, console: &Path, init: Init) -> Error {
 mod tests {
     use super::*;
 
-    /// As QEMU does for a guest without an SSH server: takes the connection, and says nothing.
+    /// Does what QEMU does for a guest without an SSH server: takes the connection, and says nothing.
     async fn told(init: Init) -> Error {
         let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let port = silent.local_addr().unwrap().port();

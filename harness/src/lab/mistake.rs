@@ -1,17 +1,18 @@
-//! The last event of a plan that failed -> the error: the guest's own, or a mistake in a file of the user's, at its line.
+//! Turns the last event of a plan that failed into the error: the guest's own, or a mistake in a file of the user's, at
+//! its line.
 
 use crate::{error::Error, plan::RunSpec, scenario::Problems};
 use std::{ops::Range, path::Path};
 use tunelab_protocol::{Event, Fault, Stamped, guest};
 
-/// What the record in this file ends with, if that is a failure.
+/// The error at the end of the record in this file, if it ends with a failure.
 pub fn at_the_end_of(record: &Path, spec: &RunSpec) -> Option<Error> {
     let text = std::fs::read(record).ok()?;
     let last = text.strip_suffix(b"\n")?.rsplit(|b| *b == b'\n').next()?;
     of(&serde_json::from_slice::<Stamped>(last).ok()?.event, spec)
 }
 
-/// `None`: it is no failure.
+/// Returns `None` if the event is no failure.
 pub fn of(event: &Event, spec: &RunSpec) -> Option<Error> {
     let Event::Failed { what, hint, fault } = event else { return None };
     let what = with_own_paths(what, spec);
@@ -30,7 +31,7 @@ fn in_file(path: &str, line: Option<u32>, what: &str, spec: &RunSpec) -> Error {
     placed(&Problems::of(own.display().to_string(), text), line, what)
 }
 
-/// Its table, if the words are one's name (the variant's own first), else the first line that has them.
+/// Points at the table of that name (the variant's own first), else at the first line with these words.
 fn in_scenario(words: &str, what: &str, spec: &RunSpec) -> Error {
     let file = Problems::of(spec.source.name(), spec.source.inner().clone());
     let table = format!("[{words}]");
@@ -39,7 +40,7 @@ fn in_scenario(words: &str, what: &str, spec: &RunSpec) -> Error {
     placed(&file, at.and_then(|at| u32::try_from(at + 1).ok()), what)
 }
 
-/// As the problems of a file that is refused before anything runs: the file, then each with its place.
+/// Reports it like the problems of a file that is refused before anything runs: the file, then each with its place.
 fn placed(file: &Problems, line: Option<u32>, what: &str) -> Error {
     let name = file.name();
     let Some((number, span)) = line.and_then(|number| Some((number, span_of(file.text(), number)?))) else {
@@ -48,7 +49,7 @@ fn placed(file: &Problems, line: Option<u32>, what: &str) -> Error {
     Error::input(format!("`{name}`, line {number}: {what}")).related(vec![file.error(span, what, "here")])
 }
 
-/// A line's bytes, without what it is indented by.
+/// Returns the bytes of a line, without its indentation.
 fn span_of(text: &str, number: u32) -> Option<Range<usize>> {
     let mut offset = 0;
     for (n, line) in (1..).zip(text.split_inclusive('\n')) {
@@ -61,7 +62,7 @@ fn span_of(text: &str, number: u32) -> Option<Range<usize>> {
     None
 }
 
-/// Files by the names that the user knows. The longest first: one name may be the beginning of another.
+/// Names files as the user knows them. The longest comes first: one name may be the beginning of another.
 fn with_own_paths(what: &str, spec: &RunSpec) -> String {
     let mut files: Vec<_> = spec.files.iter().collect();
     files.sort_by_key(|(name, _)| std::cmp::Reverse(name.len()));

@@ -1,4 +1,4 @@
-//! One run end to end: image, warm machine, restore, record. Teardown order lives here.
+//! One run end to end: image, warm machine, restore, record. The order of teardown is here.
 
 pub mod agent;
 mod distribution;
@@ -38,7 +38,7 @@ pub use warm::{Recipe as WarmRecipe, Stack, Warm, boot_and_deploy, ensure as war
 /// Nanoseconds of virtual time per instruction, as a power of two. At 0 or 1 the guest is a believable machine.
 pub const SHIFT: u8 = 1;
 
-/// Images built at once: while one waits for the network, another unpacks.
+/// Images built at once: while one build waits for the network, another unpacks.
 pub const BUILDS: usize = 2;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,22 +49,22 @@ pub enum Clock {
     Wall,
 }
 
-/// What to run, and how.
+/// The runs, and how to run them.
 #[derive(Debug, Clone)]
 pub struct Request {
     pub runs: Vec<RunSpec>,
     /// The recipes that runs name.
     pub images: Recipes,
-    /// In place of each image's own.
+    /// A kernel in place of each image's own.
     pub kernel: Option<GivenKernel>,
     pub clock: Clock,
-    /// Machines at once.
+    /// The most machines at once.
     pub jobs: usize,
     /// Leaves the run's folder as it is: plan, console, QEMU's own log.
     pub keep: bool,
     /// Whether packages missing on this host may be installed.
     pub install: InstallPolicy,
-    /// Records are copied to here, of failed runs too.
+    /// The folder to which records are copied, also those of failed runs.
     pub out: Option<PathBuf>,
     /// Becomes true when the user wants it to end: clean up and return `Error::interrupted()`.
     pub cancel: watch::Receiver<bool>,
@@ -73,25 +73,25 @@ pub struct Request {
 #[derive(Debug, Clone)]
 pub struct RunResult {
     pub run: Arc<RunName>,
-    /// As `uname -r` says it.
+    /// The kernel's release, as `uname -r` says it.
     pub kernel: String,
-    /// In hex.
+    /// The kernel's SHA-256 in hex.
     pub kernel_sha256: String,
-    /// Of the modules that a foreign kernel came with, in hex.
+    /// SHA-256 in hex of the modules that a foreign kernel came with.
     pub modules_sha256: Option<String>,
     pub clock: Clock,
     pub virtual_seconds: f64,
     pub wall_seconds: f64,
-    /// What went wrong with boots of its warm machine, before one that went well.
+    /// Errors of boots of its warm machine, before one that went well.
     pub boot_retries: Vec<String>,
     /// Where the record is kept.
     pub path: PathBuf,
-    /// Why that is not where it was asked for.
+    /// Why the record is not where it was asked for.
     pub not_copied: Option<String>,
     pub record: Record,
 }
 
-/// Results in the order of `request.runs`. The outer error: nothing could run at all.
+/// Returns results in the order of `request.runs`. The outer error: nothing could run at all.
 pub async fn run_all(request: Request, cache: &Cache, teller: &Teller) -> Result<Vec<Result<RunResult>>> {
     let mut cancel = request.cancel.clone();
     tokio::select! {
@@ -101,7 +101,7 @@ pub async fn run_all(request: Request, cache: &Cache, teller: &Teller) -> Result
     }
 }
 
-/// What all runs of one request share.
+/// The parts that all runs of one request share.
 struct Lab<'a> {
     request: Request,
     cache: &'a Cache,
@@ -141,7 +141,7 @@ impl<'a> Lab<'a> {
     }
 }
 
-/// The image, built if need be; what building takes on this host is looked at only then.
+/// Returns the image, built if need be. Only then is this host checked for what building takes.
 pub async fn ready_image(recipe: &Recipe, install: InstallPolicy, cache: &Cache, teller: &Teller) -> Result<Image> {
     let (wanted, store) = (recipe.clone(), cache.clone());
     let found = tokio::task::spawn_blocking(move || image::open(&wanted, &store)).await;
@@ -152,7 +152,8 @@ pub async fn ready_image(recipe: &Recipe, install: InstallPolicy, cache: &Cache,
     image::ensure(recipe, cache, teller).await
 }
 
-/// As [`ready_image`], so many builds at once, in the order of the recipes. The outer error: nothing could be built.
+/// The same as [`ready_image`] for several images, `builds` at once, in the order of the recipes. The outer error:
+/// nothing could be built.
 pub async fn ready_images(
     recipes: &[Recipe],
     builds: usize,
@@ -177,7 +178,7 @@ pub async fn ready_images(
     Ok(futures_util::future::join_all(ready).await)
 }
 
-/// The user's kernel, if there is one, in the cache.
+/// Puts the user's kernel, if there is one, in the cache.
 pub async fn ready_kernel(
     given: Option<&GivenKernel>,
     install: InstallPolicy,
@@ -195,18 +196,18 @@ fn under(image: Image, kernel: Option<&Arc<Kernel>>) -> Image {
     kernel.map_or(image.clone(), |kernel| image.with_kernel(kernel.clone()))
 }
 
-/// The virtual clock counts the instructions of one CPU.
+/// Refuses an impossible machine: the virtual clock counts the instructions of one CPU.
 fn possible(machine: &crate::scenario::Machine, clock: Clock) -> Result<()> {
     if clock == Clock::Virtual && machine.cpus > 1 {
         return Err(Error::input(format!("the virtual clock has one CPU, not {}", machine.cpus)).hint(
             "it counts instructions, and CPUs that take turns would be no measurement; `--clock wall` has any number",
         ));
     }
-    // Each word is checked where it is said; only here it is known how many they are together.
+    // Each word is checked where it is said; only here is the total known.
     bounds::check_cmdline(&machine.cmdline).map_err(Error::input)
 }
 
-/// KVM only for wall-clock machines, and only where a guest has really run under it.
+/// Chooses KVM only for wall-clock machines, and only where a guest has really run under it.
 async fn accel(clock: Clock, linux: Option<&Path>, cache: &Cache, teller: &Teller) -> Accel {
     if clock == Clock::Virtual {
         return Accel::VirtualClock { shift: SHIFT };

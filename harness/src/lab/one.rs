@@ -1,4 +1,4 @@
-//! One run: restore, hand over the plan, follow the record to its end, prove the machine's.
+//! Makes one run: restores, hands over the plan, follows the record to its end, and proves the machine's end.
 
 use super::{
     Lab, RunResult, mistake, out,
@@ -19,7 +19,8 @@ use std::{
 };
 use tunelab_protocol::Event;
 
-/// Without a word of the guest, as the host lets QEMU run. An hour of virtual time takes a fraction of a second, a busy one a few.
+/// The limit without a word of the guest, as the host lets QEMU run. An hour of virtual time takes a fraction of a
+/// second, a busy one a few.
 const SILENCE: Duration = Duration::from_secs(60);
 
 pub async fn run(lab: &Lab<'_>, spec: &RunSpec) -> Result<RunResult> {
@@ -43,12 +44,12 @@ async fn attempt(lab: &Lab<'_>, spec: &RunSpec, out: Option<&Path>) -> Result<Ru
     let since = Instant::now();
     let ended = follow(lab, spec, &machine).await;
     let wall_seconds = since.elapsed().as_secs_f64();
-    // First the machine, then its folder: QEMU holds the record open until it is gone.
+    // The machine ends first, then its folder: QEMU holds the record open until it is gone.
     let gone = slow::ended(machine, lab.teller).await;
     let (path, not_copied) = out::keep(room.close(lab.request.keep || ended.is_err()), out);
     not_copied.iter().for_each(|why| lab.teller.notice(why));
     ended.map_err(|e| where_to_look(e, &path))?;
-    // The run came to its end all the same.
+    // A machine that is not gone is only noted: the run came to its end all the same.
     if let Err(left) = gone {
         lab.teller.notice(format!("{}: {left}", spec.run));
     }
@@ -70,7 +71,7 @@ async fn attempt(lab: &Lab<'_>, spec: &RunSpec, out: Option<&Path>) -> Result<Ru
     })
 }
 
-/// From the warm machine, which is made first or again where there is none that works.
+/// Restores the warm machine, which is made first or again where there is none that works.
 async fn restore(lab: &Lab<'_>, spec: &RunSpec, recipe: &warm::Recipe<'_>) -> Result<(warm::Warm, Machine, Room)> {
     let key = recipe.key()?;
     let mut known = lab.warm.lock().await;

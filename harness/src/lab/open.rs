@@ -1,4 +1,4 @@
-//! A machine to look around in: booted, deployed to, and, with a scenario, living its plan.
+//! A machine to look around in: booted, deployed to, and, with a scenario, running its plan.
 
 use super::{
     Clock, accel, mistake, possible, ready_image, ready_kernel,
@@ -21,7 +21,7 @@ use crate::{
 use std::time::Duration;
 use tunelab_protocol::{Stamped, guest};
 
-/// Rules, nginx and backends, on an emulated CPU.
+/// The limit for setting up rules, nginx and backends, on an emulated CPU.
 const SET_UP: Duration = Duration::from_secs(60);
 
 /// A machine with a way in. [`OpenMachine::close`] is the way out.
@@ -42,17 +42,17 @@ impl OpenMachine {
     }
 }
 
-/// What to open.
+/// The machine to open.
 pub struct Wanted<'a> {
     pub image: &'a image::Recipe,
-    /// In place of the image's own.
+    /// A kernel in place of the image's own.
     pub kernel: Option<&'a GivenKernel>,
     pub machine: &'a scenario::Machine,
     pub run: Option<&'a RunSpec>,
     pub clock: Clock,
 }
 
-/// Boots an image; with a run, with its files, rules, services and visitors.
+/// Boots an image; with a run, also its files, rules, services and clients.
 pub async fn open(wanted: &Wanted<'_>, install: InstallPolicy, cache: &Cache, teller: &Teller) -> Result<OpenMachine> {
     let Wanted { machine, run, clock, .. } = *wanted;
     possible(machine, clock)?;
@@ -77,7 +77,8 @@ pub async fn open(wanted: &Wanted<'_>, install: InstallPolicy, cache: &Cache, te
     Ok(OpenMachine { machine, ssh, room })
 }
 
-/// The machine that the image gives where there is no scenario; the recipe adds the image's own kernel words by itself.
+/// The machine that the image asks for where there is no scenario; the recipe adds the image's own kernel words by
+/// itself.
 pub fn own_shape(recipe: &image::Recipe) -> scenario::Machine {
     let machine = &recipe.machine;
     scenario::Machine { memory_bytes: u64::from(machine.memory_mib) << 20, cpus: machine.cpus, cmdline: Vec::new() }

@@ -1,4 +1,4 @@
-//! `--out`: each run's record, of those that failed and those that were interrupted too, in a folder of the user's.
+//! `--out`: copies each run's record, also of failed and interrupted runs, to a folder of the user's.
 
 use crate::{
     error::{Context, Error, Result},
@@ -9,10 +9,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// What went wrong, beside what there is of the record.
+/// The error, in a file beside what there is of the record.
 const WHY: &str = "error.txt";
 
-/// That something can be written there; asked before anything runs.
+/// Checks before anything runs that the folder can be written to.
 pub fn ready(out: &Path) -> Result<()> {
     let name = out.display();
     match fs::create_dir_all(out) {
@@ -32,7 +32,7 @@ pub fn folder(out: &Path, run: &RunName) -> PathBuf {
     out.join(format!("{}-{}{kernel}-{}-{}-{}", run.scenario_in_files(), run.image, run.variant, run.seed, run.repeat))
 }
 
-/// All files of `from`. Half a record says something else than a whole one: it is taken away again.
+/// Copies all files of `from`. Half a record says something else than a whole one: it is removed again.
 pub fn copy(from: &Path, to: &Path) -> io::Result<()> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from)? {
@@ -46,7 +46,7 @@ pub fn copy(from: &Path, to: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Where a run's record is now: in `to`, or still in `from`, and then why.
+/// Copies a run's record to `to`, if given; returns where it is now: in `to`, or still in `from`, and then why.
 pub fn keep(from: PathBuf, to: Option<&Path>) -> (PathBuf, Option<String>) {
     let Some(to) = to else { return (from, None) };
     match copy(&from, to) {
@@ -59,7 +59,7 @@ pub fn keep(from: PathBuf, to: Option<&Path>) -> (PathBuf, Option<String>) {
     }
 }
 
-/// Says beside the record, or in place of it, what went wrong. Nobody can be told that telling failed.
+/// Writes the error beside the record, or in place of it. If this fails, it cannot be reported.
 pub fn explain(to: &Path, error: &Error) {
     let _ = fs::create_dir_all(to).and_then(|()| fs::write(to.join(WHY), format!("{error:?}\n")));
 }

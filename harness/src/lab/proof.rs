@@ -1,5 +1,5 @@
-//! Whether QEMU does here what a run takes: a machine of 64 MB is booted, saved and restored by the very command line of a
-//! run, and an idle minute of it leaps by.
+//! Proves that QEMU does here what a run takes: a machine of 64 MB is booted, saved and restored by the very command
+//! line of a run, and an idle minute of it leaps by.
 //!
 //! Its guest is 100 bytes, not Linux: this needs no image, and takes less than a second. The verdict is remembered for
 //! the QEMU that gave it, by its checksum.
@@ -23,26 +23,26 @@ use std::{
 };
 
 const QEMU: &str = "qemu-system-x86_64";
-/// In the cache.
+/// The file in the cache.
 const REMEMBERED: &str = "qemu.json";
 /// A step of a machine that works takes less than a second; a busy host may take long.
 const STEP: Duration = Duration::from_secs(60);
-/// Between two looks at what the guest wrote.
+/// The time between two looks at what the guest wrote.
 const LOOK: Duration = Duration::from_millis(5);
 /// An idle minute takes a fifth of a second. Where the clock does not leap it takes a minute, where it crawls longer.
 const LEAP: Duration = Duration::from_secs(20);
 
-/// What QEMU was seen to do, and how long each took, in seconds of wall time.
+/// The proof: what QEMU was seen to do, and how long each took, in seconds of wall time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Proof {
-    /// As QEMU gives it, with the distribution's own part.
+    /// QEMU's version as QEMU gives it, with the distribution's own part.
     pub qemu: String,
     /// From the start of QEMU to the guest's first byte.
     pub boot_seconds: f64,
     pub save_seconds: f64,
-    /// From the start of QEMU to the guest's first byte after it.
+    /// From the start of QEMU to the guest's first byte after the restore.
     pub restore_seconds: f64,
-    /// Sixty idle seconds of the guest.
+    /// The wall time of sixty idle seconds of the guest.
     pub idle_minute_seconds: f64,
 }
 
@@ -61,12 +61,12 @@ impl fmt::Display for Proof {
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Remembered {
     file: Identity,
-    /// Of the file, in hex: a package that was installed again is the same QEMU.
+    /// SHA-256 of the file, in hex: a package that was installed again is the same QEMU.
     sha256: String,
     proof: Proof,
 }
 
-/// As long as this is the same, so is the file: it need not be read to know.
+/// The identity of the file: as long as it is the same, so is the file, which need not be read.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Identity {
     path: PathBuf,
@@ -74,7 +74,7 @@ struct Identity {
     modified_ns: i128,
 }
 
-/// The proof, from the cache if this QEMU gave one. An unreadable cache is only a slower one.
+/// Returns the proof, from the cache if this QEMU gave one. An unreadable cache only costs time.
 pub async fn proven(cache: &Cache) -> Result<Proof> {
     let file = find().ok_or_else(|| Error::host(format!("`{QEMU}` was not found")))?;
     let remembered = cache.root().join(REMEMBERED);
@@ -96,7 +96,7 @@ pub async fn proven(cache: &Cache) -> Result<Proof> {
     Ok(proof)
 }
 
-/// The one that is started, following links.
+/// Finds the QEMU that is started, following links.
 fn find() -> Option<Identity> {
     let path = std::env::split_paths(&host::path()).map(|dir| dir.join(QEMU)).find(|path| path.is_file())?;
     let path = path.canonicalize().ok()?;
@@ -151,7 +151,7 @@ async fn until(machine: &Machine, word: &str, limit: Duration) -> Result<()> {
     said.map_err(|_| silent().hint("try again when this host is less busy; then it is this QEMU"))?
 }
 
-/// A machine as a run has it, save for what is in its files.
+/// A machine as a run has it, except for the content of its files.
 fn spec(dir: &Path) -> Result<MachineSpec> {
     let write = |name: &str, bytes: &[u8]| {
         let path = dir.join(name);

@@ -1,4 +1,4 @@
-//! What of the cache goes: what nobody asks for any more, then what was used least recently.
+//! Prunes the cache: first entries that are no longer asked for, then those that were used least recently.
 
 use super::stock::{self, Item};
 use crate::{cache::Cache, error::Result, image::Recipe};
@@ -6,19 +6,19 @@ use std::time::SystemTime;
 
 #[derive(Debug, Clone, Copy)]
 pub struct Policy<'a> {
-    /// What may ask for images and saved machines.
+    /// The recipes that may ask for images and saved machines.
     pub recipes: &'a [Recipe],
-    /// What is outdated goes even if there is room for it.
+    /// Whether outdated entries go even if there is room for them.
     pub outdated: bool,
-    /// The rest goes until no more than this is left; in bytes.
+    /// Other entries go until no more than this is left; in bytes.
     pub limit_bytes: Option<u64>,
-    /// What was used since then stays: it is what somebody works with.
+    /// Entries that were used since then stay: the user works with them.
     pub used_before: Option<SystemTime>,
 }
 
 #[derive(Debug, Clone)]
 pub struct Pruned {
-    /// In the order in which it went.
+    /// The removed entries, in order of removal.
     pub gone: Vec<Item>,
     pub left_bytes: u64,
 }
@@ -29,7 +29,7 @@ impl Pruned {
     }
 }
 
-/// Never removes what a process uses, this one or another: its claims say so.
+/// Prunes the cache. An entry that a process uses, this one or another, is never removed: its claims say so.
 pub async fn prune(cache: &Cache, policy: Policy<'_>) -> Result<Pruned> {
     let mut items = stock::list(cache, policy.recipes)?;
     items.sort_by_key(|item| (!item.outdated, item.used));

@@ -1,4 +1,4 @@
-//! A boot that went wrong is tried once more, and said: what breaks one boot of many by chance breaks no run.
+//! Tries a boot that went wrong once more, and says so: a failure that one boot of many has by chance breaks no run.
 
 use super::room::{Room, given_up};
 use crate::{
@@ -7,8 +7,8 @@ use crate::{
     story::Teller,
 };
 
-/// Makes something of a machine of this image in a room of its own, at most twice; with the room and with what went wrong
-/// before. Only where the guest broke: what the user or the host did wrong will not be right the next time.
+/// Makes something of a machine of this image in a room of its own, at most twice. Returns it with the room and with
+/// the earlier error. It tries again only where the guest broke: a mistake of the user or the host would only repeat.
 pub async fn twice<T>(
     room: &str,
     image: &str,
@@ -38,7 +38,7 @@ async fn once<T>(room: &str, cache: &Cache, attempt: impl AsyncFn(&Room) -> Resu
     }
 }
 
-/// The second as it is; with the first, if that was another.
+/// Returns the second error; with the first, if the two differ.
 fn of_both(first: Error, second: Error) -> Error {
     if second.exit() != Exit::Guest || in_a_line(&first) == in_a_line(&second) {
         return second;
@@ -50,7 +50,7 @@ fn of_both(first: Error, second: Error) -> Error {
     }])
 }
 
-/// Without the console's last lines, which have times in them.
+/// The message without the console's last lines, which have times in them.
 fn in_a_line(error: &Error) -> &str {
     error.message().lines().next().unwrap_or_default()
 }
@@ -63,7 +63,7 @@ mod tests {
 
     type End = Result<u8, fn() -> Error>;
 
-    /// Attempts that end so, one after the other; how often it was tried, what came of it, what was told.
+    /// Makes attempts that end so, one after the other; returns how often it was tried, the result, and the notices.
     async fn tried(ends: &[End]) -> (usize, Result<(u8, Vec<String>)>, Vec<String>) {
         let home = tempfile::tempdir().unwrap();
         let cache = Cache::at(home.path().to_owned()).unwrap();

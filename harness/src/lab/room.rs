@@ -1,4 +1,4 @@
-//! A folder of its own for each machine, and what to do with those whose owner is gone.
+//! A folder of its own for each machine, and the sweep of folders that have no owner any more.
 
 use super::out;
 use crate::{
@@ -13,17 +13,17 @@ use std::{
     time::SystemTime,
 };
 
-/// Locked by the process that uses the folder; gone when the folder is only a record.
+/// Locked by the process that uses the folder; removed when the folder is only a record.
 const IN_USE: &str = "in-use";
-/// Records kept beside those of today's runs; a record is a few hundred kilobytes.
+/// How many records are kept besides those of today's runs; a record is a few hundred kilobytes.
 const RECORDS: usize = 200;
-/// Needed by the machine, not by readers of its record.
+/// The machine needs these files; readers of its record do not.
 const SCAFFOLD: [&str; 5] = ["plan.json", "initrd", "qemu.log", vm::LAYER, IN_USE];
 
-/// The folder of one machine. Dropped without [`Room::close`], it goes with everything in it.
+/// The folder of one machine. If it is dropped without [`Room::close`], it is removed with everything in it.
 pub struct Room {
     path: PathBuf,
-    /// Where what there is goes, should it not come to be closed.
+    /// Where the record so far is copied, if the room is never closed.
     rescue: Option<PathBuf>,
     closed: bool,
     _lock: File,
@@ -48,7 +48,7 @@ impl Room {
         &self.path
     }
 
-    /// What an interrupted run had to say is copied to here.
+    /// Sets the folder to which the record of an interrupted run is copied.
     #[must_use]
     pub fn with_rescue(mut self, to: Option<PathBuf>) -> Self {
         self.rescue = to;
@@ -74,7 +74,7 @@ impl Room {
     }
 }
 
-/// What was not to be, and where to look: after a guest's death its console stays, for the error says where it is.
+/// Adds to an error where to look: after a guest's death its console stays, and the error says where it is.
 pub fn given_up(room: Room, error: Error) -> Error {
     match error.exit() {
         Exit::Guest => where_to_look(error, &room.close(false)),
@@ -101,7 +101,7 @@ impl Drop for Room {
     }
 }
 
-/// Removes what runs left that were killed, and the oldest records.
+/// Removes the folders of killed runs, and the oldest records.
 pub fn sweep(cache: &Cache, teller: &Teller) -> Result<()> {
     let runs = cache.runs();
     let entries = fs::read_dir(&runs).host(|| format!("failed to read `{}`", runs.display()))?;
@@ -115,7 +115,7 @@ pub fn sweep(cache: &Cache, teller: &Teller) -> Result<()> {
             if left.len() == 1 { "" } else { "s" }
         ));
     }
-    // Asked once of each: another process may take one away meanwhile, and the order has to be one.
+    // Each is asked once: another process may remove one meanwhile, and the order must not change.
     records.sort_by_cached_key(|path| fs::metadata(path).and_then(|m| m.modified()).unwrap_or(SystemTime::UNIX_EPOCH));
     let old = records.len().saturating_sub(RECORDS);
     for path in left.iter().chain(&records[..old]) {
@@ -124,12 +124,12 @@ pub fn sweep(cache: &Cache, teller: &Teller) -> Result<()> {
     Ok(())
 }
 
-/// A run is in it that was killed.
+/// Whether the run in this folder was killed.
 pub fn is_abandoned(path: &Path) -> bool {
     path.join(IN_USE).exists() && !is_in_use(path)
 }
 
-/// Somebody holds the lock.
+/// Whether a process holds the lock.
 pub fn is_in_use(path: &Path) -> bool {
     let lock = File::open(path.join(IN_USE)).map(|f| f.try_lock());
     matches!(lock, Ok(Err(TryLockError::WouldBlock)))

@@ -1,4 +1,4 @@
-//! What takes long, told while it lasts: on a busy host everything does, and that is no fault of the guest's.
+//! Reports slow work while it lasts: on a busy host everything is slow, and the guest is not at fault.
 
 use crate::{
     error::Result,
@@ -7,13 +7,13 @@ use crate::{
 };
 use std::time::Duration;
 
-/// Until the first line, in wall time; the next comes after twice as long.
+/// The time until the first line, in wall time; each next line takes twice as long.
 const FIRST: Duration = Duration::from_secs(60);
-/// For the kernel to take a killed QEMU apart.
+/// The time for the kernel to take a killed QEMU apart.
 const DEATH: Duration = Duration::from_secs(5);
 
-/// Does `work`, and tells `what` (as in "`debian-12` has been booting") each time that it has taken twice as long, as long
-/// as it is the host that keeps QEMU waiting.
+/// Does `work`, and tells `what` (as in "`debian-12` has been booting") each time that it has taken twice as long, if
+/// it is the host that keeps QEMU waiting.
 pub async fn told<T>(teller: &Teller, pulse: Pulse, what: &str, work: impl Future<Output = T>) -> T {
     told_after(FIRST, teller, pulse, what, work).await
 }
@@ -69,7 +69,7 @@ mod tests {
         process::{Child, Command},
     };
 
-    /// Burns the same CPU as all others of these.
+    /// Burns the same CPU as all its siblings.
     fn burns() -> Child {
         let allowed = sched_getaffinity(Pid::from_raw(0)).unwrap();
         let cpu = (0..CpuSet::count()).find(|&cpu| allowed.is_set(cpu).unwrap()).unwrap();

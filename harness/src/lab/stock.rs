@@ -1,4 +1,5 @@
-//! What the cache holds: images, kernels, saved machines, records, downloads, catalogues; how large each is and when it was used last.
+//! The content of the cache: images, kernels, saved machines, records, downloads, catalogues; how large each is and
+//! when it was used last.
 
 use super::{room, warm};
 use crate::{
@@ -29,10 +30,10 @@ pub enum Kind {
 pub struct Item {
     pub kind: Kind,
     pub path: PathBuf,
-    /// On disk.
+    /// The size on disk.
     pub size_bytes: u64,
     pub used: SystemTime,
-    /// No recipe or no tunelab as this one asks for it any more, or an interrupted run left it.
+    /// No recipe, or no tunelab like this one, asks for it any more, or an interrupted run left it.
     pub outdated: bool,
 }
 
@@ -49,7 +50,7 @@ impl Kind {
     }
 }
 
-/// Everything, by kind and path. `recipes` are those that may ask for it.
+/// Lists everything, by kind and path. `recipes` are those that may ask for it.
 pub fn list(cache: &Cache, recipes: &[Recipe]) -> Result<Vec<Item>> {
     let folders: Vec<PathBuf> = recipes.iter().map(|recipe| recipe.dir(cache)).collect();
     let catalogue = built_in::folder(cache);
@@ -58,7 +59,7 @@ pub fn list(cache: &Cache, recipes: &[Recipe]) -> Result<Vec<Item>> {
         Kind::SavedMachine => !warm::is_of(path, recipes),
         Kind::Record => room::is_abandoned(path),
         Kind::Catalogue => path != catalogue,
-        // Whoever gave it may give it again.
+        // The user who gave it may give it again.
         Kind::Kernel | Kind::Download => false,
     };
     let rooms = [
@@ -80,19 +81,19 @@ pub fn list(cache: &Cache, recipes: &[Recipe]) -> Result<Vec<Item>> {
     Ok(items)
 }
 
-/// What is wrong with an entry, every byte of it read.
+/// Returns what is wrong with an entry. Reads every byte.
 type Damage = fn(&Path) -> Option<String>;
 
-/// Something of the cache that was read to its last byte.
+/// An entry of the cache that was read to its last byte.
 #[derive(Debug)]
 pub struct Checked {
     pub kind: Kind,
     pub path: PathBuf,
-    /// What is wrong with it.
+    /// The error, if something is wrong with it.
     pub damage: Option<String>,
 }
 
-/// All that claims to be whole and is neither image nor record. Reads every byte.
+/// Checks all entries that claim to be whole and are neither image nor record. Reads every byte.
 pub async fn check(cache: &Cache) -> Result<Vec<Checked>> {
     let kinds: [(Kind, PathBuf, Damage); 3] = [
         (Kind::Kernel, cache.kernels(), image::kernel::damage),
@@ -116,7 +117,8 @@ fn state_damage(dir: &Path) -> Option<String> {
     SavedState::open(dir).and_then(|state| state.check()).err().map(|e| Error::from(e).to_string())
 }
 
-/// As far as it says itself: one that is still being saved or downloaded has nothing to be compared with.
+/// Whether the entry says that it is whole: one that is still being saved or downloaded has nothing to be compared
+/// with.
 fn is_whole(kind: Kind, path: &Path) -> bool {
     match kind {
         Kind::SavedMachine => SavedState::is_in(path),
@@ -124,7 +126,7 @@ fn is_whole(kind: Kind, path: &Path) -> bool {
     }
 }
 
-/// What its users hold a claim of: of a download that is not whole yet, what it is to become.
+/// The path that users of an entry claim: for a download that is not whole yet, the whole one.
 fn claimed(kind: Kind, path: &Path) -> PathBuf {
     match path.extension() {
         Some(part) if kind == Kind::Download && (part == "part" || part == "aside") => path.with_extension(""),
@@ -132,7 +134,7 @@ fn claimed(kind: Kind, path: &Path) -> PathBuf {
     }
 }
 
-/// Folders, but for downloads, which are files. What begins with a dot is a lock or not whole.
+/// Lists folders, or for downloads files. A name that begins with a dot is a lock or not whole.
 fn entries(kind: Kind, room: &Path) -> Result<Vec<PathBuf>> {
     let entries = fs::read_dir(room).host(|| format!("failed to read `{}`", room.display()))?;
     let hidden = |path: &Path| path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
@@ -151,7 +153,7 @@ fn size_on_disk(path: &Path) -> u64 {
 }
 
 impl Item {
-    /// Removes it unless somebody uses it; whether it is gone.
+    /// Removes it unless a process uses it; returns whether it is gone.
     pub async fn remove(&self) -> Result<bool> {
         let failed = || format!("failed to remove `{}`", self.path.display());
         match self.kind {

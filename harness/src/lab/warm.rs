@@ -22,21 +22,21 @@ use std::{
 };
 use tunelab_protocol::{Event, guest};
 
-/// One file, one command, as the host lets QEMU run.
+/// The limit for one file, or one command, as the host lets QEMU run.
 const DEPLOY: Duration = Duration::from_secs(60);
-/// Beside the state: the kernel as the parked agent reports it. Written last.
+/// The file beside the state with the kernel as the parked agent reports it. It is written last.
 const FACTS: &str = "warm.json";
 
-/// A machine that waits in a file for its plan.
+/// A saved machine that waits for its plan.
 #[derive(Debug, Clone)]
 pub struct Warm {
     pub spec: MachineSpec,
     pub state: SavedState,
-    /// As `uname -r` says it.
+    /// The kernel's release, as `uname -r` says it.
     pub kernel: String,
-    /// What went wrong with the boots before the one that it was saved from.
+    /// Errors of the boots before the one that it was saved from.
     pub boot_retries: Vec<String>,
-    /// Nobody prunes it before the last copy of this is gone.
+    /// It is not pruned before the last copy of this is gone.
     _claim: Arc<Claim>,
 }
 
@@ -46,14 +46,14 @@ struct Facts {
     /// The key of the recipe it was booted from.
     #[serde(default)]
     image: String,
-    /// [`agent::sha256`].
+    /// SHA-256 of the agent: [`agent::sha256`].
     #[serde(default)]
     agent: String,
     #[serde(default)]
     boot_retries: Vec<String>,
 }
 
-/// Whether the saved machine in `dir` is one that this tunelab could make from one of these.
+/// Whether this tunelab could make the saved machine in `dir` from one of these recipes.
 pub fn is_of(dir: &Path, recipes: &[image::Recipe]) -> bool {
     facts(dir).is_some_and(|f| f.agent == agent::sha256() && recipes.iter().any(|recipe| recipe.key() == f.image))
 }
@@ -62,14 +62,14 @@ fn facts(dir: &Path) -> Option<Facts> {
     serde_json::from_slice(&read::bytes(&dir.join(FACTS), "a state's facts", read::WRITTEN).ok()?).ok()
 }
 
-/// What a warm machine depends on.
+/// Everything that a warm machine depends on.
 pub struct Recipe<'a> {
     pub image: &'a Image,
     pub accel: Accel,
     pub stack: Stack<'a>,
 }
 
-/// What a scenario asks of the machine it runs on.
+/// The demands of a scenario on the machine it runs on.
 #[derive(Debug, Clone, Copy)]
 pub struct Stack<'a> {
     pub machine: &'a crate::scenario::Machine,
@@ -84,7 +84,7 @@ impl<'a> From<&'a RunSpec> for Stack<'a> {
 }
 
 impl Recipe<'_> {
-    /// Equal keys, equal machines: image, shape, command line, agent, deployed files.
+    /// Equal keys mean equal machines: image, shape, command line, agent, deployed files.
     pub fn key(&self) -> Result<String> {
         let mut hash = Sha256::new();
         let mut part = |bytes: &[u8]| {
@@ -109,7 +109,8 @@ impl Recipe<'_> {
     fn cmdline(&self) -> Vec<String> {
         let own = self.image.disk().map_or_else(Vec::new, |disk| distribution::cmdline(&disk.root_device));
         let image = self.image.recipe.machine.cmdline.split_whitespace().map(str::to_owned);
-        // What a kernel says that breaks before it has a console; a distribution's own has been seen to boot.
+        // A foreign kernel may break before it has a console: this shows its words. A distribution's own has been seen
+        // to boot.
         let early = self.image.foreign.as_ref().map(|_| "earlyprintk=serial,ttyS0,115200".to_owned());
         let own = early.into_iter().chain(own);
         own.chain(image).chain(self.stack.machine.cmdline.iter().cloned()).collect()
@@ -138,7 +139,7 @@ impl Recipe<'_> {
     }
 }
 
-/// Finds it or makes it. Two processes that want the same one make it once.
+/// Finds or makes the warm machine. Two processes that want the same one make it once.
 pub async fn ensure(recipe: &Recipe<'_>, cache: &Cache, teller: &Teller) -> Result<Warm> {
     let key = recipe.key()?;
     let (_lock, claim) = lock(cache, &key).await?;
@@ -172,7 +173,7 @@ pub async fn remake(
     make(recipe, cache, &key, claim, teller).await
 }
 
-/// To be alone in making it, and to keep it.
+/// Takes the lock, to be alone in making it, and the claim, to keep it.
 async fn lock(cache: &Cache, key: &str) -> Result<(File, Arc<Claim>)> {
     let dir = cache.states().join(key);
     let path = dir.with_extension("lock");
@@ -202,7 +203,7 @@ async fn make(recipe: &Recipe<'_>, cache: &Cache, key: &str, claim: Arc<Claim>, 
     Ok(Warm { spec: recipe.spec(PathBuf::new()), state, kernel, boot_retries, _claim: claim })
 }
 
-/// Its state, and which kernel it is.
+/// Makes the machine's state; returns it with the kernel's release.
 async fn make_in(room: &Room, recipe: &Recipe<'_>, dir: &Path, teller: &Teller) -> Result<(SavedState, String)> {
     let (machine, ssh) = boot_and_deploy(recipe, room, teller).await?;
     let parking = teller.step("parking the machine");
@@ -216,7 +217,7 @@ async fn make_in(room: &Room, recipe: &Recipe<'_>, dir: &Path, teller: &Teller) 
     Ok((state, kernel))
 }
 
-/// A machine with the agent and the scenario's files in place, and a way in.
+/// Boots a machine with the agent and the scenario's files in place, and a way in.
 pub async fn boot_and_deploy(recipe: &Recipe<'_>, room: &Room, teller: &Teller) -> Result<(Machine, Ssh)> {
     let keys = Keys::generate();
     let initrd_path = room.path().join("initrd");
@@ -249,7 +250,7 @@ fn booting(image: &Image) -> String {
     }
 }
 
-/// The image's part and this machine's own keys, one archive behind the other.
+/// The image's part and this machine's own keys, one archive after the other.
 fn initrd_bytes(image: &Image, keys: &Keys) -> Result<Vec<u8>> {
     let mut bytes = initrd::fixed(image, agent::bytes())?;
     if image.disk().is_some() {
@@ -272,16 +273,16 @@ async fn deploy(ssh: &Ssh, paths: Option<&BTreeMap<String, PathBuf>>) -> Result<
     Ok(())
 }
 
-/// The scenario's files by the names they have in the guest.
+/// Reads the scenario's files, by the names they have in the guest.
 fn files(paths: Option<&BTreeMap<String, PathBuf>>) -> Result<Vec<(String, Vec<u8>)>> {
     let read = |(name, path): (&String, &PathBuf)| Ok((name.clone(), read::bytes(path, "the file", read::TEXT)?));
     paths.into_iter().flatten().map(read).collect()
 }
 
-/// Until the agent says that all is warm and quiet; which kernel it is.
+/// Waits until the agent says that all is warm and quiet; returns the kernel's release.
 async fn park(machine: &Machine, ssh: &Ssh) -> Result<String> {
     let mut events = Events::of(machine).await?;
-    // The agent ends sshd, and with it the connection, maybe before sshd's answer is through: what counts is the event.
+    // The agent ends sshd, and with it the connection, maybe before sshd's answer arrives: only the event counts.
     let launched = ssh.launch(format!("{} park", guest::AGENT), DEPLOY);
     let parked = tokio::select! {
         parked = machine.pulse().allow(DEPLOY).wait(events.next()) => parked,

@@ -1,4 +1,5 @@
-//! Whose recipes of images count: those of `--images`, then those beside a scenario, the project's, the built-in ones.
+//! The recipes of images that count: those of `--images`, then those beside a scenario, the project's, the built-in
+//! ones.
 
 use super::{Found, Project};
 use crate::{
@@ -12,12 +13,12 @@ use std::path::{Path, PathBuf};
 pub const FOLDER: &str = "images";
 
 impl Project {
-    /// For commands about images.
+    /// The recipes for commands about images.
     pub fn images(&self) -> Result<Recipes> {
         self.recipes(&[])
     }
 
-    /// With what comes with these scenarios.
+    /// The recipes, with those that come with these scenarios.
     pub fn images_for(&self, found: &[Found]) -> Result<Recipes> {
         let each = found.iter().map(|one| self.recipes(&one.images)).collect::<Result<Vec<_>>>()?;
         let beside: Vec<PathBuf> = found.iter().flat_map(|one| &one.images).cloned().collect();
@@ -33,7 +34,7 @@ impl Project {
         Ok(all)
     }
 
-    /// Notes which of these images stand in place of others that have their names.
+    /// Notes which of these images replace others of the same name.
     pub fn introduce_images(&self, recipes: &Recipes, names: &[&str]) {
         for name in names {
             let Some(file) = recipes.file(name).filter(|file| !self.is_of_checkout(file)) else { continue };
@@ -49,7 +50,7 @@ impl Project {
         }
     }
 
-    /// What stands there is what the next binary carries.
+    /// Whether the file is in the checkout: the next binary carries it.
     fn is_of_checkout(&self, file: &Path) -> bool {
         self.is_checkout && self.own.as_ref().is_some_and(|tree| file.starts_with(tree.folder.join(FOLDER)))
     }
@@ -79,12 +80,12 @@ fn content_of(recipes: &Recipes, name: &str) -> Option<Vec<u8>> {
     content(recipes.file(name)?)
 }
 
-/// None of what is no file: whoever needs it says so.
+/// Returns `None` for anything but a file: the code that needs it reports it.
 fn content(path: &Path) -> Option<Vec<u8>> {
     read::bytes(path, "the recipe", read::TEXT).ok()
 }
 
-/// Then nothing has to be unpacked: so it is in a checkout.
+/// Whether these folders have every built-in image, as a checkout has: then nothing has to be unpacked.
 fn has_all_built_in(folders: &[PathBuf]) -> bool {
     let files = tunelab_catalogue::files();
     let mut images = files.iter().filter_map(|file| file.path.strip_prefix(FOLDER)?.strip_prefix('/'));

@@ -1,4 +1,4 @@
-//! Two scenarios of one name in one command: as much of their paths as tells them apart.
+//! Labels for two scenarios of one name in one command: as much of their paths as tells them apart.
 
 use super::Found;
 use std::path::Path;
@@ -15,7 +15,7 @@ pub fn tell_apart(found: &mut [Found]) {
     }
 }
 
-/// The fewest last parts of the path that none of the others ends in.
+/// The shortest end of the path that none of the others has.
 fn shortest(path: &Path, others: &[&Path]) -> String {
     let parts: Vec<_> = path.components().collect();
     let ends =

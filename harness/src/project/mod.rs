@@ -1,8 +1,8 @@
-//! Where things come from: scenarios, their snapshots, and the recipes of images.
+//! The sources of things: scenarios, their snapshots, and the recipes of images.
 //!
-//! A project is a folder with `scenarios/` in it, here or above. What it does not have comes with the binary
-//! (`built_in`), and a scenario may also be named by its path. Reading order: `mod` (the project), `named` (what a NAME
-//! means), `images` (whose recipes count), `label` (two scenarios of one name in one command).
+//! A project is a folder with `scenarios/` in it, here or above. Anything it lacks comes with the binary (`built_in`),
+//! and a scenario may also be named by its path. Reading order: `mod` (the project), `named` (what a NAME means),
+//! `images` (which recipes count), `label` (two scenarios of one name in one command).
 
 mod images;
 mod label;
@@ -22,11 +22,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// A scenario, and what belongs to it.
+/// A scenario with everything that belongs to it.
 #[derive(Debug, Clone)]
 pub struct Found {
     pub scenario: Scenario,
-    /// What it is called in this command: its name, or the end of its path where another one has that name too.
+    /// Its name in this command: its own, or the end of its path where another one has that name too.
     pub label: String,
     pub snapshots: Shelf,
     pub origin: Origin,
@@ -36,11 +36,11 @@ pub struct Found {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
-    /// By name, from the project's `scenarios/`.
+    /// Found by name, in the project's `scenarios/`.
     Project,
-    /// By name, from what the binary carries.
+    /// Found by name, in what the binary carries.
     BuiltIn,
-    /// By its path.
+    /// Found by its path.
     Path,
 }
 
@@ -54,19 +54,19 @@ struct Tree {
 #[derive(Debug)]
 pub struct Project {
     own: Option<Tree>,
-    /// `cargo run` says where it is: nobody has to be told.
+    /// Whether the project is a checkout under `cargo run`, which needs no note about its place.
     is_checkout: bool,
-    /// What is called `scenarios` and is no folder with a scenario in it, and what it is.
+    /// Paths called `scenarios` that are no folder with a scenario in it, and what they are.
     passed_over: Vec<(PathBuf, String)>,
-    /// `--images`.
+    /// The folder given by `--images`.
     given: Option<PathBuf>,
     built_in: OnceCell<(BuiltIn, Tree)>,
     notes: RefCell<Vec<String>>,
 }
 
 impl Project {
-    /// The nearest folder, from the current one upwards, with a scenario in its `scenarios/`; under `cargo run` of
-    /// tunelab itself, then its checkout.
+    /// Finds the nearest folder, from the current one upwards, with a scenario in its `scenarios/`; then, under
+    /// `cargo run` of tunelab itself, its checkout.
     pub fn find(images: Option<&Path>) -> Result<Self> {
         let checkout = checkout();
         let here = std::env::current_dir().ok();
@@ -92,7 +92,7 @@ impl Project {
         Ok(Project { own, is_checkout, passed_over, given, built_in: OnceCell::new(), notes: RefCell::default() })
     }
 
-    /// That in this folder.
+    /// The project in this folder.
     pub fn at(folder: &Path) -> Result<Self> {
         let own = Some(Tree { folder: folder.to_owned(), catalogue: Catalogue::of(folder)? });
         let (built_in, notes) = (OnceCell::new(), RefCell::default());
@@ -104,27 +104,27 @@ impl Project {
         self.own.as_ref().map(|tree| tree.folder.as_path())
     }
 
-    /// Its scenarios, or those that come with the binary where there is no project.
+    /// Returns the project's scenarios, or those that come with the binary where there is no project.
     pub fn catalogue(&self) -> Result<&Catalogue> {
         self.tree().map(|tree| &tree.catalogue)
     }
 
-    /// All of them, whole; the first that is wrong ends it.
+    /// Loads all scenarios, whole; the first wrong one ends it.
     pub fn scenarios(&self) -> Result<Vec<Found>> {
         self.catalogue()?.names().iter().map(|name| self.by_name(name)).collect()
     }
 
-    /// What the project's scenarios may settle; a project of one's own need not have an article.
+    /// The article whose claims the project's scenarios may settle; a project of the user's own need not have one.
     pub fn article(&self) -> Result<Option<Article>> {
         Article::of(&self.tree()?.folder)
     }
 
-    /// What the user should know of where things come from, a line each; said once.
+    /// Takes what the user should know about the places of things, a line each; each is said once.
     pub fn notes(&self) -> Vec<String> {
         self.notes.take()
     }
 
-    /// Notes where a NAME is looked for, and what a command about all scenarios is about.
+    /// Notes where a NAME is looked for, and which scenarios a command about all of them means.
     pub fn introduce(&self) {
         let mut notes = self.notes.borrow_mut();
         for (folder, why) in &self.passed_over {
@@ -144,7 +144,7 @@ impl Project {
         }
     }
 
-    /// One more.
+    /// Adds a note.
     pub fn note(&self, line: String) {
         self.notes.borrow_mut().push(line);
     }
@@ -153,7 +153,7 @@ impl Project {
         self.own.as_ref().map_or_else(|| self.built_in(), Ok)
     }
 
-    /// What the binary carries, unpacked when it is first needed.
+    /// The binary's catalogue, unpacked when it is first needed.
     fn built_in(&self) -> Result<&Tree> {
         if self.built_in.get().is_none() {
             let built_in = BuiltIn::open(&Cache::open()?)?;
@@ -174,7 +174,7 @@ impl Tree {
         self.catalogue.has(name)
     }
 
-    /// Loads it; it is checked with its project's article.
+    /// Loads a scenario, which is checked with its project's article.
     fn load(&self, name: &str, origin: Origin) -> Result<Found> {
         let scenario = self.catalogue.load(name)?;
         Ok(Found { origin, ..Found::in_project(&self.folder, scenario) })
@@ -182,9 +182,9 @@ impl Tree {
 }
 
 impl Found {
-    /// One of `scenarios/` in this folder.
+    /// A scenario of `scenarios/` in this folder.
     pub fn in_project(project: &Path, scenario: Scenario) -> Self {
-        // A scenario that has snapshots of its own keeps them, whoever names it how.
+        // A scenario that has snapshots of its own keeps them, however it is named.
         let beside = scenario.folder.join("snapshots").is_dir();
         let snapshots = match beside {
             true => Shelf::beside(&scenario.folder),
@@ -194,7 +194,7 @@ impl Found {
         Found { label: scenario.name.clone(), origin: Origin::Project, snapshots, images, scenario }
     }
 
-    /// One in a folder of its own.
+    /// A scenario in a folder of its own.
     fn alone(folder: &Path) -> Result<Self> {
         let scenario = load(folder)?;
         let images = folders_of([folder.join(images::FOLDER)]);
@@ -202,7 +202,7 @@ impl Found {
         Ok(Found { label, origin: Origin::Path, snapshots, images, scenario })
     }
 
-    /// Refuses to take an outcome for what cannot be changed.
+    /// Refuses to store an outcome if the snapshots cannot be changed.
     pub fn check_writable(&self) -> Result<()> {
         if self.snapshots.is_writable() {
             return Ok(());
@@ -217,7 +217,7 @@ fn folders_of(folders: impl IntoIterator<Item = PathBuf>) -> Vec<PathBuf> {
     folders.into_iter().filter(|folder| folder.is_dir()).collect()
 }
 
-/// Where tunelab's own source is, if `cargo run` has just built and started this very binary from it. Cargo sets the
+/// Finds tunelab's own source, if `cargo run` has just built and started this very binary from it. Cargo sets the
 /// variables for every package's programs and tests, and all that they start: only ours counts.
 fn checkout() -> Option<PathBuf> {
     let ours = |variable: &str, value: &Path| std::env::var_os(variable).is_some_and(|said| Path::new(&said) == value);

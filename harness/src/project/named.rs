@@ -1,4 +1,4 @@
-//! What a NAME means: a path to a scenario, one of the project's, or one that comes with the binary.
+//! The meanings of a NAME: a path to a scenario, one of the project's, or one that comes with the binary.
 
 use super::{Found, Origin, Project, folders_of, images, label};
 use crate::{
@@ -12,7 +12,7 @@ use std::{
 };
 
 impl Project {
-    /// All that are named, each once, and each with a label of its own.
+    /// Returns all scenarios that are named, each once, and each with a label of its own.
     pub fn named(&self, names: &[String]) -> Result<Vec<Found>> {
         if names.iter().any(|name| !is_path(name)) {
             self.introduce();
@@ -49,7 +49,7 @@ impl Project {
 
     fn by_path(&self, typed: &str) -> Result<Found> {
         let folder = folder(Path::new(typed))?;
-        // What it is, a pipe or a link that leads nowhere, is told by whoever loads it.
+        // If it is a pipe or a link that leads nowhere, the code that loads it reports that.
         match folder.join(FILE).symlink_metadata() {
             Ok(_) => {}
             Err(e) if e.kind() == ErrorKind::PermissionDenied => {
@@ -77,7 +77,7 @@ impl Project {
         error.hint(format!("{} (looked for {})", suggestion(name, &known), self.places()))
     }
 
-    /// Where a name is looked for.
+    /// The places where a name is looked for.
     fn places(&self) -> String {
         let folder = |path: &Path| format!("in `{}`", path.display());
         let own = self.own.iter().map(|tree| folder(tree.catalogue.folder()));
@@ -91,12 +91,13 @@ fn built_in_names() -> Vec<String> {
     built_in::names(SCENARIOS, &format!("/{FILE}"))
 }
 
-/// A name has no `/`; a folder of that name is `./NAME`, as with programs.
+/// Whether this is a path. A name has no `/`; a folder of that name is `./NAME`, as with programs.
 fn is_path(name: &str) -> bool {
     name.contains('/') || [".", "..", FILE].contains(&name)
 }
 
-/// The scenario's folder, whether it or its file was typed; absolute, since its last part is the scenario's name.
+/// Returns the scenario's folder, whether it or its file was typed; absolute, since its last part is the scenario's
+/// name.
 fn folder(typed: &Path) -> Result<PathBuf> {
     let failed = |e| Error::input(format!("there is no scenario at `{}`", typed.display())).cause(e);
     let is_file = typed.file_name().is_some_and(|name| name == FILE) && !typed.is_dir();

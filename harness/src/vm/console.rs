@@ -5,7 +5,7 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 use tunelab_protocol::GAVE_UP;
 
-/// What a kernel says when it breaks.
+/// The words of a kernel that breaks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Cry {
     /// `Kernel panic - not syncing: ...`; the text after the colon.
@@ -21,12 +21,12 @@ pub enum Cry {
 pub struct Listener {
     /// Bytes looked at.
     seen: u64,
-    /// A line whose end has not come yet.
+    /// A line that has not ended yet.
     partial: String,
 }
 
 impl Listener {
-    /// The first cry since the last call. A console that cannot be read says nothing.
+    /// Returns the first cry since the last call. A console that cannot be read says nothing.
     pub fn listen(&mut self, console: &Path) -> Option<Cry> {
         let added = read_from(console, self.seen).unwrap_or_default();
         self.seen += added.len() as u64;
@@ -36,13 +36,13 @@ impl Listener {
         lines.lines().find_map(cry)
     }
 
-    /// Bytes so far: as long as it grows, the guest lives.
+    /// Bytes read so far: as long as the number grows, the guest lives.
     pub fn seen(&self) -> u64 {
         self.seen
     }
 }
 
-/// Only at the start of a line, after the kernel's time stamp: a log that quotes such words is no death.
+/// Finds a cry only at the start of a line, after the kernel's time stamp: a log that quotes such words is no death.
 pub fn cry(line: &str) -> Option<Cry> {
     let said = without_time(line.trim());
     if let Some(why) = said.strip_prefix(GAVE_UP) {
@@ -57,7 +57,7 @@ pub fn cry(line: &str) -> Option<Cry> {
         .then(|| Cry::Oops(said.to_owned()))
 }
 
-/// `[   12.345678] text` and `[   12.345678][    T1] text` without what stands before `text`.
+/// Removes the time stamp: `[   12.345678] text` and `[   12.345678][    T1] text` become `text`.
 fn without_time(line: &str) -> &str {
     let mut rest = line;
     while let Some((_, after)) = rest.strip_prefix('[').and_then(|r| r.split_once(']')) {
@@ -66,7 +66,8 @@ fn without_time(line: &str) -> &str {
     rest
 }
 
-/// The last `lines` lines of the console, as they stand below an error's first line; or that there are none.
+/// The last `lines` lines of the console, as they stand below an error's first line; or a line that says there are
+/// none.
 pub fn last_lines(console: &Path, lines: usize) -> String {
     match &tail(console, lines)[..] {
         [] => "\nnot a word on its console".to_owned(),

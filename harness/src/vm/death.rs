@@ -1,4 +1,4 @@
-//! The ways a machine can die, each its own case, and what a stranger is told about it.
+//! The ways a machine can die, each its own case, and what the user is told about it.
 
 use super::console;
 use super::patience::Overdue;
@@ -46,7 +46,7 @@ impl Death {
         }
     }
 
-    /// What a person needs: the death, QEMU's and the guest's last words, and where to read on.
+    /// Turns the death into what a person needs: the death, QEMU's and the guest's last words, and where to read on.
     pub fn into_error(self, console: &Path, qemu_log: &Path) -> Error {
         let mut message = self.to_string();
         let words = console::tail(qemu_log, LAST_LINES);
@@ -66,7 +66,7 @@ impl Death {
 }
 
 impl Death {
-    /// What is most likely wrong with a kernel of the user's own that dies so, having said something or `silently`.
+    /// The most likely fault in a kernel of the user's own that dies so, having said something or `silently`.
     fn advice(&self, silently: bool) -> Option<&'static str> {
         let why = match self {
             Death::Panic(why) => why,

@@ -1,7 +1,7 @@
-//! QEMU's human monitor, the one that restored machines have.
+//! QEMU's human monitor, which restored machines have.
 //!
-//! A QMP monitor lives in a thread of its own, which QEMU 7.2 wakes at every leap of the clock; this one is part of the
-//! main loop, and six virtual days are a tenth shorter.
+//! A QMP monitor lives in a thread of its own, which QEMU 7.2 wakes at every leap of the clock. The human monitor is
+//! part of the main loop, and six virtual days take a tenth less time.
 
 use super::patience::Pulse;
 use crate::error::{Context, Error, Result};
@@ -13,7 +13,8 @@ use tokio::sync::Mutex;
 
 const PROMPT: &[u8] = b"(qemu) ";
 
-/// Cheap to ask again after a question that was given up: the prompts that QEMU still owes are counted.
+/// The human monitor. It is cheap to ask again after a question was given up: the prompts that QEMU still owes are
+/// counted.
 pub struct Human {
     talk: Mutex<Talk>,
     pulse: Pulse,
@@ -21,9 +22,9 @@ pub struct Human {
 
 struct Talk {
     stream: UnixStream,
-    /// Read, and not an answer yet.
+    /// Bytes that were read and are not a whole answer yet.
     heard: Vec<u8>,
-    /// Each command line is answered by one prompt, and QEMU's start by the first.
+    /// Prompts still to come: each command line is answered by one, and QEMU's start by the first.
     owed: usize,
 }
 
@@ -40,7 +41,7 @@ impl Human {
         Ok(Human { talk: talk.into(), pulse })
     }
 
-    /// One command line; what QEMU says to it, which for most commands that succeed is nothing.
+    /// Sends one command line and returns QEMU's answer, which is empty for most commands that succeed.
     pub async fn ask(&self, command: &str, limit: Duration) -> Result<String> {
         let conversation = async { self.talk.lock().await.ask(command).await };
         let answer = self.pulse.allow(limit).wait(conversation).await;
@@ -56,11 +57,11 @@ impl Talk {
         self.owed += 1;
         self.stream.write_all(format!("{command}\n").as_bytes()).await?;
         let answer = self.answer().await?;
-        // The first line is our own, echoed with the cursor's movements.
+        // The first line is our own command, echoed with the cursor's movements.
         Ok(answer.split_once('\n').map_or("", |(_, answer)| answer).replace('\r', ""))
     }
 
-    /// Reads the answers that nobody waits for any more.
+    /// Reads the answers to questions that were given up.
     async fn settle(&mut self) -> std::io::Result<()> {
         while self.owed > 0 {
             self.answer().await?;
@@ -68,7 +69,7 @@ impl Talk {
         Ok(())
     }
 
-    /// All up to the next prompt. Cancel-safe: what was read stays.
+    /// Reads up to the next prompt. Cancel-safe: what was read stays.
     async fn answer(&mut self) -> std::io::Result<String> {
         loop {
             if let Some(at) = self.heard.windows(PROMPT.len()).position(|bytes| bytes == PROMPT) {
@@ -99,7 +100,7 @@ mod tests {
         let late = human.ask("slow", Duration::from_millis(50)).await.unwrap_err();
         assert!(late.message().starts_with("QEMU did not answer `slow`: "), "{late:?}");
         let server = async {
-            // Half of the first answer, and the rest of it together with the second.
+            // QEMU sends half of the first answer, then the rest of it together with the second.
             qemu.write_all(b"slow\x1b[K\r\nold").await.unwrap();
             tokio::time::sleep(Duration::from_millis(50)).await;
             qemu.write_all(b" news\r\n(qe").await.unwrap();

@@ -22,16 +22,16 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::process::Command;
 
-/// How long a failed conversation waits for the watcher to say that the machine died of something: so many turns, each of
-/// which a busy host gives to the watcher, too.
+/// How long a failed conversation waits for the watcher to report that the machine died of something: so many turns, in
+/// each of which a busy host runs the watcher, too.
 const AFTERTHOUGHT: (u32, Duration) = (10, Duration::from_millis(50));
 
-/// From QEMU's hanging up to its end.
+/// How long QEMU may take from hanging up to its end.
 const ENDING: Duration = Duration::from_secs(2);
 
-/// What a guest with a writable root disk writes, and in the end its saved state.
+/// The file for what a guest with a writable root disk writes, and in the end for its saved state.
 pub const LAYER: &str = "disk.qcow2";
-/// What was captured of the network, in the folder of a machine.
+/// The file for captured packets, in the folder of a machine.
 pub const PACKETS: &str = "capture.pcap";
 
 /// A machine with its files: `console.log`, `events.jsonl` and `qemu.log` in the folder it was given.
@@ -69,8 +69,8 @@ impl Machine {
         Ok(machine)
     }
 
-    /// Brings a saved machine back, stopped, with `plan` where its parked agent looks for one: [`Machine::cont`], and
-    /// it executes it. The plan is also `plan.json` in `dir`.
+    /// Brings a saved machine back, stopped, with `plan` where its parked agent looks for one: after [`Machine::cont`]
+    /// the agent executes it. The plan is also `plan.json` in `dir`.
     pub async fn restore(
         spec: &MachineSpec,
         saved: &SavedState,
@@ -148,12 +148,12 @@ impl Machine {
         })
     }
 
-    /// QEMU that ends before it is a machine found something wrong with this host or its command line; or it was killed, as
-    /// it can be at any time.
+    /// A QEMU that ends before it is a machine found something wrong with this host or its command line; or it was
+    /// killed, as it can be at any time.
     async fn stillborn(process: Process, error: Error, dir: &Path) -> Error {
         let log = dir.join("qemu.log");
         let mut exit = process.exit();
-        // It hung up, so it ends by itself; if it only was silent, there is nothing to learn.
+        // If it hung up, it ends by itself; if it was only silent, there is nothing to learn.
         let ended = tokio::time::timeout(ENDING, exit.wait_for(Option::is_some)).await;
         let status = ended.ok().and_then(|ended| *ended.ok()?);
         let _ = process.end().await;
@@ -172,7 +172,7 @@ impl Machine {
         self.ssh_port
     }
 
-    /// The record that QEMU writes: lines of the event port, and nothing of what was before a restore.
+    /// The record that QEMU writes: lines of the event port, and nothing from before a restore.
     pub fn events(&self) -> PathBuf {
         self.dir.join("events.jsonl")
     }
@@ -185,7 +185,7 @@ impl Machine {
         self.dir.join("qemu.log")
     }
 
-    /// As QEMU gives it, with the distribution's own part.
+    /// QEMU's version as QEMU gives it, with the distribution's own part.
     pub fn qemu_version(&self) -> &str {
         &self.version
     }
@@ -197,12 +197,12 @@ impl Machine {
         Ok(())
     }
 
-    /// What its QEMU does, for whoever waits for the guest.
+    /// The pulse of its QEMU, for code that waits for the guest.
     pub fn pulse(&self) -> Pulse {
         self.process.pulse()
     }
 
-    /// From now on a running guest that writes nothing for so long, as QEMU could use the time, is taken for dead.
+    /// From now on, takes a running guest for dead if it writes nothing for this much of the time that QEMU could use.
     pub fn limit_silence(&self, limit: Option<Duration>) {
         self.expected.limit_silence(limit);
     }
@@ -236,12 +236,12 @@ impl Machine {
         tokio::task::spawn_blocking(finish).await.host(|| "saving a machine was interrupted".into())?
     }
 
-    /// Ends only if the machine dies, and says how.
+    /// Returns only if the machine dies, with an error that says how.
     pub async fn watch(&self) -> Error {
         self.died().await.into_error(&self.console(), &self.qemu_log())
     }
 
-    /// Does something with the guest for as long as it lives. A death explains more than the failure it causes.
+    /// Does `work` with the guest for as long as it lives. A death explains more than the failure it causes.
     pub async fn while_alive<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
         tokio::select! {
             biased;
@@ -280,17 +280,17 @@ impl Machine {
         }
     }
 
-    /// Kills QEMU and proves that nothing of it survived, when the kernel has taken it apart.
+    /// Kills QEMU, waits until the kernel has taken it apart, and proves that nothing of it survived.
     pub async fn shutdown(self) -> Result<()> {
         self.watcher.abort();
         self.process.end().await
     }
 }
 
-/// A small saved machine, in megabytes: with less room than that none is written.
+/// The size of a small saved machine, in megabytes: with less room none is written.
 const SAVED_MB: u64 = 100;
 
-/// A state that could not be written, most often for want of room.
+/// The error for a state that could not be written, most often for want of room.
 fn unsaved(dir: &Path, why: &str) -> Error {
     // QEMU tells a full disk as `-5`.
     let why = match super::free_space(dir).map(|free| free >> 20) {
@@ -301,7 +301,7 @@ fn unsaved(dir: &Path, why: &str) -> Error {
         .hint("a saved machine takes 100 to 300 MB; free some space, or point `TUNELAB_CACHE` elsewhere")
 }
 
-/// The host's port in the answer of `info usernet`, in the line of the forwarding rule.
+/// Reads the host's port from the answer of `info usernet`, in the line of the forwarding rule.
 fn forwarded_port(usernet: &str) -> Option<u16> {
     let line = usernet.lines().find(|line| line.contains("TCP[HOST_FORWARD]"))?;
     // `TCP[HOST_FORWARD]   3       127.0.0.1 38627       10.0.2.15    22     0     0`

@@ -17,8 +17,8 @@ pub enum Monitor {
 }
 
 impl Monitor {
-    /// Returns when QEMU has what it starts from: its version in its own words, and its events, of which the human
-    /// monitor has none.
+    /// Returns when QEMU has loaded what it starts from, with its version in its own words and its events. The human
+    /// monitor has no events.
     pub async fn connect(
         stream: std::os::unix::net::UnixStream,
         start: Start<'_>,
@@ -37,7 +37,7 @@ impl Monitor {
         Ok((monitor, version.trim().to_owned(), events))
     }
 
-    /// A command of the human monitor, which both understand.
+    /// Runs a command of the human monitor, which both monitors understand.
     pub async fn human(&self, command: &str) -> Result<String> {
         const ANSWER: Duration = Duration::from_secs(20);
         self.ask(command, ANSWER).await

@@ -1,8 +1,8 @@
-//! How long QEMU may take for something: counted by what the host let it do, not by the wall clock.
+//! Limits for QEMU, counted by what the host let it do, not by the wall clock.
 //!
-//! On a host with a load of twelve a machine gets a sixth of a CPU, and everything takes six times as long. So time in
-//! which a thread of QEMU's wanted to run, and the host ran others or read a disk, does not count. What counts is time
-//! in which QEMU worked, and time in which it had nothing to do.
+//! On a host with a load of twelve a machine gets a sixth of a CPU, and everything takes six times as long. So the time
+//! in which a thread of QEMU's wanted to run, and the host ran others or read a disk, does not count. The time in which
+//! QEMU worked, or had nothing to do, counts.
 
 use nix::time::ClockId;
 use nix::unistd::Pid;
@@ -11,30 +11,30 @@ use std::fmt;
 use std::fs;
 use std::time::{Duration, Instant};
 
-/// Between two looks.
+/// The time between two looks.
 const LOOK: Duration = Duration::from_millis(100);
-/// The most that one look counts: when the last was longer ago, it was this process that did not run (a suspended laptop, a
-/// stopped job, a busy host).
+/// The most that one look counts. If the last look was longer ago, it was this process that did not run (a suspended
+/// laptop, a stopped job, a busy host).
 const LONGEST_LOOK: Duration = Duration::from_secs(1);
-/// A QEMU that uses no CPU at all for so long is dead, whatever it waits for.
+/// A QEMU that uses no CPU at all for this long is dead, whatever it waits for.
 const STILL: Duration = Duration::from_secs(120);
 
-/// What a QEMU does, as the host's kernel counts it.
+/// The activity of a QEMU, as the host's kernel counts it.
 #[derive(Debug, Clone, Copy)]
 pub struct Pulse(Option<Pid>);
 
 impl Pulse {
-    /// Of a process that is not reaped yet.
+    /// The pulse of a process that is not reaped yet.
     pub fn of(pid: Pid) -> Self {
         Pulse(Some(pid))
     }
 
-    /// For a conversation with no QEMU behind it: all time counts.
+    /// The pulse for a conversation with no QEMU behind it: all time counts.
     pub fn none() -> Self {
         Pulse(None)
     }
 
-    /// A wait that begins now.
+    /// Begins a wait now.
     pub fn allow(self, limit: Duration) -> Patience {
         let mut patience = Patience {
             pulse: self,
@@ -52,7 +52,7 @@ impl Pulse {
         patience
     }
 
-    /// CPU time that all threads have used.
+    /// The CPU time that all threads have used.
     fn cpu(self) -> Duration {
         let clock = self.0.and_then(|pid| ClockId::pid_cpu_clock_id(pid).ok());
         clock.and_then(|clock| clock.now().ok()).map_or(Duration::ZERO, Duration::from)
@@ -70,9 +70,9 @@ struct Thread {
     number: u32,
     /// All the time in which it could have run and the host ran others.
     waited: Duration,
-    /// It waits for a disk, or for memory to come back from one.
+    /// Whether it waits for a disk, or for memory to come back from one.
     on_disk: bool,
-    /// It runs, or waits for a CPU.
+    /// Whether it runs, or waits for a CPU.
     wants_cpu: bool,
 }
 
@@ -81,7 +81,8 @@ impl Thread {
         let stat = fs::read_to_string(task.join("stat")).ok()?;
         // `12 (qemu-system-x86) S 1 ...`; the name may contain anything.
         let state = stat.rsplit_once(") ")?.1.chars().next()?;
-        // Nanoseconds on a CPU, nanoseconds in the queue for one, slices. A kernel without it has no queue to tell of.
+        // The file has nanoseconds on a CPU, nanoseconds in the queue for one, slices. A kernel without it reports no
+        // queue.
         let schedule = fs::read_to_string(task.join("schedstat")).unwrap_or_default();
         let waited = schedule.split_whitespace().nth(1).and_then(|ns| ns.parse().ok()).unwrap_or(0);
         Some(Thread {
@@ -93,23 +94,23 @@ impl Thread {
     }
 }
 
-/// A wait that has begun. Whoever waits looks again and again: [`Patience::wait`] does it.
+/// A wait that has begun. The caller must look again and again: [`Patience::wait`] does it.
 #[derive(Debug)]
 pub struct Patience {
     pulse: Pulse,
     limit: Duration,
-    /// When, and the CPU time at that moment.
+    /// The moment it began, and the CPU time at that moment.
     begun: (Instant, Duration),
     looked: (Instant, Duration),
     /// How long each thread had been kept waiting by the last look.
     waits: HashMap<u32, Duration>,
-    /// Of the time since, by looks that saw it.
+    /// The time since then, as far as the looks saw it.
     passed: Duration,
     worked: Duration,
     denied: Duration,
-    /// Without any CPU time used, while no thread waited for a CPU.
+    /// The time without any CPU time used, while no thread waited for a CPU.
     still: Duration,
-    /// Of `denied`, what a thread waited for a CPU and will tell of when it has had one.
+    /// The part of `denied` in which a thread waited for a CPU, and which it will report when it has had one.
     untold: Duration,
 }
 
@@ -126,7 +127,7 @@ impl Patience {
         }
     }
 
-    /// Counts what passed since the last look.
+    /// Counts the time since the last look.
     pub fn look(&mut self) -> Result<(), Overdue> {
         let (now, cpu) = (Instant::now(), self.pulse.cpu());
         let passed = (now - self.looked.0).min(LONGEST_LOOK);
@@ -135,7 +136,8 @@ impl Patience {
         self.passed += passed;
         self.worked += worked;
         let kept = self.kept_waiting();
-        // A thread tells of its wait for a CPU when it has one again. One that had none since the last look waits now.
+        // A thread reports its wait for a CPU when it has one again. A thread that had none since the last look waits
+        // now.
         let told = kept.by_cpu.min(self.untold);
         let starved = if worked.is_zero() && kept.wants_cpu { passed } else { Duration::ZERO };
         self.untold = self.untold - told + starved;
@@ -146,7 +148,7 @@ impl Patience {
         if self.spent() >= self.limit || self.still >= STILL { Err(self.overdue()) } else { Ok(()) }
     }
 
-    /// What was waited for happened, and is waited for again.
+    /// Starts the wait again, after what was waited for has happened.
     pub fn begin_again(&mut self) {
         *self = self.pulse.allow(self.limit);
     }
@@ -155,22 +157,22 @@ impl Patience {
         self.pulse
     }
 
-    /// Of the limit, as far as it was looked at.
+    /// How much of the limit is spent, up to the last look.
     pub fn spent(&self) -> Duration {
         self.passed.saturating_sub(self.denied).max(self.worked.min(self.passed))
     }
 
-    /// The same, or the CPU time used since it began if that is more: what a look that took long saw.
+    /// The same, or the CPU time used since the wait began if that is more, which covers a look that took long.
     pub fn worked_or_spent(&self) -> Duration {
         self.spent().max(self.pulse.cpu().saturating_sub(self.begun.1))
     }
 
-    /// How long one may sleep until the next look.
+    /// How long the caller may sleep until the next look.
     pub fn pause(&self) -> Duration {
         LOOK.min(self.limit.saturating_sub(self.spent())).max(Duration::from_millis(1))
     }
 
-    /// What was seen so far, as a wait that is over tells it.
+    /// Reports what was seen so far, in the form of a wait that is over.
     pub fn overdue(&self) -> Overdue {
         let passed = self.begun.0.elapsed();
         Overdue {
@@ -180,7 +182,7 @@ impl Patience {
         }
     }
 
-    /// What threads of QEMU's were kept waiting for since the last call.
+    /// Counts what kept QEMU's threads waiting since the last call.
     fn kept_waiting(&mut self) -> Kept {
         let threads = self.pulse.threads();
         let before = std::mem::take(&mut self.waits);
@@ -196,25 +198,25 @@ impl Patience {
 }
 
 struct Kept {
-    /// Waits for a CPU that are over.
+    /// The waits for a CPU that are over.
     by_cpu: Duration,
-    /// Now.
+    /// Whether a thread waits for a disk now.
     on_disk: bool,
     wants_cpu: bool,
 }
 
-/// A limit that is spent: what passed meanwhile. Comes after what did not happen and a colon.
+/// A spent limit, and what passed meanwhile. In a message it comes after what did not happen and a colon.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Overdue {
     pub passed: Duration,
-    /// Used by QEMU, if there is one.
+    /// The CPU time that QEMU used, if there is a QEMU.
     pub cpu: Option<Duration>,
-    /// In which the host kept QEMU waiting, or us.
+    /// The time in which the host kept QEMU waiting, or us.
     pub denied: Duration,
 }
 
 impl Overdue {
-    /// The host kept QEMU waiting for more than a third of the time.
+    /// Whether the host kept QEMU waiting for more than a third of the time.
     pub fn busy_host(&self) -> bool {
         self.denied > self.passed / 3
     }

@@ -15,17 +15,17 @@ use tokio::sync::{oneshot, watch};
 /// The processes that are not reaped yet, running or killed.
 static LIVING: LazyLock<watch::Sender<BTreeSet<i32>>> = LazyLock::new(|| watch::channel(BTreeSet::new()).0);
 
-/// All QEMUs of this process that are not reaped yet. One that is killed is among them until the kernel has taken it
+/// All QEMUs of this process that are not reaped yet. A killed one stays among them until the kernel has taken it
 /// apart, which takes seconds where the host is busy.
 pub fn living() -> watch::Receiver<BTreeSet<i32>> {
     LIVING.subscribe()
 }
 
-/// A running QEMU. Dropping it kills; [`Process::end`] is the normal way out and proves that nothing survived. However it
-/// goes, a task reaps it.
+/// A running QEMU. Dropping it kills it; [`Process::end`] is the normal way out and proves that nothing survived.
+/// Either way, a task reaps it.
 #[derive(Debug)]
 pub struct Process {
-    /// The process and, being its leader, its process group.
+    /// The process, and the process group that it leads.
     pid: Pid,
     exit: watch::Receiver<Option<ExitStatus>>,
 }
@@ -64,8 +64,8 @@ impl Process {
         self.exit.clone()
     }
 
-    /// Kills and waits, however long the kernel takes. There is nothing to flush: disks are read-only, and what QEMU wrote
-    /// is in the kernel's hands.
+    /// Kills and waits, however long the kernel takes. There is nothing to flush: disks are read-only, and what QEMU
+    /// wrote is in the kernel's hands.
     pub async fn end(mut self) -> Result<()> {
         self.kill();
         let gone = self.exit.wait_for(Option::is_some).await.map(drop);
@@ -77,7 +77,7 @@ impl Process {
     }
 
     fn kill(&self) {
-        // Once reaped, the number may be somebody else's.
+        // Once the process is reaped, its number may belong to another process.
         if self.exit.borrow().is_none() {
             let _ = killpg(self.pid, Signal::SIGKILL);
         }
@@ -90,7 +90,7 @@ impl Drop for Process {
     }
 }
 
-/// Listed among the [`living`] until it is dropped.
+/// A process that is listed among the [`living`] until this is dropped.
 struct Living(i32);
 
 impl Living {
@@ -117,7 +117,7 @@ static SPAWNER: LazyLock<mpsc::Sender<Job>> = LazyLock::new(|| {
                 let _runtime = job.runtime.enter();
                 let child = job.command.spawn();
                 drop(job.inherited);
-                // Given up meanwhile: killed, and reaped like all others.
+                // If the caller has given up meanwhile, the child is killed, and reaped like all others.
                 if let Err(Ok(child)) = job.reply.send(child) {
                     drop(Process::adopt(child));
                 }
@@ -134,7 +134,8 @@ struct Job {
     reply: oneshot::Sender<std::io::Result<Child>>,
 }
 
-/// Own process group, killed with us even if we are killed, and only the named descriptors inherited.
+/// Gives the child its own process group and only the named descriptors, and has it killed with us even if we are
+/// killed.
 fn guard(command: &mut Command, inherit: Vec<RawFd>) {
     let parent = std::process::id();
     command.kill_on_drop(true).process_group(0);
@@ -142,7 +143,7 @@ fn guard(command: &mut Command, inherit: Vec<RawFd>) {
     unsafe {
         command.pre_exec(move || {
             nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?;
-            // Killed before the line above took effect: nobody would ever tell us.
+            // If the parent was killed before the line above took effect, no signal would ever come.
             if nix::unistd::getppid().as_raw().cast_unsigned() != parent {
                 return Err(nix::Error::ESRCH.into());
             }

@@ -1,27 +1,27 @@
 //! One host CPU for all threads of a machine under the virtual clock.
 //!
-//! At every leap of the clock QEMU's main loop and its vCPU take turns. On one CPU that is a context switch, between
-//! two it is an interrupt from one to the other and a CPU that wakes from idle: two idle days took 14 s free to roam and 8 s on
-//! one CPU; 6 s with `SCHED_BATCH`, under which a woken thread does not drive out the one that woke it (measured on
-//! two cores of a virtual machine).
+//! At every leap of the clock QEMU's main loop and its vCPU take turns. On one CPU that is a context switch. Between
+//! two it is an interrupt from one to the other and a CPU that wakes from idle: two idle days took 14 s when free to
+//! use any CPU and 8 s on one CPU; 6 s with `SCHED_BATCH`, under which a woken thread does not drive out the one that
+//! woke it (measured on two cores of a virtual machine).
 
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::unistd::Pid;
 use std::sync::Mutex;
 use tokio::process::Command;
 
-/// Machines of this process on each CPU; those that are not started yet as well.
+/// How many machines of this process are on each CPU, with those that are not started yet.
 static MACHINES: Mutex<Vec<usize>> = Mutex::new(Vec::new());
 
-/// As the kernel cuts off the names of processes: `qemu-system-x86_64`.
+/// The process name of `qemu-system-x86_64`, as the kernel cuts it off.
 const QEMU: &str = "qemu-system-x86";
 
-/// A CPU taken; free again when dropped.
+/// A CPU that is taken; it is free again when this is dropped.
 #[derive(Debug)]
 pub struct Seat(usize);
 
 impl Seat {
-    /// The least used CPU of those this process may use. `None` where the host does not say which those are.
+    /// Takes the least used CPU of those this process may use. `None` where the host does not say which those are.
     pub fn take() -> Option<Self> {
         let allowed = sched_getaffinity(Pid::from_raw(0)).ok()?;
         let mut machines = MACHINES.lock().expect("no panics here");
@@ -34,7 +34,7 @@ impl Seat {
         Some(Seat(cpu))
     }
 
-    /// The command will run there. That the host refuses costs speed, nothing else.
+    /// Makes the command run on this CPU. If the host refuses, it costs speed, nothing else.
     pub fn give_to(&self, command: &mut Command) {
         let mut here = CpuSet::new();
         if here.set(self.0).is_err() {
@@ -44,7 +44,8 @@ impl Seat {
         unsafe {
             command.pre_exec(move || {
                 let _ = sched_setaffinity(Pid::from_raw(0), &here);
-                // The kernel's `sched_param` is this number alone. Its own call, because musl's function refuses always.
+                // The kernel's `sched_param` is this number alone. The system call is made directly, because musl's
+                // function always refuses.
                 let priority: libc::c_int = 0;
                 libc::syscall(libc::SYS_sched_setscheduler, 0, libc::SCHED_BATCH, &raw const priority);
                 Ok(())
@@ -60,8 +61,8 @@ impl Drop for Seat {
     }
 }
 
-/// The CPUs on which other processes, whoever runs them, have machines. Two that look at the same moment may still choose
-/// the same one: that costs speed, nothing else.
+/// The CPUs on which other processes, of any user, have machines. Two processes that look at the same moment may still
+/// choose the same CPU: that costs speed, nothing else.
 fn others() -> Vec<usize> {
     let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok().map(Pid::from_raw));

@@ -1,16 +1,17 @@
-//! An empty qcow2 image, for QEMU to put a snapshot into, and over a disk what its guest writes.
+//! An empty qcow2 image, into which QEMU puts a snapshot and, over a disk, what its guest writes.
 //!
-//! Written here because QEMU's own way (`blockdev-create`) waits for ever under `rr=record` (7.2: its drain is an event
-//! of the record, and a stopped machine has none), and `qemu-img` is a package of its own.
+//! It is written here because QEMU's own way (`blockdev-create`) waits for ever under `rr=record` (7.2: its drain is an
+//! event of the record, and a stopped machine has none), and `qemu-img` is a package of its own.
 
 /// Cluster sizes are powers of two; this is QEMU's default.
 const CLUSTER_BITS: u32 = 16;
 const CLUSTER: usize = 1 << CLUSTER_BITS;
-/// A cluster of references to clusters maps so many bytes of the disk.
+/// A cluster of references to clusters maps this many bytes of the disk.
 const MAPPED: u64 = (CLUSTER as u64 / 8) << CLUSTER_BITS;
 
-/// Header, refcount table, refcount block and L1 table, a cluster each (QEMU's docs/interop/qcow2.txt, version 3). The
-/// disk is of `size_bytes`, 4 TiB at most; which one lies under it, if any, is told to QEMU as it opens the image.
+/// Makes the header, refcount table, refcount block and L1 table, a cluster each (QEMU's docs/interop/qcow2.txt,
+/// version 3). The disk is of `size_bytes`, 4 TiB at most. QEMU learns which disk lies under it, if any, when it opens
+/// the image.
 pub fn empty(size_bytes: u64) -> Vec<u8> {
     let mappings = u32::try_from(size_bytes.div_ceil(MAPPED)).unwrap_or(u32::MAX);
     assert!(mappings as usize <= CLUSTER / 8, "a disk of {size_bytes} bytes needs more than a cluster of mappings");

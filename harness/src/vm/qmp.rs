@@ -1,7 +1,8 @@
-//! QEMU's machine protocol (QMP): one JSON object a line, commands with the answers that carry their number, and the
-//! events that tell of the guest's end.
+//! QEMU's machine protocol (QMP): one JSON object a line. Answers carry the number of their command, and events tell of
+//! the guest's end.
 //!
-//! A client of our own: a machine takes half a dozen commands, and types for all of QEMU's were a tenth of a first build.
+//! This client is our own: a machine takes half a dozen commands, and types for all of QEMU's were a tenth of a first
+//! build.
 
 use super::monitor::STATE;
 use super::patience::Pulse;
@@ -20,7 +21,7 @@ use tokio::sync::{mpsc, oneshot};
 /// QEMU answers in milliseconds.
 const ANSWER: Duration = Duration::from_secs(20);
 
-/// What QEMU says by itself, as far as it concerns us.
+/// The events of QEMU that concern us.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
     Stop,
@@ -51,16 +52,16 @@ pub struct Qmp {
     questions: Arc<Mutex<Questions>>,
 }
 
-/// Questions without an answer, by number. An answer to one that is not there any more came too late and is dropped.
+/// Questions without an answer, by number. An answer to a question that is gone came too late and is dropped.
 #[derive(Default)]
 struct Questions {
     asked: u64,
     waiting: HashMap<u64, oneshot::Sender<Answer>>,
-    /// QEMU hung up.
+    /// Whether QEMU hung up.
     closed: bool,
 }
 
-/// What QEMU returned, or its own words of refusal.
+/// QEMU's return value, or its own words of refusal.
 type Answer = Result<Value, String>;
 
 impl Qmp {
@@ -97,7 +98,7 @@ impl Qmp {
         serde_json::from_value(answer).guest(|| "QEMU's answer to `query-status` is none".into())
     }
 
-    /// A command of the human monitor, for what has no other: `info usernet`, `info registers`.
+    /// Runs a command of the human monitor, where QMP has none: `info usernet`, `info registers`.
     pub async fn human(&self, command: &str, limit: Duration) -> Result<String> {
         let answer = self.ask("human-monitor-command", json!({ "command-line": command }), command, limit).await?;
         answer
@@ -106,14 +107,14 @@ impl Qmp {
             .ok_or_else(|| Error::guest(format!("QEMU's answer to `{command}` is no text")))
     }
 
-    /// Takes a network backend away; its card stays.
+    /// Removes a network backend; its card stays.
     pub async fn remove_network(&self, id: &str) -> Result<()> {
         self.execute("netdev_del", json!({ "id": id })).await.map(drop)
     }
 
     /// Opens an empty qcow2 image for [`Qmp::save`] to write to.
     pub async fn add_image(&self, image: &Path) -> Result<()> {
-        // Whether it is whole is told by a checksum: no need to wait for the disk at every step.
+        // A checksum tells whether it is whole: there is no need to wait for the disk at every step.
         let node = json!({
             "node-name": "state", "driver": "qcow2", "cache": { "no-flush": true },
             "file": { "driver": "file", "filename": image },
@@ -121,11 +122,11 @@ impl Qmp {
         self.execute("blockdev-add", node).await.map(drop)
     }
 
-    /// Writes the stopped machine's state into its one writable image, as a snapshot of this name. `Err` inside holds
-    /// QEMU's own words.
+    /// Writes the stopped machine's state into its one writable image, as a snapshot of this name. The inner `Err`
+    /// holds QEMU's own words.
     ///
-    /// Not by migration, whose thread reads clocks that under `rr=record` are the main loop's alone (7.2 aborts); by
-    /// `savevm` rather than a job, because it is done when it answers.
+    /// Migration would not do: its thread reads clocks that under `rr=record` belong to the main loop alone (7.2
+    /// aborts). `savevm` is used rather than a job, because it is done when it answers.
     pub async fn save(&self, name: &str) -> Result<Result<(), String>> {
         let said = self.human(&format!("savevm {name}"), STATE).await?;
         Ok(if said.trim().is_empty() { Ok(()) } else { Err(said.trim().to_owned()) })
@@ -135,12 +136,13 @@ impl Qmp {
         self.ask(command, arguments, command, ANSWER).await
     }
 
-    /// Messages call the command `shown`.
+    /// Sends a command, which messages call `shown`.
     async fn ask(&self, command: &str, arguments: Value, shown: &str, limit: Duration) -> Result<Value> {
         let asking = async {
             let (id, answer) = self.new_question();
             let line = format!("{}\n", json!({ "execute": command, "arguments": arguments, "id": id }));
-            // Whole or not at all: a line is far smaller than what the socket holds, and it is sent before anything waits.
+            // The line is sent whole or not at all: it is far smaller than what the socket holds, and is sent before
+            // anything waits.
             self.writer.lock().await.write_all(line.as_bytes()).await.ok()?;
             answer.await.ok()
         };
@@ -157,7 +159,7 @@ impl Qmp {
         let mut questions = self.questions.lock().expect("no panics here");
         questions.asked += 1;
         let id = questions.asked;
-        // Nobody asks any more: given up, or dropped half-way.
+        // Forgets questions that were given up, or dropped half-way.
         questions.waiting.retain(|_, waiting| !waiting.is_closed());
         if !questions.closed {
             questions.waiting.insert(id, tell);
@@ -166,7 +168,7 @@ impl Qmp {
     }
 }
 
-/// A line of QEMU's.
+/// A line from QEMU.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Line {
@@ -190,14 +192,14 @@ struct Refusal {
     desc: String,
 }
 
-/// Hands out what QEMU says until it hangs up; then nobody waits any more.
+/// Hands out what QEMU says until it hangs up; then no question waits any more.
 async fn read(reader: BufReader<OwnedReadHalf>, questions: Arc<Mutex<Questions>>, tell: mpsc::UnboundedSender<Event>) {
     let mut lines = reader.lines();
     while let Ok(Some(line)) = lines.next_line().await {
         let (id, answer) = match serde_json::from_str(&line) {
             Ok(Line::Event { event, data }) => {
                 if let Some(event) = known(&event, &data) {
-                    // Nobody listening is fine.
+                    // It is fine if nothing listens.
                     let _ = tell.send(event);
                 }
                 continue;
@@ -232,7 +234,7 @@ mod tests {
     const SOON: Duration = Duration::from_secs(10);
     const AT_ONCE: Duration = Duration::from_millis(50);
 
-    /// QEMU's side, in the test's hands.
+    /// QEMU's side of the connection, which the test plays.
     struct Fake {
         questions: Lines<BufReader<OwnedReadHalf>>,
         writer: OwnedWriteHalf,

@@ -1,4 +1,4 @@
-//! What a machine is made of: everything that decides its QEMU command line and is not this run's own.
+//! The description of a machine: everything that decides its QEMU command line and does not belong to one run.
 
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -9,31 +9,32 @@ pub struct MachineSpec {
     /// The QEMU binary, by name or by path.
     pub qemu: PathBuf,
     pub shape: Shape,
-    /// Seeds what QEMU hands the guest as random (RDRAND), from the boot or the restore on.
+    /// Seeds the random numbers that QEMU hands the guest (RDRAND), from the boot or the restore on.
     pub seed: u64,
     /// A bzImage, booted directly.
     pub kernel: PathBuf,
-    /// Its major and minor version, which decide what words it understands.
+    /// Its major and minor version, which decide which words it understands.
     pub linux: (u32, u32),
-    /// One cpio archive or several in a row. Not looked at when a saved state is restored.
+    /// One cpio archive or several in a row. It is not looked at when a saved state is restored.
     pub initrd: PathBuf,
-    /// Words of the scenario or the image, after our own ([`super::argv::kernel_command_line`]).
+    /// Words of the scenario or the image; they come after our own ([`super::argv::kernel_command_line`]).
     pub cmdline: Vec<String>,
     pub root: RootDisk,
     /// A disk with modules that are not on the root disk: raw, ext4, never written to.
     pub modules: Option<PathBuf>,
 }
 
-/// What a saved state depends on, beside the kernel, the disk and the QEMU version: a state restores only into this.
+/// A saved state depends on this, besides the kernel, the disk and the QEMU version: it restores only into the same
+/// shape.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shape {
     pub accel: Accel,
     pub memory_mb: u32,
-    /// Under the virtual clock there is one: `-icount` runs vCPUs in turns, and one is what is measured.
+    /// Under the virtual clock there is one: `-icount` runs vCPUs in turns, and measurements are made with one.
     pub cpus: u32,
 }
 
-/// Who executes the guest, and whose time it sees.
+/// How the guest is executed, and which time it sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Accel {
@@ -41,7 +42,7 @@ pub enum Accel {
     VirtualClock { shift: u8 },
     /// TCG in real time.
     WallTcg,
-    /// KVM in real time. Only after a guest has really run under it on this host.
+    /// KVM in real time. It is used only after a guest has really run under it on this host.
     WallKvm,
 }
 
@@ -54,11 +55,11 @@ impl Accel {
 /// Where `/dev/vda` comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RootDisk {
-    /// A raw image nobody writes to: the agent mounts it read-only, so there is nothing to create, to keep beside a
-    /// saved state or to sweep, and any number of machines share the file.
+    /// A raw image that is never written: the agent mounts it read-only, so there is nothing to create, to keep beside
+    /// a saved state or to sweep, and any number of machines share the file.
     ReadOnly(PathBuf),
-    /// A raw disk of a distribution's, which its init writes to: under a qcow2 file of the machine's own that takes what is
-    /// written and, when the machine is saved, its state.
+    /// A distribution's raw disk, which its init writes to. It lies under a qcow2 file of the machine's own, which
+    /// takes what is written and, when the machine is saved, its state.
     Layered(PathBuf),
 }
 

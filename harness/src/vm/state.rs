@@ -1,4 +1,4 @@
-//! A saved machine on disk: QEMU's state file, and beside it what it is and how to know it is whole.
+//! A saved machine on disk: QEMU's state file, and beside it a manifest that describes it and proves it whole.
 
 use super::{qcow2, spec::Shape};
 use crate::{
@@ -12,11 +12,11 @@ use std::fs::File;
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
-/// A qcow2 image with one snapshot of the machine in it and, of a machine with a writable root disk, what was written.
+/// A qcow2 image with one snapshot of the machine in it and, if its root disk is writable, the guest's writes to that.
 const STATE: &str = "state.qcow2";
-/// Bytes of the disk of an image that is only for a snapshot. Nothing is ever written to it.
+/// The size in bytes of the disk in an image that is only for a snapshot. Nothing is ever written to it.
 const NO_DISK: u64 = 4 << 30;
-/// What a state is called until it is whole; random letters follow.
+/// The name of a state until it is whole; random letters follow.
 const DRAFT: &str = ".state-";
 /// [`Manifest`], written last: without it there is no state.
 const MANIFEST: &str = "state.json";
@@ -31,7 +31,7 @@ pub struct SavedState {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
-    /// A state is understood by the QEMU that wrote it.
+    /// The QEMU that wrote the state; only it understands the state.
     pub qemu: String,
     pub shape: Shape,
     pub size_bytes: u64,
@@ -63,7 +63,7 @@ impl From<RestoreError> for Error {
 }
 
 impl SavedState {
-    /// Whether there is one in `dir`, or something in its place, usable or not; an interrupted save leaves none.
+    /// Whether `dir` holds a state, or something in its place, usable or not; an interrupted save leaves none.
     pub fn is_in(dir: &Path) -> bool {
         let is_there = |path: &Path| path.symlink_metadata().is_ok();
         is_there(&dir.join(MANIFEST)) || (is_there(dir) && !dir.is_dir())
@@ -80,8 +80,8 @@ impl SavedState {
         Ok(SavedState { dir: dir.to_owned(), manifest })
     }
 
-    /// A copy of the state in memory, for one machine to load and to write to. Whole: size and checksum are those of
-    /// the manifest.
+    /// Copies the state into memory, for one machine to load and to write to. The copy is whole: size and checksum are
+    /// those of the manifest.
     pub fn copy(&self) -> Result<File, RestoreError> {
         let memory = memfd_create("tunelab-state", MFdFlags::MFD_CLOEXEC);
         let mut copy = File::from(memory.host(|| "failed to take memory for a saved machine".into())?);
@@ -89,7 +89,7 @@ impl SavedState {
         Ok(copy)
     }
 
-    /// Whether size and checksum are those of the manifest.
+    /// Checks that size and checksum are those of the manifest.
     pub fn check(&self) -> Result<(), RestoreError> {
         self.read(&mut std::io::sink())
     }
@@ -140,15 +140,15 @@ impl Draft {
         }
     }
 
-    /// An empty qcow2 image, to be written by whoever opens it.
+    /// The path of an empty qcow2 image, which the program that opens it fills.
     pub fn path(&self) -> &Path {
         self.file.path()
     }
 
-    /// Takes another image, which nobody writes to any more, for the state.
+    /// Takes another image for the state, one that is not written to any more.
     pub fn replace_with(&mut self, image: &Path) -> Result<()> {
         let failed = || format!("failed to keep the machine's state in `{}`", self.dir.display());
-        // Another file system is another room of the cache that somebody has put elsewhere.
+        // Another file system means that the user has put a room of the cache elsewhere.
         if std::fs::rename(image, self.path()).is_err() {
             std::fs::copy(image, self.path()).host(failed)?;
         }
@@ -156,7 +156,8 @@ impl Draft {
         Ok(())
     }
 
-    /// Names the file and describes it. No fsync: after a crash of the host the checksum tells, and it is built anew.
+    /// Names the file and describes it. There is no fsync: after a crash of the host the checksum tells, and it is
+    /// built anew.
     pub fn finish(mut self, qemu: String, shape: Shape) -> Result<SavedState> {
         let failed = || format!("failed to keep the machine's state in `{}`", self.dir.display());
         let size_bytes = self.file.as_file().metadata().host(failed)?.len();
@@ -172,8 +173,8 @@ impl Draft {
     }
 }
 
-/// What is no folder in place of a state's, and what is no file in place of one of a state's, goes: nothing could be put
-/// there otherwise.
+/// Removes anything but a folder in place of a state's, and anything but a file in place of one of a state's: otherwise
+/// nothing could be put there.
 fn clear(dir: &Path) -> std::io::Result<()> {
     match dir.symlink_metadata() {
         Ok(_) if !dir.is_dir() => return std::fs::remove_file(dir),
@@ -188,7 +189,7 @@ fn clear(dir: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Saves that were killed left them. Whoever saves to `dir` is alone in it: the lab locks it.
+/// Removes what killed saves left. A process that saves to `dir` is alone in it: the lab locks it.
 fn remove_drafts(dir: &Path) {
     let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
     for entry in entries.filter(|e| e.file_name().to_string_lossy().starts_with(DRAFT)) {
@@ -196,7 +197,7 @@ fn remove_drafts(dir: &Path) {
     }
 }
 
-/// SHA-256 in hex of all that is in `from`.
+/// Copies all of `from`, and returns its SHA-256 in hex.
 fn copy_and_hash(from: &mut File, to: &mut impl Write) -> std::io::Result<String> {
     let mut hash = Sha256::new();
     let mut buffer = vec![0; 1 << 18];

@@ -1,4 +1,4 @@
-//! The one place that looks whether a machine still lives: process, monitor, console, record, vCPU and disk.
+//! The one place that checks whether a machine still lives: process, monitor, console, record, vCPU and disk.
 
 use super::console::{Cry, Listener};
 use super::death::Death;
@@ -14,25 +14,27 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
-/// Between two looks at the files.
+/// The time between two looks at the files.
 const LOOK: Duration = Duration::from_millis(50);
-/// After so long without a byte the vCPU itself is looked at. This and what follows is time that the host let QEMU use.
+/// After this long without a byte the vCPU itself is looked at. This and the limits below count time that the host let
+/// QEMU use.
 const SUSPICION: Duration = Duration::from_millis(1500);
-/// Between two looks at the vCPU, and for how long they must agree: 2.5 s with interrupts off is no driver's critical section.
+/// The time between two looks at the vCPU, and how long they must agree: no driver keeps interrupts off for 2.5 s in a
+/// critical section.
 const LOOK_AT_CPU: Duration = Duration::from_millis(250);
 const DEAF: Duration = Duration::from_millis(2500);
-/// How many must agree.
+/// How many looks must agree.
 const LOOKS_AT_CPU: usize = 11;
 /// How long the last words of a dying kernel may take to be written, in wall time: without them there is less to tell.
 const LAST_WORDS: Duration = Duration::from_millis(500);
-/// Less than this, and QEMU's writes fail any moment.
+/// With less room than this, QEMU's writes may fail at any moment.
 const ROOM: u64 = 1 << 20;
 
-/// What the watcher looks at.
+/// Everything that the watcher looks at.
 pub struct Watched {
     pub monitor: Arc<Monitor>,
     pub exit: watch::Receiver<Option<ExitStatus>>,
-    /// What QEMU says by itself.
+    /// Events that QEMU sends by itself.
     pub said: mpsc::UnboundedReceiver<Event>,
     pub console: PathBuf,
     pub events: PathBuf,
@@ -40,11 +42,11 @@ pub struct Watched {
     pub pulse: Pulse,
 }
 
-/// What the machine's owner has asked for, so that it is not taken for a death.
+/// The requests of the machine's owner, so that their effect is not taken for a death.
 #[derive(Debug, Default)]
 pub struct Expected {
     running: AtomicBool,
-    /// Milliseconds without a byte of the guest; 0 is no limit.
+    /// Milliseconds for which the guest may write no byte; 0 is no limit.
     silence_ms: AtomicU64,
 }
 
@@ -81,7 +83,7 @@ pub async fn watch(watched: Watched) -> Death {
         death = follow(&monitor, &mut said, &expected, &reason) => death,
         death = vital_signs(&monitor, &events, &expected, &sight, &console, pulse) => death,
     };
-    // What the guest said last explains how QEMU ended: a panic reboots, a reboot ends QEMU with status 0.
+    // The guest's last words explain how QEMU ended: a panic reboots, a reboot ends QEMU with status 0.
     if !matches!(death, Death::Panic(_) | Death::Init(_) | Death::Oops(_))
         && let Some(cry) = listen()
     {
@@ -92,7 +94,7 @@ pub async fn watch(watched: Watched) -> Death {
     }
     let mut reason = *reason.lock().expect("no panics here");
     if death == Death::Exited(0) && reason.is_none() {
-        // It may be heard a moment after QEMU's end.
+        // The reason may arrive a moment after QEMU's end.
         reason = tokio::time::timeout(LAST_WORDS, why_it_ended(&mut said)).await.ok().flatten();
     }
     match (death, reason) {
@@ -108,7 +110,7 @@ async fn ended(exit: &mut watch::Receiver<Option<ExitStatus>>) -> ExitStatus {
     let status = exit.wait_for(Option::is_some).await.ok().and_then(|status| *status);
     match status {
         Some(status) => status,
-        // The process guard is gone, and with it whoever would ask.
+        // The process guard is gone, so nothing waits for an answer.
         None => std::future::pending().await,
     }
 }
@@ -139,7 +141,7 @@ async fn follow(
     std::future::pending().await
 }
 
-/// What QEMU says of its end, if it still does.
+/// Reads QEMU's reason for its end, if it still gives one.
 async fn why_it_ended(events: &mut mpsc::UnboundedReceiver<Event>) -> Option<Cause> {
     while let Some(event) = events.recv().await {
         if let Event::Shutdown(cause) = event {
@@ -149,7 +151,7 @@ async fn why_it_ended(events: &mut mpsc::UnboundedReceiver<Event>) -> Option<Cau
     None
 }
 
-/// Looks at what the guest writes, and when it writes nothing, at why.
+/// Looks at what the guest writes and, when it writes nothing, at the reason.
 async fn vital_signs(
     monitor: &Monitor,
     events: &std::path::Path,
@@ -159,7 +161,7 @@ async fn vital_signs(
     pulse: Pulse,
 ) -> Death {
     let mut written = 0;
-    // Begun by the first look at which there is nothing new.
+    // Begins at the first look that finds nothing new.
     let mut silence: Option<Patience> = None;
     let mut between_looks = pulse.allow(LOOK_AT_CPU);
     let mut looks = Looks::default();
@@ -185,7 +187,7 @@ async fn vital_signs(
             continue;
         }
         between_looks.begin_again();
-        // First of all: a full disk looks like a hang from the outside.
+        // This comes first: a full disk looks like a hang from the outside.
         if let Some(death) = no_room(events) {
             return death;
         }
@@ -204,7 +206,7 @@ async fn vital_signs(
     }
 }
 
-/// What the vCPUs showed, oldest first, and what QEMU had done by then.
+/// The vCPUs at each look, oldest first, and what QEMU had done by then.
 #[derive(Debug, Default)]
 struct Looks {
     at: Vec<Duration>,
@@ -212,10 +214,10 @@ struct Looks {
 }
 
 impl Looks {
-    /// Where a vCPU hangs, with one more look.
+    /// Adds one more look, and returns where a vCPU hangs.
     ///
-    /// Where instructions are counted, QEMU answers between two slices of the vCPU's time, and one in which no timer runs is
-    /// of 2^31 ns: for the loop `jmp .` ten seconds of work. If not a register moves, the time is enough.
+    /// Where instructions are counted, QEMU answers between two slices of the vCPU's time, and a slice in which no
+    /// timer runs lasts 2^31 ns: for the loop `jmp .` ten seconds of work. If no register changes, the time is enough.
     fn stuck(&mut self, at: Duration, cpus: Vec<Cpu>) -> Option<u64> {
         if self.at.len() == LOOKS_AT_CPU {
             self.at.remove(0);

@@ -37,7 +37,7 @@ pub fn human(rows: &[Row<'_>], room: &Room) -> String {
         table.add_row([&recipe.name, &recipe.summary, &kernel, &obtained, built, &bytes, &cannot]);
     }
     if let Some(names) = table.column_mut(0) {
-        // What is typed is not broken over two lines.
+        // A name that the user may type is not broken over two lines.
         names.set_constraint(ColumnConstraint::ContentWidth);
     }
     let mut out = format!("{}\n", table.trim_fmt());

@@ -63,7 +63,7 @@ pub async fn build(
     Ok(facts)
 }
 
-/// The facts, and dpkg's own list of what is installed.
+/// Returns the facts, and dpkg's own list of what is installed.
 fn look_into(room: &Path) -> Result<(Facts, String)> {
     let disk = room.join(ROOT);
     let system = System::find(File::open(&disk).host(|| format!("failed to open `{}`", disk.display()))?)?;
@@ -80,7 +80,7 @@ fn look_into(room: &Path) -> Result<(Facts, String)> {
     Ok((Facts { release: kernel.release, packages, disk: Some(DiskFacts { root_device }) }, status))
 }
 
-/// A sparse raw file of what was downloaded.
+/// Unpacks the download into a sparse raw file.
 async fn unpack(disk: &Path, raw: &Path) -> Result<()> {
     let mut command = Command::new("qemu-img");
     command.env("PATH", host::path()).args(["convert", "-f", format(disk)?, "-O", "raw"]).arg(disk).arg(raw);
@@ -97,7 +97,7 @@ async fn unpack(disk: &Path, raw: &Path) -> Result<()> {
     Err(Error::host(format!("failed to unpack the disk image: {}", said.trim())).hint(hint))
 }
 
-/// qcow2 by its first bytes (QEMU's docs/interop/qcow2.txt), else raw.
+/// Recognises qcow2 by its first bytes (QEMU's docs/interop/qcow2.txt); all else is raw.
 fn format(disk: &Path) -> Result<&'static str> {
     let file = File::open(disk).host(|| format!("failed to open `{}`", disk.display()))?;
     let mut header = [0; 16];
@@ -132,7 +132,7 @@ mod tests {
     use super::*;
     use crate::image::kernel::tests::bzimage;
 
-    /// What is said of a disk whose kernel is this, or the release that it found.
+    /// The error for a disk with this kernel, or the release that was found on it.
     fn looked_into(kernel: &[u8]) -> String {
         let room = tempfile::tempdir().unwrap();
         let files: [(&str, &[u8]); 6] = [
@@ -147,7 +147,7 @@ mod tests {
         look_into(room.path()).map_or_else(|e| e.to_string(), |(facts, _)| facts.release)
     }
 
-    /// A header of qcow2 version 2 and nothing after it; where it says that the name of a backing file is.
+    /// A header of qcow2 version 2 and nothing after it; `backing_file` is where it says that a backing file's name is.
     fn qcow2(backing_file: u64) -> Vec<u8> {
         let mut header = b"QFI\xfb\0\0\0\x02".to_vec();
         header.extend(backing_file.to_be_bytes());

@@ -1,4 +1,4 @@
-//! What a distribution's disk holds, read out of its file systems without booting it.
+//! Reads what a distribution's disk holds out of its file systems, without booting it.
 
 use super::table::{self, Partition};
 use crate::{
@@ -8,7 +8,7 @@ use crate::{
 use ext4_view::{Ext4, Ext4Read};
 use std::{cmp::Ordering, fs::File, os::unix::fs::FileExt, sync::Arc};
 
-/// File systems that Linux may have for its root, by what stands where: none of these can be looked into here.
+/// File systems that Linux may have for its root, by bytes at an offset: none of these can be looked into here.
 const FOREIGN: [(&str, u64, &[u8]); 5] = [
     ("xfs", 0, b"XFSB"),
     ("btrfs", 0x1_0040, b"_BHRfS_M"),
@@ -25,9 +25,9 @@ pub struct System {
     others: Vec<Ext4>,
 }
 
-/// A kernel and what our initrd needs of its modules, in load order.
+/// A kernel and those of its modules that our initrd needs, in load order.
 pub struct Kernel {
-    /// As its file's name has it.
+    /// The release in its file's name.
     pub release: String,
     /// Where it was found, for messages.
     pub path: String,
@@ -36,7 +36,7 @@ pub struct Kernel {
 }
 
 impl System {
-    /// `disk` is raw.
+    /// Finds the file systems. `disk` is raw.
     pub fn find(disk: File) -> Result<Self> {
         let disk = Arc::new(disk);
         let partitions = table::read(&disk).map_err(unreadable)?;
@@ -62,7 +62,7 @@ impl System {
         Ok(System { root_partition, root, others })
     }
 
-    /// The newest kernel that has its modules, as a boot loader would choose.
+    /// Finds the newest kernel that has its modules, as a boot loader would choose.
     pub fn kernel(&self) -> Result<Kernel> {
         let places = std::iter::once((&self.root, "/boot")).chain(self.others.iter().map(|system| (system, "/")));
         let mut found = Vec::new();
@@ -87,14 +87,14 @@ impl System {
         Ok(Kernel { release, path, image, modules })
     }
 
-    /// dpkg's own list, as it is.
+    /// Returns dpkg's own list, as it is.
     pub fn dpkg_status(&self) -> Result<String> {
         let text = read(&self.root, "/var/lib/dpkg/status")
             .map_err(|e| Error::input("the disk image holds no list of packages of dpkg's").cause(e))?;
         Ok(String::from_utf8_lossy(&text).into_owned())
     }
 
-    /// Without it nothing in the guest would look for the seed, and SSH would never let us in.
+    /// Without cloud-init nothing in the guest would look for the seed, and SSH would never let us in.
     pub fn require_cloud_init(&self) -> Result<()> {
         if self.root.exists("/etc/cloud/cloud.cfg").unwrap_or(false) {
             return Ok(());
@@ -104,7 +104,7 @@ impl System {
     }
 }
 
-/// What dpkg has installed, of its status file.
+/// Reads from dpkg's status file what it has installed.
 pub fn installed(status: &str) -> Vec<Package> {
     let field = |stanza: &str, name: &str| {
         let line = stanza.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
@@ -117,7 +117,7 @@ pub fn installed(status: &str) -> Vec<Package> {
 
 const EXT: &str = "ext";
 
-/// In a word, what a partition holds.
+/// Says in a word what a partition holds.
 fn kind(disk: &File, start: u64) -> &'static str {
     let is = |at: u64, magic: &[u8]| {
         let mut found = vec![0; magic.len()];
@@ -149,7 +149,7 @@ fn unreadable(e: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
         .hint("it may be damaged, or of a kind that tunelab does not know")
 }
 
-/// `3.2.0-9` is older than `3.2.0-126`: runs of digits count as numbers.
+/// Orders releases by their numbers: `3.2.0-9` is older than `3.2.0-126`.
 fn by_version(one: &str, other: &str) -> Ordering {
     parts(one).cmp(&parts(other))
 }
@@ -159,7 +159,7 @@ fn parts(version: &str) -> Vec<(u64, &str)> {
     words.map(|word| (word.parse().unwrap_or(0), word)).collect()
 }
 
-/// A partition, for ext4-view.
+/// A partition, as ext4-view reads it.
 struct Section {
     disk: Arc<File>,
     start: u64,
@@ -187,7 +187,7 @@ pub mod tests {
     ];
     const INIT: (&str, &str) = ("sbin/init", "");
 
-    /// `image`: a disk that is one ext4 file system with these files.
+    /// Makes `image`, a disk that is one ext4 file system with these files.
     pub fn make_disk(image: &Path, files: &[(&str, &[u8])]) {
         let tree = tempfile::tempdir().unwrap();
         for (path, text) in files {

@@ -6,7 +6,7 @@ use std::{
     os::unix::fs::FileExt,
 };
 
-/// Of every disk image that is published: 4096 is for real hardware.
+/// The sector size of every disk image that is published: 4096 is for real hardware.
 const SECTOR: u64 = 512;
 /// More entries than any table has; 128 is usual.
 const MOST_ENTRIES: u32 = 1024;
@@ -15,7 +15,7 @@ const MOST_ENTRIES: u32 = 1024;
 pub struct Partition {
     /// 1 is `/dev/vda1`; 0 is the whole disk.
     pub number: u32,
-    /// In bytes.
+    /// The start in bytes.
     pub start: u64,
 }
 
@@ -40,7 +40,7 @@ pub fn read(disk: &File) -> io::Result<Vec<Partition>> {
     Ok(if partitions.is_empty() { vec![Partition { number: 0, start: 0 }] } else { partitions })
 }
 
-/// UEFI specification, 5.3: the header says where the entries are and how long each is.
+/// Reads a GPT. UEFI specification, 5.3: the header says where the entries are and how long each is.
 fn gpt(disk: &File, header: &[u8]) -> io::Result<Vec<Partition>> {
     let (at, count, size) = (u64_at(header, 72) * SECTOR, u32_at(header, 80), u32_at(header, 84) as usize);
     if count > MOST_ENTRIES || !(128..=4096).contains(&size) {
@@ -49,12 +49,12 @@ fn gpt(disk: &File, header: &[u8]) -> io::Result<Vec<Partition>> {
     let mut entries = vec![0; count as usize * size];
     disk.read_exact_at(&mut entries, at)?;
     let numbered = entries.chunks_exact(size).zip(1..);
-    // A type of zeros: not in use.
+    // An entry with a type of zeros is not in use.
     let used = numbered.filter(|(entry, _)| entry[..16] != [0; 16]);
     Ok(used.map(|(entry, number)| Partition { number, start: u64_at(entry, 32) * SECTOR }).collect())
 }
 
-/// The first sector of a file system may end in the same two bytes: entries must look like entries.
+/// Reads an MBR. The first sector of a file system may end in the same two bytes: entries must look like entries.
 fn mbr(boot: &[u8]) -> Vec<Partition> {
     const EXTENDED: [u8; 3] = [0x05, 0x0f, 0x85];
     if boot[510..] != [0x55, 0xaa] {
@@ -101,7 +101,7 @@ mod tests {
         assert_eq!(found(&disk(&[(446, &entry), (510, &[0x55, 0xaa])])), [(1, 0x3e45 * 512)]);
     }
 
-    /// Ubuntu 24.04, Debian 12: root is 1, what boots comes before it on the disk.
+    /// Ubuntu 24.04, Debian 12: root is 1, and the boot partitions come before it on the disk.
     #[test]
     fn gpt_with_numbers_out_of_order() {
         let mut header = [0; 512];

@@ -8,7 +8,7 @@ use std::{
     path::Path,
 };
 
-/// In lower-case hex.
+/// A checksum in lower-case hex.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Digest {
     Sha256(String),
@@ -16,7 +16,7 @@ pub enum Digest {
 }
 
 impl Digest {
-    /// Told by its length.
+    /// Tells the kind of checksum by its length.
     pub fn parse(hex: &str) -> Option<Self> {
         let hex = hex.to_ascii_lowercase();
         match hex.len() {

@@ -1,4 +1,4 @@
-//! One HTTP request whose answer is appended to a file.
+//! One HTTP request; its answer is appended to a file.
 
 use super::{Seen, size};
 use crate::error::{Context, Error, Result};
@@ -15,7 +15,7 @@ use ureq::{
     tls::{TlsConfig, TlsProvider},
 };
 
-/// How a request ended, if not by this host's fault.
+/// How a request ended, if not by a fault of this host.
 #[derive(Debug)]
 pub enum Ended {
     Whole,
@@ -33,7 +33,7 @@ pub struct Get {
 }
 
 impl Get {
-    /// Asks for what `part` lacks and appends it. Blocks.
+    /// Requests what `part` lacks and appends it. Blocks.
     pub fn run(self) -> Result<Ended> {
         let have = size(&self.part);
         let mut request = agent().get(&self.url).config().timeout_per_read(Some(self.stall)).build();
@@ -48,7 +48,8 @@ impl Get {
             200 => 0,
             206 if starts_at(&response) == Some(have) => have,
             206 => return Ok(Ended::Refused("it sends from another place than was asked for".into())),
-            // It has no more than that: all is here, or what is here is of something else. The checksum tells.
+            // The server has no more than that: either all is here, or what is here belongs to another file. The
+            // checksum tells.
             416 if have > 0 => return Ok(Ended::Whole),
             status @ (408 | 425 | 429 | 500..) => return Ok(Ended::Broken(format!("the server says {status}"))),
             status => return Ok(Ended::Refused(format!("the server says {status}"))),
@@ -58,8 +59,8 @@ impl Get {
         self.append(have, from, total, &mut response.body_mut().as_reader())
     }
 
-    /// A body that begins `from` there. Of a server that knows no ranges, what the part has already is passed over: if
-    /// this is the wrong file, or the connection ends early, nothing is lost.
+    /// Appends a body that begins at `from`. If the server knows no ranges, the bytes that the part has already are
+    /// skipped: if this is the wrong file, or the connection ends early, nothing is lost.
     fn append(&self, have: u64, from: u64, total: Option<u64>, body: &mut impl Read) -> Result<Ended> {
         let failed = || format!("failed to write `{}`", self.part.display());
         let mut file = File::options().create(true).append(true).open(&self.part).host(failed)?;
@@ -86,7 +87,7 @@ impl Get {
     }
 }
 
-/// A small file, whole, in memory: `None` is "not there".
+/// Fetches a small file, whole, into memory: `None` means that it is not there.
 pub fn small(url: &str, stall: Duration) -> Result<Option<Vec<u8>>, Ended> {
     /// A list of checksums has a line an image.
     const AT_MOST_BYTES: u64 = 4 << 20;
@@ -102,7 +103,7 @@ pub fn small(url: &str, stall: Duration) -> Result<Option<Vec<u8>>, Ended> {
     body.map(Some).map_err(|e| Ended::Broken(e.to_string()))
 }
 
-/// OpenSSL is linked for SSH already. Which hosts may be asked is the environment's to say (`https_proxy`).
+/// TLS is OpenSSL, which is linked for SSH already. The environment says which hosts may be asked (`https_proxy`).
 fn agent() -> &'static Agent {
     static AGENT: LazyLock<Agent> = LazyLock::new(|| {
         let tls = TlsConfig::builder().provider(TlsProvider::NativeTls).build();
@@ -116,12 +117,12 @@ fn agent() -> &'static Agent {
     &AGENT
 }
 
-/// What follows in the body, in bytes, where it is said.
+/// The bytes that follow in the body, where the server says it.
 fn length<B>(response: &Response<B>) -> Option<u64> {
     response.headers().get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-/// `bytes 100-199/200` starts at 100.
+/// Where the range starts: `bytes 100-199/200` starts at 100.
 fn starts_at<B>(response: &Response<B>) -> Option<u64> {
     let range = response.headers().get(header::CONTENT_RANGE)?.to_str().ok()?;
     range.strip_prefix("bytes ")?.split('-').next()?.parse().ok()

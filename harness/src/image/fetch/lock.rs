@@ -1,4 +1,4 @@
-//! One download of a file at a time, whichever process does it.
+//! Lets one process at a time download a file.
 
 use crate::{
     error::{Context, Error, Result},
@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-/// Waits until nobody else has it. The kernel lets go of it when its holder dies.
+/// Waits until no other process holds the lock. The kernel releases it when its holder dies.
 pub async fn hold(path: &Path, teller: &Teller) -> Result<File> {
     let file = File::options().create(true).append(true).open(path);
     let file = file.host(|| format!("failed to open `{}`", path.display()))?;
@@ -26,7 +26,7 @@ pub async fn hold(path: &Path, teller: &Teller) -> Result<File> {
         if !std::mem::replace(&mut told, true) {
             teller.notice("the same file is being downloaded by another tunelab: waiting for it");
         }
-        // Asked again and again instead of a blocking lock, which Ctrl-C could not end.
+        // The lock is tried again and again, because Ctrl-C could not end a blocking one.
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }

@@ -1,10 +1,10 @@
-//! Brings a file from one of several URLs into `<cache>/downloads/`: resumed where it was left, tried again, proven to
-//! be the right one, and only then under its name.
+//! Brings a file from one of several URLs into `<cache>/downloads/`. It is resumed where it was left, tried again,
+//! proven to be the right one, and only then put under its name.
 //!
 //! ```text
-//! <checksum>.part ──whole and proven──► <checksum>        .<checksum>.lock: held by whoever fetches it
+//! <checksum>.part ──whole and proven──► <checksum>        .<checksum>.lock: held by the process that fetches it
 //!        │ ▲
-//!        ▼ │ while it is begun anew, because nobody could go on from it
+//!        ▼ │ while it is begun anew, because no URL could continue it
 //! <checksum>.aside
 //! ```
 
@@ -33,14 +33,14 @@ use std::{
     time::Duration,
 };
 
-/// How often a URL is asked, and how long is waited in between.
+/// How often a URL is asked, and how long to wait in between.
 #[derive(Debug, Clone, Copy)]
 pub struct Patience {
-    /// In a row without a single byte gained.
+    /// The tries in a row that do not gain a single byte.
     pub tries: u32,
-    /// Doubled after each.
+    /// The first wait; it is doubled after each try.
     pub first_wait: Duration,
-    /// Without a byte, after which a connection counts as lost.
+    /// The time without a byte after which a connection counts as lost.
     pub stall: Duration,
 }
 
@@ -54,12 +54,12 @@ impl Default for Patience {
 #[derive(Debug)]
 pub struct Fetched {
     pub path: PathBuf,
-    /// Nobody prunes it before this is gone.
+    /// The file is not pruned before this is gone.
     _claim: Claim,
 }
 
-/// The disk image, downloaded and proven. Nothing is asked of the network if it is there already. Dropping the future
-/// ends the download; what there is of it is used the next time.
+/// Downloads the disk image and proves it. If it is there already, nothing is asked of the network. Dropping the future
+/// ends the download; its bytes so far are used the next time.
 pub async fn fetch(disk: &Disk, cache: &Cache, patience: Patience, teller: &Teller) -> Result<Fetched> {
     let downloads = cache.downloads();
     std::fs::create_dir_all(&downloads).host(|| format!("failed to create `{}`", downloads.display()))?;
@@ -70,7 +70,7 @@ pub async fn fetch(disk: &Disk, cache: &Cache, patience: Patience, teller: &Tell
     };
     let path = downloads.join(digest.hex());
     let _lock = lock::hold(&downloads.join(format!(".{}.lock", digest.hex())), teller).await?;
-    // Of what is not there yet as well: its `.part` is claimed with it.
+    // The claim is also for a file that is not there yet: its `.part` is claimed with it.
     let fetched = Fetched { _claim: claim(&path).await?, path };
     if is_whole(&fetched.path, &digest).await? {
         return Ok(fetched);
@@ -91,7 +91,7 @@ pub async fn fetch(disk: &Disk, cache: &Cache, patience: Patience, teller: &Tell
 const HINT: &str =
     "check the network and the recipe's `urls`; what was downloaded so far is kept and used the next time";
 
-/// What is wrong with a file of the downloads, which its name is the checksum of; `None`: nothing. Reads every byte.
+/// Returns what is wrong with a file of the downloads, or `None`. Its name is its checksum. Reads every byte.
 pub fn damage(path: &Path) -> Option<String> {
     let digest = path.file_name().and_then(|name| Digest::parse(name.to_str()?));
     match digest.map(|digest| digest.is_of(path)) {
@@ -109,7 +109,7 @@ async fn claim(path: &Path) -> Result<Claim> {
         .host(|| "claiming a download was interrupted".into())?
 }
 
-/// There and what it should be. If it is not, it goes.
+/// Whether the file is there and right. If it is wrong, it is removed.
 async fn is_whole(path: &Path, digest: &Digest) -> Result<bool> {
     if !path.is_file() {
         store::remove(path).await?;
@@ -139,7 +139,7 @@ struct Download<'a> {
 struct Left<'u> {
     url: &'u str,
     why: String,
-    /// It went on from what was there, and that came to something else: one of both is wrong.
+    /// The download continued an earlier part, and the result is wrong: either the part or this URL is wrong.
     doubts: bool,
 }
 
@@ -152,10 +152,10 @@ impl Download<'_> {
         self.downloads.join(format!("{}.aside", self.digest.hex()))
     }
 
-    /// Makes the part whole. Whether what is there or who went on from it is wrong shows when those begin anew; until
-    /// one of them ends well, what was there is kept.
+    /// Makes the part whole. If it comes out wrong, those URLs that continued an earlier part begin anew, which shows
+    /// whether the part or the URL was wrong. Until one of them ends well, the earlier part is kept.
     async fn bring<'u>(&self, urls: &'u [String]) -> Result<Result<(), Vec<Left<'u>>>> {
-        // Of a time that was interrupted.
+        // An interrupted download may have left both.
         self.keep_the_longer()?;
         let mut left = match self.try_each(urls.iter().map(String::as_str).collect()).await? {
             Ok(()) => return Ok(Ok(())),
@@ -179,7 +179,7 @@ impl Download<'_> {
         }
     }
 
-    /// Of the part and what was put aside for it.
+    /// Keeps the longer of the part and what was put aside for it.
     fn keep_the_longer(&self) -> Result<()> {
         let (part, aside) = (self.part(), self.aside());
         match size(&aside) {
@@ -189,7 +189,7 @@ impl Download<'_> {
         }
     }
 
-    /// One after the other, each going on from what is there.
+    /// Tries one URL after the other; each continues what is there.
     async fn try_each<'u>(&self, urls: Vec<&'u str>) -> Result<Result<(), Vec<Left<'u>>>> {
         let (mut left, last) = (Vec::new(), urls.len() - 1);
         for (n, url) in urls.into_iter().enumerate() {
@@ -202,7 +202,7 @@ impl Download<'_> {
         Ok(Err(left))
     }
 
-    /// The inner error is about this URL.
+    /// Downloads from one URL. The inner error is about this URL.
     async fn from<'u>(&self, url: &'u str) -> Result<Result<(), Left<'u>>> {
         let part = self.part();
         let before = size(&part);
@@ -212,12 +212,12 @@ impl Download<'_> {
         if proven(&part, &self.digest).await? {
             return Ok(Ok(()));
         }
-        // What others left was there before; it may be right.
+        // The bytes that others left were there before, and may be right.
         cut(&part, before)?;
         Ok(Err(Left { url, why: format!("its checksum is not {}", self.digest.hex()), doubts: before > 0 }))
     }
 
-    /// As often as patience has it: until the file ends where the server says that it does.
+    /// Asks up to `patience.tries` times, until the file ends where the server says that it does.
     async fn all_of(&self, url: &str) -> Result<Result<(), String>> {
         let step = self.teller.step(format!("downloading `{url}`"));
         let (mut tries, mut wait) = (0, self.patience.first_wait);
@@ -238,14 +238,14 @@ impl Download<'_> {
             if tries >= self.patience.tries {
                 return Ok(Err(why));
             }
-            // Not the step's own progress: that is seen on a terminal only.
+            // The step's own progress would not do: it is seen on a terminal only.
             self.teller.notice(again(url, &why, wait));
             tokio::time::sleep(wait).await;
             wait *= 2;
         }
     }
 
-    /// One request, in a thread of its own, which stops when this future is dropped.
+    /// Makes one request, in a thread of its own, which stops when this future is dropped.
     async fn once(&self, url: &str, step: &StepGuard) -> Result<Ended> {
         let seen = Arc::new(Seen::default());
         let _stop = StopOnDrop(seen.clone());
@@ -260,11 +260,11 @@ impl Download<'_> {
     }
 }
 
-/// What a thread that downloads tells, and is told.
+/// The reports of a download thread, and the order to stop it.
 #[derive(Debug, Default)]
 struct Seen {
     bytes: AtomicU64,
-    /// 0 until the server said so.
+    /// 0 until the server says it.
     total_bytes: AtomicU64,
     stop: AtomicBool,
 }
@@ -299,7 +299,7 @@ fn remove(path: &Path) -> Result<()> {
     std::fs::remove_file(path).host(|| format!("failed to remove `{}`", path.display()))
 }
 
-/// To so many bytes; to none: away.
+/// Cuts a file to this many bytes; with 0 it removes the file.
 fn cut(path: &Path, length: u64) -> Result<()> {
     if length == 0 {
         return remove(path);
@@ -308,7 +308,7 @@ fn cut(path: &Path, length: u64) -> Result<()> {
     file.and_then(|file| file.set_len(length)).host(|| format!("failed to cut `{}`", path.display()))
 }
 
-/// In bytes; 0 if it is not there.
+/// The size in bytes; 0 if it is not there.
 fn size(path: &Path) -> u64 {
     path.metadata().map_or(0, |m| m.len())
 }

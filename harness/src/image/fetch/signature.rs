@@ -1,4 +1,4 @@
-//! Who signed a file, asked of gpgv: it knows a keyring and nothing else.
+//! Checks a file's signature with gpgv, which knows a keyring and nothing else.
 
 use crate::{
     error::{Context, Error, Result},
@@ -8,7 +8,7 @@ use crate::{
 use std::process::Stdio;
 use tokio::process::Command;
 
-/// That one of the keyring's keys signed `text`, which `what` names.
+/// Checks that one of the keyring's keys signed `text`, which messages call `what`.
 pub async fn check(what: &str, text: &[u8], signature: &[u8], keyring: &Keyring) -> Result<()> {
     let folder = tempfile::tempdir().host(|| "failed to make a temporary folder".into())?;
     let [text_path, signature_path] = ["text", "signature"].map(|name| folder.path().join(name));
@@ -16,7 +16,7 @@ pub async fn check(what: &str, text: &[u8], signature: &[u8], keyring: &Keyring)
         std::fs::write(path, bytes).host(|| format!("failed to write `{}`", path.display()))?;
     }
     let out = Command::new("gpgv")
-        // It would look for keyrings and a configuration there.
+        // gpgv would look for keyrings and a configuration there.
         .env("GNUPGHOME", folder.path())
         .env("PATH", host::path())
         .env("LC_ALL", "C.UTF-8")
@@ -37,14 +37,14 @@ pub async fn check(what: &str, text: &[u8], signature: &[u8], keyring: &Keyring)
         .hint(format!("only the keys of `{}` are asked; is that the right keyring for it?", keyring.path.display())))
 }
 
-/// gpgv exits with 0 for a key that is expired or revoked as well, and says so here only. None of the keys that come
-/// with the project ever expires, so a key that did is one to be replaced, not one to be trusted all the same.
+/// gpgv also exits with 0 for a key that is expired or revoked, and says so here only. None of the keys that come with
+/// the project ever expires, so an expired key must be replaced, not trusted all the same.
 fn is_good(status: &str) -> bool {
     let says = |word| after(status, word).is_some();
     says("GOODSIG ") && !says("EXPKEYSIG ") && !says("REVKEYSIG ")
 }
 
-/// In words, from the lines that gpgv writes for programs (doc/DETAILS of GnuPG).
+/// Puts into words the lines that gpgv writes for programs (doc/DETAILS of GnuPG).
 fn reason(status: &str) -> String {
     let after = |word: &str| after(status, word);
     if let Some(key) = after("BADSIG ") {
@@ -62,7 +62,7 @@ fn reason(status: &str) -> String {
     }
 }
 
-/// What follows one of gpgv's words for programs, up to a space.
+/// Returns the word that follows one of gpgv's words for programs.
 fn after(status: &str, word: &str) -> Option<String> {
     let rest = status.lines().find_map(|line| line.strip_prefix("[GNUPG:] ")?.strip_prefix(word))?;
     Some(rest.split_whitespace().next().unwrap_or_default().to_owned())

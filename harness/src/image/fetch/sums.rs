@@ -1,4 +1,4 @@
-//! A publisher's list of checksums: fetched from beside the image, its signature checked, one line of it read.
+//! Reads a publisher's list of checksums: fetches it from beside the image, checks its signature, and reads one line.
 
 use super::{Digest, Patience, again, http, http::Ended, signature};
 use crate::{
@@ -7,8 +7,8 @@ use crate::{
     story::Teller,
 };
 
-/// What the first of `urls` that has a list says of its image. A list that is there and is not signed as it should be
-/// is an error, not a reason to look elsewhere.
+/// Returns the checksum from the first of `urls` that has a list. A list that is there and is not signed as it should
+/// be is an error, not a reason to look elsewhere.
 pub async fn digest(sums: &Sums, urls: &[String], patience: Patience, teller: &Teller) -> Result<Digest> {
     let mut failures = Vec::new();
     for url in urls {
@@ -30,7 +30,7 @@ pub async fn digest(sums: &Sums, urls: &[String], patience: Patience, teller: &T
         .hint("check the network and the recipe's `urls` and `sums`"))
 }
 
-/// The inner error is about this folder: another mirror may do.
+/// Fetches the list and its signature. The inner error is about this folder: another mirror may do.
 async fn files(
     folder: &str,
     names: [&String; 2],
@@ -68,7 +68,7 @@ async fn file(url: &str, patience: Patience, teller: &Teller) -> Result<Result<O
     Ok(Err("not asked".into()))
 }
 
-/// Lines `CHECKSUM *NAME` or `CHECKSUM  NAME`, as sha256sum(1) writes them.
+/// Finds the image's line, `CHECKSUM *NAME` or `CHECKSUM  NAME`, as sha256sum(1) writes them.
 fn find(text: &str, image: &str) -> Option<Digest> {
     text.lines().find_map(|line| {
         let (hex, name) = line.split_once(' ')?;

@@ -1,4 +1,4 @@
-//! The header of a bzImage: is it one that boots here, and what does it call itself?
+//! Reads the header of a bzImage: does it boot here, and what does it call itself?
 //!
 //! Offsets and fields: Documentation/x86/boot.rst of Linux.
 
@@ -19,7 +19,7 @@ const XLF_KERNEL_64: u16 = 1;
 /// Boot protocol from which the header says where the packed kernel lies (Linux 2.6.26).
 const SAYS_PAYLOAD: u16 = 0x0208;
 
-/// As `uname -r` will say it: `6.1.0-56-cloud-amd64`. `file` is for the messages.
+/// Returns the release as `uname -r` will say it: `6.1.0-56-cloud-amd64`. `file` is for the messages.
 pub fn release(file: &Path, image: &[u8]) -> Result<String> {
     let says = |what: &str| Error::input(format!("the kernel `{}` {what}", file.display()));
     if image.get(0x202..0x206) != Some(MAGIC) || u16_at(image, 0x1fe) != Some(0xaa55) {
@@ -44,8 +44,8 @@ pub fn release(file: &Path, image: &[u8]) -> Result<String> {
     Ok(release)
 }
 
-/// That this is a kernel as [`release`] wants it, and the one that its file's name promises: its modules are found by
-/// that name.
+/// Checks that this is a kernel as [`release`] wants it, and the one that its file's name promises: its modules are
+/// found by that name.
 pub fn check(file: &Path, image: &[u8], named: &str) -> Result<()> {
     let own = release(file, image)?;
     if own == named {
@@ -61,8 +61,8 @@ pub fn version(release: &str) -> Option<(u32, u32)> {
     Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
 }
 
-/// The header says so itself; before it did, the ELF file that it unpacks to. Where neither can be read the guest will
-/// say it.
+/// The header says whether the kernel is 64-bit; before it did, the ELF file that it unpacks to says it. Where neither
+/// can be read, the guest will say it.
 fn is_64_bit(image: &[u8], protocol: u16) -> bool {
     if protocol >= SAYS_64_BIT {
         return u16_at(image, 0x236).is_some_and(|flags| flags & XLF_KERNEL_64 != 0);
@@ -71,13 +71,13 @@ fn is_64_bit(image: &[u8], protocol: u16) -> bool {
     machine.is_none_or(Machine::is_x86_64)
 }
 
-/// The first bytes of the packed kernel, if packed in a way that is known here.
+/// The first bytes of the packed kernel, if the packing is known here.
 fn payload(image: &[u8], protocol: u16) -> Option<Vec<u8>> {
     let offset = usize::try_from(u32_at(image, 0x248).filter(|_| protocol >= SAYS_PAYLOAD)?).ok()?;
     head(image.get(setup_size(image) + offset..)?)
 }
 
-/// Bytes of real mode, with the boot sector.
+/// The size in bytes of the real-mode part, with the boot sector.
 fn setup_size(image: &[u8]) -> usize {
     match image.get(0x1f1) {
         None | Some(0) => 5 * 512,
@@ -85,20 +85,20 @@ fn setup_size(image: &[u8]) -> usize {
     }
 }
 
-/// Bytes at least, as the header says: a signature may follow.
+/// The least size in bytes that the header allows: a signature may follow.
 fn size(image: &[u8]) -> usize {
     let paragraphs = u32_at(image, 0x1f4).unwrap_or(0);
     setup_size(image).saturating_add((paragraphs as usize).saturating_mul(16))
 }
 
-/// The first bytes of what is packed.
+/// The first bytes that the packed data unpacks to.
 fn head(packed: &[u8]) -> Option<Vec<u8>> {
     let mut head = vec![0; 64];
     unpack::by_magic(packed)?.read_exact(&mut head).ok()?;
     Some(head)
 }
 
-/// What a file is that is no bzImage, and what to give in its place.
+/// Says what a file is that is no bzImage, and what to give in its place.
 fn instead(image: &[u8]) -> (&'static str, &'static str) {
     const BZIMAGE: &str = "a kernel that boots here is a bzImage: `arch/x86/boot/bzImage` of a build, or a \
                            distribution's `vmlinuz`";
@@ -124,12 +124,12 @@ fn instead(image: &[u8]) -> (&'static str, &'static str) {
     }
 }
 
-/// Documentation/arch/arm64/booting.rst.
+/// The magic is in Documentation/arch/arm64/booting.rst.
 fn arm64(image: &[u8]) -> bool {
     image.get(0x38..0x3c) == Some(b"ARM\x64")
 }
 
-/// Up to the first blank, which comes before who built it and when.
+/// The text up to the first blank; what follows is who built it and when.
 fn text_at(image: &[u8], at: usize) -> Option<String> {
     let text = image.get(at..(at + 256).min(image.len()))?;
     let end = text.iter().position(|b| *b == 0 || b.is_ascii_whitespace())?;

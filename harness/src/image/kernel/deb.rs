@@ -1,4 +1,4 @@
-//! A Debian package as it is: what it says of itself, and its kernel and modules, without dpkg.
+//! Reads a Debian package as it is, without dpkg: its description, its kernel and its modules.
 //!
 //! Format: deb(5), an `ar` archive of two tar archives.
 
@@ -19,7 +19,7 @@ pub const MAGIC: &[u8] = b"!<arch>\n";
 pub struct Deb<'a> {
     file: &'a Path,
     bytes: &'a [u8],
-    /// From `control`.
+    /// The name in `control`.
     pub name: String,
     depends: String,
 }
@@ -47,7 +47,7 @@ impl<'a> Deb<'a> {
         }
     }
 
-    /// `boot/vmlinuz-*`, whole.
+    /// Returns `boot/vmlinuz-*`, whole.
     pub fn kernel(&self) -> Result<Vec<u8>> {
         let mut kernel = None;
         self.each("data.tar", |path, entry| {
@@ -61,7 +61,7 @@ impl<'a> Deb<'a> {
         kernel.ok_or_else(|| self.without_kernel())
     }
 
-    /// Every regular file below `lib/modules/RELEASE`, by its path there. False: there is none.
+    /// Hands out every regular file below `lib/modules/RELEASE`, by its path there. Returns false if there is none.
     pub fn modules(&self, mut take: impl FnMut(&Path, &mut dyn Read) -> std::io::Result<()>) -> Result<bool> {
         let mut any = false;
         self.each("data.tar", |path, entry| {
@@ -75,7 +75,7 @@ impl<'a> Deb<'a> {
         Ok(any)
     }
 
-    /// The regular files of one of the two archives, until one is not followed by another (`false`).
+    /// Hands out the regular files of one of the two archives, until `see` wants no more (`false`).
     fn each(&self, member: &str, mut see: impl FnMut(&Path, &mut dyn Read) -> std::io::Result<bool>) -> Result<()> {
         let Some((name, packed)) = members(self.bytes).find(|(name, _)| name.starts_with(member)) else {
             return Err(self.broken(&format!("it has no `{member}`")));
@@ -127,7 +127,7 @@ fn name(path: &Path) -> &str {
     path.file_name().and_then(|n| n.to_str()).unwrap_or_default()
 }
 
-/// Name and content of each member of an `ar` archive: a line of 60 characters before each, padded to even length.
+/// The name and content of each member of an `ar` archive: a line of 60 characters before each, padded to even length.
 fn members(bytes: &[u8]) -> impl Iterator<Item = (String, &[u8])> {
     let mut rest = bytes.strip_prefix(MAGIC).unwrap_or_default();
     std::iter::from_fn(move || {
@@ -139,7 +139,7 @@ fn members(bytes: &[u8]) -> impl Iterator<Item = (String, &[u8])> {
     })
 }
 
-/// The file's bytes.
+/// Reads the file's bytes.
 pub fn read(file: &Path, what: &str) -> Result<Vec<u8>> {
     read::bytes(file, what, read::KERNEL)
 }

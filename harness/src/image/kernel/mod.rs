@@ -25,10 +25,10 @@ use std::{
     sync::Arc,
 };
 
-/// What the user gave, looked at: its header is that of a kernel that could boot here. Nothing was written yet.
+/// The files that the user gave: the header is that of a kernel that could boot here. Nothing was written yet.
 #[derive(Debug, Clone)]
 pub struct Given {
-    /// As `uname -r` will say it.
+    /// The release, as `uname -r` will say it.
     pub release: String,
     file: PathBuf,
     image: Arc<Vec<u8>>,
@@ -45,7 +45,7 @@ enum Modules {
 /// A kernel in the cache, ready to boot.
 #[derive(Debug, Clone)]
 pub struct Kernel {
-    /// As `uname -r` says it.
+    /// The release, as `uname -r` says it.
     pub release: String,
     /// SHA-256 in hex of the bzImage.
     pub sha256: String,
@@ -55,15 +55,16 @@ pub struct Kernel {
     pub image: PathBuf,
     /// The initrd's part with `/modules`.
     pub modules: PathBuf,
-    /// A disk (raw, ext4) with the whole tree of modules, below its release; `None`: they are on the root disk, or
+    /// A disk (raw, ext4) with the whole tree of modules, below its release. `None`: they are on the root disk, or
     /// there are none.
     pub tree: Option<PathBuf>,
-    /// Nobody prunes it before the last copy of this is gone.
+    /// It is not pruned before the last copy of this is gone.
     _claim: Arc<Claim>,
 }
 
 impl Given {
-    /// `file`: a bzImage or a package with one. `modules`: the folder of its modules, one above it, or a package.
+    /// Opens `file`, a bzImage or a package with one. `modules` is the folder of its modules, one above it, or a
+    /// package.
     pub fn open(file: &Path, modules: Option<&Path>) -> Result<Self> {
         let bytes = deb::read(file, "the kernel")?;
         let is_package = bytes.starts_with(deb::MAGIC);
@@ -76,7 +77,7 @@ impl Given {
         Ok(Given { release, file: file.to_owned(), image: Arc::new(image), modules })
     }
 
-    /// Whether the tools are needed that index modules and put them on a disk.
+    /// Whether the tools that index modules and put them on a disk are needed.
     pub fn has_modules(&self) -> bool {
         self.modules.is_some()
     }
@@ -96,7 +97,7 @@ impl Modules {
         Ok(Modules::Package(given.to_owned()))
     }
 
-    /// SHA-256 in hex over what there is.
+    /// SHA-256 in hex over all modules.
     fn sha256(&self) -> Result<String> {
         match self {
             Modules::Folder(tree) => tree::sha256(tree),
@@ -104,7 +105,7 @@ impl Modules {
         }
     }
 
-    /// False: it was a package, and has none.
+    /// Unpacks the modules to `to`. Returns false if it was a package and has none.
     fn unpack(&self, to: &Path) -> Result<bool> {
         match self {
             Modules::Folder(tree) => tree::of_folder(tree, to).map(|()| true),
@@ -121,7 +122,7 @@ impl Modules {
 
 #[cfg(test)]
 pub mod tests {
-    /// As much of a kernel as is looked at: boot protocol 2.15, 64-bit, of 2 KiB real mode and 2 KiB beyond.
+    /// As much of a kernel as is looked at: boot protocol 2.15, 64-bit, with 2 KiB of real mode and 2 KiB beyond.
     pub fn bzimage(release: &str) -> Vec<u8> {
         let mut image = vec![0; 4096];
         let mut put = |at: usize, bytes: &[u8]| image[at..at + bytes.len()].copy_from_slice(bytes);

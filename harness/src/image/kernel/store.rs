@@ -17,12 +17,12 @@ use std::{
     sync::Arc,
 };
 
-/// Raised when what is made of the same files changes its form.
+/// Raised when the form of the cached files changes for the same input.
 const VERSION: u32 = 1;
 const IMAGE: &str = "kernel";
 const MODULES: &str = "modules.cpio";
 const TREE: &str = "modules.img";
-/// Written last.
+/// This file is written last.
 const FACTS: &str = "kernel.json";
 
 #[derive(Serialize, Deserialize)]
@@ -33,7 +33,8 @@ struct Facts {
     files: BTreeMap<String, FileFact>,
 }
 
-/// The kernel from the cache, put there first if it is not whole. Dropping the future leaves nothing that counts.
+/// Returns the kernel from the cache, and puts it there first if it is not whole. A dropped future leaves nothing that
+/// counts.
 pub async fn ensure(given: &Given, cache: &Cache, teller: &Teller) -> Result<Kernel> {
     let (given, cache, teller) = (given.clone(), cache.clone(), teller.clone());
     let work = tokio::task::spawn_blocking(move || ensure_now(&given, &cache, &teller));
@@ -78,7 +79,7 @@ fn ensure_now(given: &Given, cache: &Cache, teller: &Teller) -> Result<Kernel> {
     find(&dir, &claim).map_err(|why| Error::host(format!("`{}` is damaged as it was written: {why}", dir.display())))
 }
 
-/// Whatever is there goes: a folder, or what somebody put in its place.
+/// Removes whatever is there: a folder, or something in its place.
 fn clear(path: &Path) -> Result<()> {
     let gone = match path.symlink_metadata() {
         Ok(seen) if seen.is_dir() => fs::remove_dir_all(path),
@@ -88,7 +89,7 @@ fn clear(path: &Path) -> Result<()> {
     gone.host(|| format!("failed to remove `{}`", path.display()))
 }
 
-/// What differs between what was put in this folder and what is there, every byte of it read; `None` if nothing does.
+/// Returns the difference between what was put in this folder and what is there, or `None`. Reads every byte.
 pub fn damage(dir: &Path) -> Option<String> {
     match facts(dir) {
         Ok(facts) => verified::damage(&facts.files, dir),
@@ -102,10 +103,10 @@ fn facts(dir: &Path) -> std::result::Result<Facts, String> {
     facts.ok_or_else(|| format!("it has no `{FACTS}` that can be read"))
 }
 
-/// What is there and whole; else why not.
+/// Returns the kernel if it is there and whole; else why not.
 fn find(dir: &Path, claim: &Arc<Claim>) -> std::result::Result<Kernel, String> {
     let facts = facts(dir)?;
-    // It may describe other files than those that are looked for here.
+    // The facts may describe other files than those that are looked for here.
     if let Some(name) = [IMAGE, MODULES].into_iter().find(|name| !facts.files.contains_key(*name)) {
         return Err(format!("its `{FACTS}` does not name `{name}`"));
     }
@@ -150,7 +151,7 @@ fn make(given: &Given, mut facts: Facts, room: &Path) -> Result<()> {
     write(FACTS, &serde_json::to_vec_pretty(&facts).expect("plain data"))
 }
 
-/// A kernel takes no modules that were built for another, to the letter of the release.
+/// Refuses modules that were built for another kernel: a kernel wants its release to the letter.
 fn same_release(given: &Given, source: &Modules, modules: &Path) -> Result<()> {
     match tree::release(modules)? {
         Some(other) if other != given.release => Err(Error::input(format!(
@@ -176,7 +177,7 @@ impl crate::image::Image {
         self
     }
 
-    /// As `uname -r` says it.
+    /// The release, as `uname -r` says it.
     pub fn release(&self) -> &str {
         self.foreign.as_ref().map_or(&self.manifest.kernel_release, |kernel| &kernel.release)
     }

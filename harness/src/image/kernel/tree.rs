@@ -1,5 +1,5 @@
 //! A tree of modules as the guest needs it: unpacked (an old modprobe knows no xz, a new one no gz), indexed by
-//! depmod(8), and on a disk of its own, of which the guest reads no more than it uses.
+//! depmod(8), and on a disk of its own, from which the guest reads no more than it uses.
 
 use super::deb::Deb;
 use crate::{
@@ -17,10 +17,10 @@ use std::{
     process::Command,
 };
 
-/// What depmod does not make but reads. Everything else beside the modules is stale or leads out of the tree.
+/// Files that depmod reads and does not make. Everything else beside the modules is stale or leads out of the tree.
 const KEPT: [&str; 3] = ["modules.order", "modules.builtin", "modules.builtin.modinfo"];
 
-/// Where a user may have pointed to: at the tree, or at a folder that it was installed below.
+/// Finds the tree: the user may have pointed at it, or at a folder that it was installed below.
 pub fn find(given: &Path, release: &str) -> Result<PathBuf> {
     let below = ["lib/modules", "usr/lib/modules", ""].map(|dir| given.join(dir).join(release));
     let mut tried = below.into_iter().chain([given.to_owned()]);
@@ -31,7 +31,7 @@ pub fn find(given: &Path, release: &str) -> Result<PathBuf> {
     })
 }
 
-/// SHA-256 in hex over the paths and contents of all that would be taken.
+/// SHA-256 in hex over the paths and contents of all files that would be taken.
 pub fn sha256(tree: &Path) -> Result<String> {
     let mut hash = Sha256::new();
     for file in files(tree)?.iter().filter(|file| wanted(file)) {
@@ -56,7 +56,7 @@ pub fn of_folder(tree: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Copies a package's modules to `to`, unpacked. False: it has none.
+/// Copies a package's modules to `to`, unpacked. Returns false if it has none.
 pub fn of_package(deb: &Deb<'_>, to: &Path) -> Result<bool> {
     deb.modules(|path, content| keep(path, content, to))
 }
@@ -89,8 +89,8 @@ fn is_module(name: &str) -> bool {
     unpack::plain_name(name).ends_with(".ko")
 }
 
-/// The release that the modules of an unpacked tree were built for, as each says (`vermagic`); of none: `None`. Those
-/// that are looked at must be for our machines.
+/// Returns the release that the modules of an unpacked tree were built for, as each says (`vermagic`); `None` if there
+/// are no modules. The modules that are looked at must be for our machines.
 pub fn release(tree: &Path) -> Result<Option<String>> {
     const VERMAGIC: &[u8] = b"\0vermagic=";
     for file in files(tree)?.iter().filter(|file| is_module(&file.to_string_lossy())) {
@@ -126,25 +126,25 @@ fn files(dir: &Path) -> Result<Vec<PathBuf>> {
 
 /// Writes modprobe's indices into `base/lib/modules/RELEASE`.
 pub fn index(base: &Path, release: &str) -> Result<()> {
-    // Distributions that have merged /usr build a depmod that looks there.
+    // Distributions that have merged /usr build a depmod that looks in `usr`.
     let usr = base.join("usr");
     std::os::unix::fs::symlink(".", &usr).host(|| format!("failed to create `{}`", usr.display()))?;
     run(Command::new("depmod").arg("--basedir").arg(base).arg(release))
 }
 
-/// A disk (raw, ext4) with what is in `dir`; the same files, the same bytes.
+/// Makes a disk (raw, ext4) with the files in `dir`; the same files give the same bytes.
 pub fn disk(dir: &Path, image: &Path) -> Result<()> {
     const BLOCK: u64 = 4096;
     let files = files(dir)?;
     let size = |file: &PathBuf| fs::metadata(dir.join(file)).map_or(0, |m| m.len().div_ceil(BLOCK));
     let blocks: u64 = files.iter().map(size).sum();
-    // As the root disk is made: what Linux 3.2 knows, and nothing of this host's mke2fs.conf.
+    // It is made as the root disk is: with what Linux 3.2 knows, and nothing of this host's mke2fs.conf.
     let features = "none,extents,filetype,sparse_super,large_file,dir_index,dir_nlink,extra_isize,flex_bg,uninit_bg";
     const ID: &str = "74756e65-6c61-4b65-8d6f-64756c657300";
     let config = image.with_extension("conf");
     fs::write(&config, "[fs_types]\next4 = {\ninode_size = 256\n}\n")
         .host(|| format!("failed to write `{}`", config.display()))?;
-    // Folders are a few hundred; their blocks and inodes are in what is added.
+    // There are a few hundred folders; their blocks and inodes are in what is added.
     let made = run(Command::new("mke2fs")
         .env("MKE2FS_CONFIG", &config)
         .args(["-q", "-t", "ext4", "-b", &BLOCK.to_string(), "-m", "0", "-L", "modules", "-U", ID, "-O", features])

@@ -7,7 +7,7 @@ use super::{
 };
 use std::path::PathBuf;
 
-/// The keys that prove a disk image; exactly one is there.
+/// The keys that prove a disk image; a recipe has exactly one.
 const PROOFS: [&str; 3] = ["sha256", "sha512", "sums"];
 
 pub fn read(table: Table<'_, '_>, keys: &[PathBuf], problems: &Problems<'_>) -> Option<Disk> {

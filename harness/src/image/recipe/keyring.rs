@@ -8,7 +8,7 @@ use crate::read;
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 
-/// `keys` are the folders they are in; the first that has it counts.
+/// `keys` are the folders of keyrings; the first that has the name counts.
 pub fn read(table: &Table<'_, '_>, keys: &[PathBuf], problems: &Problems<'_>) -> Option<Keyring> {
     let (name, span) = table.string("keyring")?;
     let Some(folder) = keys.iter().find(|folder| names(folder).contains(&name)) else {
@@ -28,7 +28,7 @@ pub fn read(table: &Table<'_, '_>, keys: &[PathBuf], problems: &Problems<'_>) ->
             problems.add(span, format!("`{}` is armored, which gpgv does not read", path.display()), hint);
             None
         }
-        // A build runs elsewhere.
+        // The path is made absolute, because a build runs elsewhere.
         Ok(bytes) => match std::path::absolute(&path) {
             Ok(path) => Some(Keyring { name, path, sha256: hex::encode(Sha256::digest(&bytes)) }),
             Err(e) => {

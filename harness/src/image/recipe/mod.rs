@@ -1,4 +1,4 @@
-//! What an image is made of: `images/<name>.toml`, checked.
+//! The recipe of an image: `images/<name>.toml`, checked.
 
 mod disk;
 mod keyring;
@@ -17,34 +17,34 @@ use serde::Serialize;
 /// The folder of keyrings, beside recipes.
 const KEYS: &str = "keys";
 
-/// A checked recipe. What it is built from decides its key; the summary, the kernel that is expected and the machine's
-/// shape do not.
+/// A checked recipe. The parts that the image is built from decide its key; the summary, the kernel that is expected
+/// and the machine's shape do not.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Recipe {
     /// The file's name without `.toml`.
     pub name: String,
     /// One line for lists.
     pub summary: String,
-    /// What the lab knows it cannot do there, a line each.
+    /// The things that the lab cannot do with this image, a line each.
     pub cannot: Vec<String>,
-    /// What the release of its kernel begins with, `3.5`. It decides nothing: it is how a mistake is noticed.
+    /// The start of the kernel's release, `3.5`. It decides nothing: it serves to notice a mistake.
     pub kernel: Option<String>,
     pub source: Source,
     pub init: Init,
     pub machine: Machine,
 }
 
-/// Who is process 1.
+/// The program that is process 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Init {
     /// Our agent, from our own initrd.
     Agent,
-    /// What the disk image brings: upstart, systemd.
+    /// The init of the disk image: upstart, systemd.
     Distribution,
 }
 
-/// The machine that this image gets in a shell of its own. A scenario says memory and CPUs itself, or takes what all
+/// The machine that this image gets in a shell of its own. A scenario gives memory and CPUs itself, or takes what all
 /// scenarios take, so that its figures on two images are of the same machine; only `cmdline` is added there too.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Machine {
@@ -61,14 +61,14 @@ impl Default for Machine {
 }
 
 impl Recipe {
-    /// Whether its kernel may be of this release: `3.5` may be 3.5.0-54-generic, but not 3.50.
+    /// Whether its kernel may have this release: `3.5` may be 3.5.0-54-generic, but not 3.50.
     pub fn expects(&self, release: &str) -> bool {
         let Some(kernel) = &self.kernel else { return true };
         release.strip_prefix(kernel.as_str()).is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_digit()))
     }
 }
 
-/// What an image may be called: it becomes a part of file names, and a word of command lines.
+/// Whether an image may have this name, which becomes a part of file names, and a word of command lines.
 pub fn is_name(name: &str) -> bool {
     let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     let begins = name.starts_with(|c: char| c.is_ascii_alphanumeric());

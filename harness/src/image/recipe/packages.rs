@@ -44,7 +44,7 @@ pub fn read(table: Table<'_, '_>, keys: &[PathBuf], problems: &Problems<'_>) -> 
     })
 }
 
-/// What makes no sense, or is not safe, without something else.
+/// Refuses keys that make no sense, or are not safe, without another one.
 fn check_together(table: &Table<'_, '_>, problems: &Problems<'_>) {
     let [mirrors, keyring, pockets] = ["mirrors", "keyring", "pockets"].map(|key| table.get(key));
     if let (Some(mirrors), None) = (mirrors, keyring) {
@@ -74,7 +74,8 @@ fn check_word(name: &str, span: &Range<usize>, of: &str, problems: &Problems<'_>
     }
 }
 
-/// apt reads `kmod-` as "remove kmod", and `kmod+` as "install it" where no package is called so; `g++` is.
+/// Refuses an ending that apt reads as an order: `kmod-` is "remove kmod", and `kmod+` is "install it" where no package
+/// is called so; `g++` is.
 fn check_plain(name: &str, span: &Range<usize>, problems: &Problems<'_>) {
     let does = match name.chars().last() {
         Some('-') => "removing",
@@ -86,7 +87,7 @@ fn check_plain(name: &str, span: &Range<usize>, problems: &Problems<'_>) {
     problems.add(span.clone(), format!("apt takes `{name}` for {does} `{plain}`"), Some(hint));
 }
 
-/// What mmdebstrap and apt take as one word: nothing that could be an option or a second argument.
+/// Whether mmdebstrap and apt take it as one word: nothing that could be an option or a second argument.
 fn is_word(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_alphanumeric())
         && text.chars().all(|c| c.is_ascii_alphanumeric() || "+-.:_/=~".contains(c))

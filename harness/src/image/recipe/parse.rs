@@ -1,4 +1,4 @@
-//! From the text of a recipe to a [`Recipe`], or every problem in it at once.
+//! Turns the text of a recipe into a [`Recipe`], or into every problem in it at once.
 
 use super::{
     Init, KEYS, Machine, Recipe, Source, disk, packages,
@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use toml::de::{DeTable, DeValue};
 
 impl Recipe {
-    /// `file` is what messages call it; keyrings are looked for in `keys/` beside it.
+    /// `file` is its name in messages; keyrings are looked for in `keys/` beside it.
     pub fn parse(name: &str, file: &str, text: &str) -> Result<Self> {
         Self::parse_with(name, file, text, &[Path::new(file).with_file_name(KEYS)])
     }
@@ -22,7 +22,7 @@ impl Recipe {
             problems.add(error.span().unwrap_or_default(), error.message(), None);
         }
         check_name(name, &problems);
-        // What follows a syntax error would only confuse.
+        // Problems after a syntax error would only confuse.
         let recipe = syntax.is_empty().then(|| {
             let table = Table::new(document.get_ref(), 0..0, &problems);
             let recipe = read(name, &table, keys, &problems);
@@ -37,7 +37,7 @@ impl Recipe {
     }
 }
 
-/// It becomes a part of file names.
+/// Checks the name, which becomes a part of file names.
 fn check_name(name: &str, problems: &Problems<'_>) {
     if !super::is_name(name) {
         let hint = Some("names of images are made of letters, digits, `.`, `_` and `-`".into());
@@ -122,7 +122,7 @@ fn read_machine(table: Table<'_, '_>, problems: &Problems<'_>) -> Machine {
         let words: Vec<String> = cmdline.split(' ').filter(|word| !word.is_empty()).map(str::to_owned).collect();
         let checked = words.iter().try_for_each(|word| bounds::check_word(word));
         let checked = checked.and_then(|()| bounds::check_cmdline(&words));
-        // A control character has been told already.
+        // A control character has been reported already.
         if let Some(why) = checked.err().filter(|_| !cmdline.contains(is_hidden)) {
             problems.add(span, why, None);
         }
@@ -132,7 +132,7 @@ fn read_machine(table: Table<'_, '_>, problems: &Problems<'_>) -> Machine {
     machine
 }
 
-/// `512 MiB`, `1 GiB`.
+/// Parses `512 MiB` or `1 GiB`.
 fn parse_mib(text: &str) -> Option<u32> {
     let (number, unit) = text.trim().split_once(' ')?;
     let number: u32 = number.parse().ok()?;

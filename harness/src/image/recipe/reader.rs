@@ -15,7 +15,7 @@ pub struct Problems<'a> {
     found: RefCell<Vec<(usize, Error)>>,
 }
 
-/// Problems of a file that are told. A reader does not get further, and each holds the text.
+/// The most problems of a file that are told. A reader does not get further, and each holds the text.
 const TOLD: usize = 50;
 
 impl<'a> Problems<'a> {
@@ -39,7 +39,7 @@ impl<'a> Problems<'a> {
         self.found.borrow_mut().push((span.start, error));
     }
 
-    /// One error for the whole file, its problems from top to bottom, or nothing.
+    /// Makes one error for the whole file, its problems from top to bottom, or `None`.
     pub fn into_error(self) -> Option<Error> {
         let mut found = self.found.into_inner();
         found.sort_by_key(|(start, _)| *start);
@@ -50,7 +50,7 @@ impl<'a> Problems<'a> {
     }
 }
 
-/// One table; every key that nobody asked for is a problem.
+/// One table; every key that was not asked for is a problem.
 pub struct Table<'a, 'p> {
     table: &'a DeTable<'a>,
     span: Range<usize>,
@@ -68,7 +68,7 @@ impl<'a, 'p> Table<'a, 'p> {
         self.table.iter().find(|(k, _)| k.get_ref() == key).map(|(_, value)| value)
     }
 
-    /// The key's value as `read` understands it; anything else is a problem that names what was `wanted`.
+    /// Returns the key's value as `read` understands it; anything else is a problem that names what was `wanted`.
     pub fn read<T>(
         &self,
         key: &'static str,
@@ -88,7 +88,7 @@ impl<'a, 'p> Table<'a, 'p> {
         read.inspect(|(text, span)| self.check_text(key, text, span))
     }
 
-    /// It is shown on terminals, and in tables.
+    /// Refuses control characters: the text is shown on terminals, and in tables.
     fn check_text(&self, key: &str, text: &str, span: &Range<usize>) {
         if let Some(hidden) = text.chars().find(|c| is_hidden(*c)) {
             let message = format!("there is a control character in `{key}`, `{}`", hidden.escape_default());
@@ -96,7 +96,7 @@ impl<'a, 'p> Table<'a, 'p> {
         }
     }
 
-    /// Left out is `false`.
+    /// A key that is left out is `false`.
     pub fn flag(&self, key: &'static str) -> bool {
         self.read(key, "`true` or `false`", |v| v.as_bool()).is_some_and(|(on, _)| on)
     }
@@ -143,7 +143,7 @@ impl<'a, 'p> Table<'a, 'p> {
         );
     }
 
-    /// Refuses what was not asked for.
+    /// Refuses every key that was not asked for.
     pub fn finish(self) {
         let asked = self.asked.into_inner();
         for (key, _) in self.table {
@@ -168,7 +168,7 @@ pub fn nearest<'n>(word: &str, known: impl Iterator<Item = &'n str>) -> Option<&
         .map(|(_, k)| k)
 }
 
-/// Line and column, counted from 1, in characters.
+/// Returns line and column, counted from 1, in characters.
 fn place(text: &str, offset: usize) -> (usize, usize) {
     let before = &text[..offset.min(text.len())];
     let column = before.rsplit('\n').next().map_or(0, |line| line.chars().count());

@@ -1,4 +1,4 @@
-//! The recipes there are, of several folders: what stands in an earlier one counts in place of what has its name in a later.
+//! The recipes of several folders. A recipe in an earlier folder counts in place of one of the same name in a later.
 
 use super::{Recipe, reader::nearest};
 use crate::{
@@ -14,7 +14,7 @@ const ENDING: &str = ".toml";
 
 #[derive(Debug, Clone)]
 pub struct Recipes {
-    /// By name.
+    /// The recipes' files, by name.
     files: BTreeMap<String, PathBuf>,
     /// The next file of the same name, if there is one.
     shadowed: BTreeMap<String, PathBuf>,
@@ -37,7 +37,7 @@ impl Recipes {
         Ok(Recipes { files, shadowed, folders })
     }
 
-    /// Refuses a folder that is named for its recipes and has none.
+    /// Refuses a folder that the user named for its recipes and that has none.
     pub fn are_in(folder: &Path) -> Result<()> {
         if names(folder)?.is_empty() { Err(none_in(folder)) } else { Ok(()) }
     }
@@ -46,28 +46,28 @@ impl Recipes {
         self.files.keys().map(String::as_str).collect()
     }
 
-    /// Where the recipe of this name stands.
+    /// The file with the recipe of this name.
     pub fn file(&self, name: &str) -> Option<&Path> {
         self.files.get(name).map(PathBuf::as_path)
     }
 
-    /// What its file stands in place of.
+    /// The file of the same name that its file replaces.
     pub fn shadowed(&self, name: &str) -> Option<&Path> {
         self.shadowed.get(name).map(PathBuf::as_path)
     }
 
-    /// The recipe, checked; an unknown name is told with the nearest and all known ones.
+    /// Returns the recipe, checked; the error for an unknown name has the nearest and all known ones.
     pub fn find(&self, name: &str) -> Result<Recipe> {
         let path = self.file(name).ok_or_else(|| self.unknown(name))?;
         let text = read::text(path, "the recipe", read::TEXT)?;
-        // Keys beside the recipe first, then what the other folders have.
+        // Keys beside the recipe come first, then those of the other folders.
         let beside = path.with_file_name(super::KEYS);
         let others = self.folders.iter().map(|folder| folder.join(super::KEYS)).filter(|keys| *keys != beside);
         let keys: Vec<PathBuf> = std::iter::once(beside.clone()).chain(others).collect();
         Recipe::parse_with(name, &path.display().to_string(), &text, &keys)
     }
 
-    /// All recipes, by name. One that is wrong refuses the list with what is wrong in it.
+    /// All recipes, by name. If one is wrong, the error says what is wrong in it.
     pub fn list(&self) -> Result<Vec<Recipe>> {
         self.files.keys().map(|name| self.find(name)).collect()
     }

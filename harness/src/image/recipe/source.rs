@@ -1,4 +1,4 @@
-//! Where an image comes from, checked: packages of a suite, or a disk image; and what makes either trusted.
+//! Where an image comes from, checked: packages of a suite, or a disk image; and the proof of either.
 
 use serde::Serialize;
 use std::path::PathBuf;
@@ -20,50 +20,50 @@ pub struct Packages {
     /// Further suites of the same mirror, such as `precise-updates`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub pockets: Vec<String>,
-    /// Empty: `main`.
+    /// If empty: `main`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub components: Vec<String>,
-    /// Tried in order; never without a keyring. Empty: those that mmdebstrap knows for the suite.
+    /// They are tried in order, and never without a keyring. If empty: those that mmdebstrap knows for the suite.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub mirrors: Vec<String>,
-    /// Who may sign the suite. `None`: whom mmdebstrap knows for it.
+    /// The keys that may sign the suite. `None`: those that mmdebstrap knows for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub keyring: Option<Keyring>,
-    /// A Release file past its `Valid-Until` is accepted. Its signature is checked all the same.
+    /// Whether a Release file past its `Valid-Until` is accepted. Its signature is checked all the same.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub expired: bool,
-    /// A signature made with SHA-1 or by a DSA key of 1024 bits is accepted: before 2012 there was no other.
+    /// Whether a signature made with SHA-1 or by a DSA key of 1024 bits is accepted: before 2012 there was no other.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub weak_signature: bool,
-    /// Package names; what they depend on follows, what they recommend does not.
+    /// Package names; their dependencies follow, their recommendations do not.
     pub install: Vec<String>,
 }
 
 /// `[disk]`: a disk image as its distribution publishes it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Disk {
-    /// Tried in order; at least one.
+    /// They are tried in order; at least one.
     pub urls: Vec<String>,
     pub proof: Proof,
 }
 
-/// What tells the disk image from any other.
+/// The proof that the disk image is the right one.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Proof {
-    /// In lower-case hex.
+    /// The checksum in lower-case hex.
     Sha256(String),
-    /// In lower-case hex.
+    /// The checksum in lower-case hex.
     Sha512(String),
     Sums(Sums),
 }
 
-/// A list of checksums and its signature; both are beside the image, wherever that was found.
+/// A list of checksums and its signature; both are beside the image, at whichever URL that was found.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Sums {
     /// `SHA256SUMS` or `SHA512SUMS`: lines of a checksum and a name.
     pub file: String,
-    /// Detached.
+    /// A detached signature.
     pub signature: String,
     pub keyring: Keyring,
 }
@@ -72,21 +72,21 @@ pub struct Sums {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Keyring {
     pub name: String,
-    /// Where it is says nothing about the image; what is in it does.
+    /// The path says nothing about the image; the content does.
     #[serde(skip)]
     pub path: PathBuf,
-    /// Of its content, in hex.
+    /// SHA-256 of its content, in hex.
     pub sha256: String,
 }
 
 impl Source {
-    /// The same without what cannot change the result: from where bytes come that are proven to be the right ones.
+    /// The same without what cannot change the result: the places of bytes that are proven to be the right ones.
     pub fn essence(&self) -> Self {
         let without_mirrors = |packages: &Packages| Packages { mirrors: Vec::new(), ..packages.clone() };
         match self {
             Source::Packages(packages) => Source::Packages(without_mirrors(packages)),
             Source::Disk { disk, add } => {
-                // A signed list proves that a file is one of its makers', and the URL says which.
+                // A signed list proves that a file is from its makers, and the URL says which file.
                 let urls = if matches!(disk.proof, Proof::Sums(_)) { disk.urls.clone() } else { Vec::new() };
                 let disk = Disk { urls, proof: disk.proof.clone() };
                 Source::Disk { disk, add: add.as_ref().map(without_mirrors) }

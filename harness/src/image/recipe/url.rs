@@ -1,9 +1,9 @@
-//! What a recipe may say for a URL: enough to find typing errors before the network is asked.
+//! Checks a URL in a recipe, well enough to find typing errors before the network is asked.
 
 use super::reader::{Problems, nearest};
 use std::ops::Range;
 
-/// One of `schemes`, `://`, then something without spaces or what a sources.list would read as more than a URL.
+/// Wants one of `schemes`, `://`, then text without spaces or what a sources.list would read as more than a URL.
 pub fn check(url: &str, span: &Range<usize>, schemes: &[&str], problems: &Problems<'_>) {
     let (scheme, rest) = url.split_once("://").unwrap_or((url, ""));
     if !schemes.contains(&scheme) {
@@ -22,7 +22,7 @@ pub fn check(url: &str, span: &Range<usize>, schemes: &[&str], problems: &Proble
     }
 }
 
-/// The last part of its path.
+/// Returns the last part of its path.
 pub fn file_name(url: &str) -> Option<&str> {
     let (_, path) = url.split_once("://")?.1.split_once('/')?;
     path.rsplit('/').next().filter(|name| !name.is_empty())

@@ -9,11 +9,11 @@ pub const BOOTED: &str = "booted";
 pub const RESTORED: &str = "restored";
 pub const WAITED: &str = "waited";
 
-/// Its size is all that matters: a machine that boots has one, a restored machine has none, and the guest can see that
+/// Only its size matters: a machine that boots has an initrd, a restored machine has none, and the guest can see that
 /// in the firmware's configuration (fw_cfg, key 0x0b).
 pub const INITRD: [u8; 257] = [0; 257];
 
-/// Of the BIOS's timer in a minute, at 18.2 a second.
+/// Ticks of the BIOS's timer in a minute, at 18.2 a second.
 const TICKS: u16 = 1092;
 
 /// Where the code lies in the file: behind the boot sector and the header (Documentation/arch/x86/boot.rst).
@@ -28,7 +28,7 @@ pub fn kernel() -> Vec<u8> {
     put(0x200, &[0xeb, (CODE - 0x202) as u8]);
     put(0x202, b"HdrS");
     put(0x206, &0x0204_u16.to_le_bytes());
-    // Loaded high, at 1 MiB.
+    // The kernel is loaded high, at 1 MiB.
     put(0x211, &[1]);
     put(0x22c, &0x03ff_ffff_u32.to_le_bytes());
     put(CODE, &code());
