@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Prints the changelog's section of a version; fails where it has none: .github/changelog.sh VERSION
+# Prints the changelog's section of a version; fails if there is none: .github/changelog.sh VERSION
 set -euo pipefail
 version=${1:?"usage: $0 VERSION"}
 section=$(awk -v heading="## [$version]" '

@@ -9,14 +9,14 @@ version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 name=tunelab-$version-$target
 stage=$out/$name
 
-# What is here for quick builds (.cargo/config.toml) is not for a release.
+# A release does not take the settings for quick builds (.cargo/config.toml).
 export CFLAGS="${CFLAGS:--O2}"
 # glibc links statically only when told so; musl always does.
 if [[ $target == *-gnu ]]; then export RUSTFLAGS="${RUSTFLAGS:-} -C target-feature=+crt-static"; fi
 cargo build --locked --release --bin tunelab --target "$target"
 built=${CARGO_TARGET_DIR:-target}/$target/release/tunelab
 
-# The texts that the licences of all that is linked ask for: crates, and the C libraries inside of them.
+# Prints the texts that the licences of everything linked ask for: crates, and the C libraries inside them.
 third_parties() {
     local crate version licence
     cargo tree --locked --target "$target" --edges normal,build --prefix none --no-dedupe --format '{p} {l}' |

@@ -1,7 +1,7 @@
 //! Builds the guest agent as a static binary and lets the harness carry it: `cargo run` is enough.
 //!
-//! Statically linked against the C library of the host that builds, also where the harness is built for another one (a
-//! release is, for musl): glibc's static archive asks for Linux 3.2, the oldest kernel here, and all snapshots are of it.
+//! It is linked statically against the C library of the build host, even where the harness is built for another one (a
+//! release is, for musl): glibc's static archive needs Linux 3.2, the oldest here, and all snapshots are of it.
 
 use std::{env, path::PathBuf, process::Command};
 
@@ -17,7 +17,7 @@ fn main() {
     for watched in ["harness/agent", "harness/protocol", "Cargo.lock"] {
         println!("cargo:rerun-if-changed={}", root.join(watched).display());
     }
-    // A target folder of its own: cargo holds the outer one's lock while this runs.
+    // It needs a target folder of its own: cargo holds the lock of the outer one while this runs.
     let target = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets it")).join("agent");
     let status = Command::new(env::var_os("CARGO").expect("cargo sets it"))
         .args(["build", "--quiet", "--locked", "--package=tunelab-agent", "--bin=tunelab-agent"])
@@ -30,7 +30,7 @@ fn main() {
         .env_remove("CARGO_ENCODED_RUSTFLAGS")
         .env_remove("RUSTC_WRAPPER")
         .env_remove("RUSTC_WORKSPACE_WRAPPER")
-        // The host has the standard library for itself, whatever the outer build makes one for.
+        // The host has its own standard library, whichever target the outer build makes one for.
         .env_remove("CARGO_UNSTABLE_BUILD_STD")
         .env("RUSTFLAGS", "-C target-feature=+crt-static -C relocation-model=static")
         .status()

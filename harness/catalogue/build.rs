@@ -1,4 +1,4 @@
-//! The derive macro sees a changed file by itself, but not a new one or one that is gone.
+//! The derive macro sees a changed file by itself, but not a new or a removed one.
 
 fn main() {
     for folder in ["scenarios", "snapshots", "images"] {

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What takes too long for `cargo test`: BINARY is a tunelab; it works in a cache of its own, $TUNELAB_CACHE.
+# Tests that take too long for `cargo test`: BINARY is a tunelab; it works in a cache of its own, $TUNELAB_CACHE.
 #
 #   endurance.sh kills BINARY N       N runs, each killed at a random moment, it or its QEMU; after each a run that must be fine
 #   endurance.sh repeats BINARY N SCENARIO [--variant V]      N runs of one seed: is there one fingerprint?
@@ -10,7 +10,7 @@ usage() { sed -n '4,6s/^# *//p' "$0" >&2; exit 2; }
 
 cache=${TUNELAB_CACHE:?"set it to a folder of your own: saved machines in it are removed"}
 
-# QEMUs of this cache that live, one number a line; zombies do not.
+# Lists the running QEMUs of this cache, one number a line; zombies do not count.
 machines() {
     local pid
     for pid in $(pgrep -f "qemu-system.*$cache" || true); do
@@ -33,7 +33,7 @@ kills() {
         kill -"$signal" "${whom:-$run}" 2>/dev/null || true
         code=0
         wait "$run" 2>/dev/null || code=$?
-        # Two seconds beyond our end: only of SIGKILL does the kernel clean up after us.
+        # Two seconds beyond our end: the kernel cleans up after us only after SIGKILL.
         for _ in $(seq 40); do
             left=$(machines)
             [ -n "$left" ] || break
@@ -70,7 +70,7 @@ loaded() {
     local binary=$1 load=$2 n pids=
     shift 2
     for ((n = 0; n < load; n++)); do
-        # It ends with this script, however that ends.
+        # It ends with this script, however the script ends.
         (while kill -0 $$ 2>/dev/null; do :; done) &
         pids+=" $!"
     done

@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use std::rc::Rc;
 use tunelab_protocol::{EVENT_PORT, Event, PORT_READS, Stamped};
 
-/// Where events go. Cheap to clone; one thread writes.
+/// The way by which events leave. Cheap to clone; one thread writes.
 #[derive(Clone)]
 pub struct Events(Rc<Inner>);
 
@@ -32,7 +32,7 @@ impl Events {
         self.0.start_us.get().map_or(0, |start| monotonic_us() - start)
     }
 
-    /// Writes one event. Nobody can be told that telling failed: the machine ends, and the host sees silence.
+    /// Writes one event. A failure to write cannot be reported: the machine ends, and the host sees silence.
     pub fn emit(&self, event: Event) {
         self.emit_at(self.now_us(), event);
     }
@@ -54,7 +54,7 @@ pub fn monotonic_us() -> u64 {
 pub struct Port(());
 
 impl Port {
-    /// For this thread, and what it forks.
+    /// Opens the port for this thread and for what it forks.
     pub fn open() -> Result<Self> {
         ports::allow(EVENT_PORT, 1)?;
         let mut there = [0];

@@ -1,9 +1,9 @@
-//! Whose fault a failure is: a mistake in what the user wrote is told as such, with its place.
+//! Where the fault of a failure lies: a mistake in what the user wrote is reported as such, with its place.
 
 use std::fmt;
 use tunelab_protocol::{Event, Fault};
 
-/// What is wrong in a file of the user's. Somewhere in the chain of an error it says whose fault that is.
+/// A mistake in a file of the user. Somewhere in the chain of an error, it says where the fault lies.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mistake {
     pub fault: Fault,
@@ -15,7 +15,7 @@ impl Mistake {
         Mistake { fault: Fault::File { path: path.to_owned(), line }, what: what.into() }
     }
 
-    /// In the scenario itself, where these words stand.
+    /// A mistake in the scenario itself, where these words stand.
     pub fn in_scenario(words: impl Into<String>, what: impl Into<String>) -> Self {
         Mistake { fault: Fault::Scenario { words: words.into() }, what: what.into() }
     }

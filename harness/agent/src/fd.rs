@@ -1,10 +1,10 @@
-//! Descriptors: reads that do not wait, and kinds that tokio has no type for.
+//! Descriptors: reads that do not wait, and descriptors that tokio has no type for.
 
 use anyhow::{Context, Result};
 use std::os::fd::AsRawFd;
 use tokio::io::unix::AsyncFd;
 
-/// Has reads say that there is nothing, rather than wait.
+/// Makes reads report that there is nothing, rather than wait.
 pub fn return_at_once(owner: &impl AsRawFd) -> Result<()> {
     // SAFETY: a plain fcntl on an open descriptor.
     if unsafe { libc::fcntl(owner.as_raw_fd(), libc::F_SETFL, libc::O_NONBLOCK) } < 0 {
@@ -13,7 +13,7 @@ pub fn return_at_once(owner: &impl AsRawFd) -> Result<()> {
     Ok(())
 }
 
-/// Makes reads return at once, and tells when they are worth it. For owners of their descriptor only.
+/// Makes reads return at once, and tells when there is something to read. Only for owners of their descriptor.
 pub fn watch<T: AsRawFd>(owner: T) -> Result<AsyncFd<T>> {
     return_at_once(&owner)?;
     // SAFETY: `owner` owns the descriptor, and the AsyncFd owns it.

@@ -8,21 +8,21 @@ use anyhow::{Context, Result};
 use std::time::Duration;
 use tunelab_protocol::{NO_PLAN, PLAN_FILE};
 
-/// The device's two ports: which item, and its next byte.
+/// The device's two ports: one selects an item, the other gives its next byte.
 const SELECTOR: u16 = 0x510;
 const DATA: u16 = 0x511;
 /// The item that lists the files: a count, then entries of size, item and name, big-endian.
 const DIRECTORY: u16 = 0x19;
 const ENTRY: usize = 64;
 
-/// Between two looks.
+/// The pause between two looks.
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// Waits until there is a plan, and reads it.
 pub fn wait_for_plan() -> Result<String> {
     ports::allow(SELECTOR, 2)?;
     loop {
-        // The size is part of the directory, so that is looked at each time.
+        // The size is part of the directory, so the directory is read each time.
         let (item, size) = find().with_context(|| format!("QEMU has no `{PLAN_FILE}` for us"))?;
         let text = read(item, size);
         if text != NO_PLAN.as_bytes() {
@@ -32,7 +32,7 @@ pub fn wait_for_plan() -> Result<String> {
     }
 }
 
-/// Item and size of the plan.
+/// Finds the item and the size of the plan.
 fn find() -> Option<(u16, usize)> {
     let count = read(DIRECTORY, 4).try_into().map(u32::from_be_bytes).ok()? as usize;
     let listing = read(DIRECTORY, 4 + count * ENTRY);
@@ -45,7 +45,7 @@ fn find() -> Option<(u16, usize)> {
     })
 }
 
-/// The first `size` bytes of an item.
+/// Reads the first `size` bytes of an item.
 fn read(item: u16, size: usize) -> Vec<u8> {
     let mut bytes = vec![0u8; size];
     ports::write_word(SELECTOR, item);

@@ -1,4 +1,4 @@
-//! Runs inside the guest, on Linux 3.2 and later. In reading order; imports go down only.
+//! Runs inside the guest, on Linux 3.2 and later. Modules stand in reading order; imports go down only.
 
 /// PID 1 of our initrd: modules, root disk, network, sshd.
 pub mod init;
@@ -13,7 +13,7 @@ pub mod probe;
 pub mod serve;
 /// Rules, sysctls, limits, modules.
 pub mod tune;
-/// What visitors do and how they leave.
+/// The actions of clients and how they leave.
 pub mod visit;
 
 /// Namespaces, links, routes, by rtnetlink.
@@ -21,7 +21,7 @@ pub mod net;
 
 /// Writes events, stamped.
 pub mod events;
-/// Whose fault a failure is.
+/// Where the fault of a failure lies.
 pub mod fault;
 /// Descriptors that tokio has no type for.
 pub mod fd;
@@ -31,11 +31,11 @@ pub mod handover;
 pub mod netlink;
 /// The I/O ports of QEMU's devices.
 pub mod ports;
-/// Which Linux this is.
+/// The version of the running Linux.
 pub mod release;
-/// What a program says on its standard streams, as a file.
+/// The standard streams of a program, as a file.
 pub mod said;
-/// A command, or a login's shell, for whoever is at the other end of SSH.
+/// A command, or a login's shell, for the user at the other end of SSH.
 pub mod session;
 /// Keeps the vCPU busy while the host talks to the guest.
 pub mod spin;

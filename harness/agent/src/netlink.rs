@@ -10,7 +10,7 @@ use netlink_packet_core::{
 };
 use netlink_sys::{Socket, SocketAddr};
 
-/// Of `struct nlattr`, before the value, in bytes.
+/// The bytes of `struct nlattr` before the value.
 const HEADER: usize = 4;
 
 /// A kind and a value, `struct nlattr`.
@@ -58,7 +58,7 @@ fn join(fixed: &[u8], attributes: &[Attribute]) -> Vec<u8> {
     bytes
 }
 
-/// Kind and value of the attributes that a message or an attribute consists of, up to the first that is cut off.
+/// The kind and value of each attribute in a message or an attribute, up to the first that is cut off.
 pub fn attributes(bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
     NlasIterator::new(bytes).map_while(Result::ok).map(|attribute| {
         let (kind, length) = (attribute.kind(), attribute.length() as usize);
@@ -93,7 +93,7 @@ impl NetlinkDeserializable for Body {
     }
 }
 
-/// The message as it is sent.
+/// The bytes of a message with its netlink header, as it is sent.
 pub fn framed(body: Body, flags: u16) -> Vec<u8> {
     let mut message = NetlinkMessage::new(NetlinkHeader::default(), NetlinkPayload::InnerMessage(body));
     message.header.flags = flags;
@@ -109,7 +109,7 @@ pub fn send(socket: &Socket, body: Body, flags: u16) -> Result<()> {
     Ok(())
 }
 
-/// Sends a request and waits for the kernel's word that it is done. What the kernel refuses is an [`std::io::Error`].
+/// Sends a request and waits until the kernel says that it is done. A refusal of the kernel is an [`std::io::Error`].
 pub fn ask(socket: &Socket, body: Body, flags: u16) -> Result<()> {
     send(socket, body, NLM_F_ACK | flags)?;
     let (answer, _) = socket.recv_from_full()?;

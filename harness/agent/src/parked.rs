@@ -16,12 +16,12 @@ use nix::unistd::{ForkResult, dup2_stderr, dup2_stdin, dup2_stdout, fork, setsid
 use std::fs::File;
 use tunelab_protocol::{Event, Plan, VERSION, guest};
 
-/// Where sshd notes its pid, whoever starts it.
+/// The file in which sshd notes its pid, whatever starts it.
 pub const SSHD_PID: &str = "/run/tunelab/sshd.pid";
 
 pub use takeover::stand_in;
 
-/// Whether process 1, this agent, follows a distribution's init rather than the kernel: it was deployed before.
+/// Says whether process 1, this agent, follows a distribution's init rather than the kernel: it was deployed before.
 pub fn in_place_of_a_distributions_init() -> bool {
     std::path::Path::new(guest::AGENT).exists()
 }
@@ -35,7 +35,7 @@ pub fn main() -> Result<()> {
     Ok(())
 }
 
-/// Out of the SSH session, so that ending sshd does not end us.
+/// Leaves the SSH session, so that the end of sshd does not end the agent.
 fn leave_session() -> Result<()> {
     // SAFETY: there is one thread yet.
     if let ForkResult::Parent { .. } = unsafe { fork() }? {

@@ -1,11 +1,11 @@
-//! x86's I/O ports, from user space: a device of QEMU's answers within the instruction, by no interrupt and no driver.
+//! x86's I/O ports, from user space: a QEMU device answers within the instruction, with no interrupt and no driver.
 
 use anyhow::{Result, ensure};
 use std::arch::asm;
 
 /// Lets this thread, and what it forks, use `count` ports from `first` on. Before that, [`read`] and [`write`] kill.
 pub fn allow(first: u16, count: u16) -> Result<()> {
-    // SAFETY: only says which ports may be used; who asks knows whose they are.
+    // SAFETY: only says which ports may be used; the caller knows the device behind them.
     let allowed = unsafe { libc::ioperm(first.into(), count.into(), 1) };
     ensure!(
         allowed == 0,
@@ -24,7 +24,7 @@ pub fn read(port: u16, into: &mut [u8]) {
     }
 }
 
-/// All of it, byte by byte.
+/// Writes all bytes, one by one.
 pub fn write(port: u16, bytes: &[u8]) {
     // SAFETY: `rep outsb` reads `len` bytes from the start of a buffer of that length.
     unsafe {
@@ -33,7 +33,7 @@ pub fn write(port: u16, bytes: &[u8]) {
     }
 }
 
-/// 16 bits at once.
+/// Writes 16 bits at once.
 pub fn write_word(port: u16, word: u16) {
     // SAFETY: touches no memory.
     unsafe { asm!("out dx, ax", in("dx") port, in("ax") word, options(nostack, nomem, preserves_flags)) }

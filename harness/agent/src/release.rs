@@ -1,9 +1,9 @@
-//! Which Linux this is: some of what we hear and do depends on it.
+//! The version of the running Linux: some of what the agent hears and does depends on it.
 
 use std::sync::OnceLock;
 
-/// Whether the running kernel is of version `(major, minor)` or later, by `uname -r`. A distribution may have brought
-/// single changes back to an older one: ask this only where the kernel itself cannot be asked.
+/// Says whether the running kernel is of version `(major, minor)` or later, by `uname -r`. A distribution may have
+/// brought single changes back to an older one: ask this only where the kernel itself cannot be asked.
 pub fn at_least(version: (u32, u32)) -> bool {
     static RUNNING: OnceLock<(u32, u32)> = OnceLock::new();
     *RUNNING.get_or_init(|| nix::sys::utsname::uname().map_or((0, 0), |u| parse(&u.release().to_string_lossy())))

@@ -1,7 +1,7 @@
-//! What a program says on its standard streams: into a file in memory, never into a pipe.
+//! The standard streams of a program: written into a file in memory, never into a pipe.
 //!
-//! A pipe ends when the last process that holds it has ended, and a daemon holds what it was started with: whoever reads
-//! until the end waits as long as the daemon lives. A pipe is also full at some time. A file is neither.
+//! A pipe ends when the last process that holds it has ended, and a daemon holds what it was started with: a reader
+//! that waits for the end waits as long as the daemon lives. A pipe can also be full. A file has neither problem.
 
 use anyhow::{Context, Result};
 use std::fs::{self, File};
@@ -12,19 +12,19 @@ use std::process::Stdio;
 use std::sync::atomic::{AtomicU32, Ordering};
 use tunelab_protocol::guest;
 
-/// Of what was said last, this much is looked at.
+/// The number of bytes at the end that are looked at.
 const TAIL: u64 = 16 * 1024;
 const CHUNK: usize = 4096;
 
 /// The streams of one program, or one of them.
 pub struct Said {
     file: File,
-    /// Bytes that were handed out as lines.
+    /// The number of bytes that were handed out as lines.
     heard: u64,
 }
 
 impl Said {
-    /// Without a name: it goes with the last process that has it open.
+    /// Makes a file without a name: it is gone with the last process that has it open.
     pub fn unnamed() -> Result<Self> {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
@@ -34,7 +34,7 @@ impl Said {
         Ok(said)
     }
 
-    /// A service's, in [`guest::SAID`].
+    /// Makes the file of a service, in [`guest::SAID`].
     pub fn of_service(name: &str) -> Result<Self> {
         let path = path_of(name);
         fs::create_dir_all(guest::SAID).with_context(|| format!("failed to create {}", guest::SAID))?;
@@ -44,20 +44,20 @@ impl Said {
     fn at(path: &Path) -> Result<Self> {
         let failed = || format!("failed to create {}", path.display());
         let _ = fs::remove_file(path);
-        // By appending, several programs write one after the other.
+        // It is opened to append, so that several programs write one after the other.
         let mut options = File::options();
         let file = options.read(true).append(true).create_new(true).mode(0o666).open(path).with_context(failed)?;
-        // A service of another user may open it again, as `/dev/stderr`. The umask is not asked.
+        // A service of another user may open it again, as `/dev/stderr`. The umask does not apply here.
         file.set_permissions(fs::Permissions::from_mode(0o666)).with_context(failed)?;
         Ok(Said { file, heard: 0 })
     }
 
-    /// For a program's standard output or error, or both.
+    /// The file as a program's standard output or error, or both.
     pub fn stdio(&self) -> Result<Stdio> {
         Ok(self.file.try_clone().context("failed to share a file")?.into())
     }
 
-    /// The next line that is whole; `None`: there is none yet.
+    /// The next whole line; `None`: there is none yet.
     pub fn next_line(&mut self) -> Result<Option<String>> {
         let mut line = Vec::new();
         loop {
@@ -76,12 +76,12 @@ impl Said {
         }
     }
 
-    /// All of it.
+    /// The whole text.
     pub fn text(&self) -> String {
         self.from(0)
     }
 
-    /// The last few kilobytes of it.
+    /// The last few kilobytes of the text.
     pub fn tail(&self) -> String {
         self.from(self.file.metadata().map_or(0, |m| m.len()).saturating_sub(TAIL))
     }
@@ -96,17 +96,17 @@ impl Said {
     }
 }
 
-/// Where a service's streams go.
+/// The file for a service's streams.
 pub fn path_of(name: &str) -> PathBuf {
     Path::new(guest::SAID).join(format!("{}.log", name.replace('/', "-")))
 }
 
-/// Ours, once there is one; before that, what an initrd has.
+/// Our own folder, once there is one; before that, a folder that an initrd has.
 fn folder() -> &'static Path {
     [guest::HOME, "/run", "/tmp"].into_iter().map(Path::new).find(|folder| folder.is_dir()).unwrap_or(Path::new("/"))
 }
 
-/// A file without a name that holds this text: what a program is to read.
+/// Makes a file without a name that holds this text, for a program to read.
 pub fn scratch(text: &str) -> Result<File> {
     let mut file = Said::unnamed()?.file;
     file.write_all(text.as_bytes()).and_then(|()| file.rewind()).context("failed to write to a file in memory")?;

@@ -1,7 +1,7 @@
-//! A command, or a login's shell with a script, for whoever is at the other end of SSH without a terminal.
+//! Runs a command, or a login's shell with a script, for the user at the other end of SSH without a terminal.
 //!
-//! sshd ends a session when nobody holds its streams any more, and a daemon that a script leaves behind holds them for
-//! ever. So the command gets pipes of ours, and the session ends with the command: what it had said by then is passed on.
+//! sshd ends a session when no process holds its streams any more, and a daemon that a script leaves behind holds them
+//! for ever. So the command gets our pipes, and the session ends with it: what it wrote by then is passed on.
 
 use crate::fd;
 use anyhow::{Context, Result};
@@ -13,19 +13,19 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
-/// Between two looks at whether the command has ended, in milliseconds.
+/// Milliseconds between two looks at whether the command has ended.
 const LOOK_MS: u8 = 20;
-/// As a shell says that a signal ended a command: 128 and its number.
+/// The exit code for a command that a signal ended, as in a shell: this plus the signal's number.
 const BY_SIGNAL: i32 = 128;
 
-/// Ends this process as the command ended.
+/// Ends this process with the command's exit code.
 pub fn main(command: Option<&str>) -> Result<()> {
     let shell = std::env::var("SHELL").unwrap_or_else(|_| "/bin/sh".into());
     let status = join(&mut shell_for(&shell, command), std::io::stdout(), std::io::stderr())?;
     std::process::exit(status.code().or_else(|| Some(BY_SIGNAL + status.signal()?)).unwrap_or(1));
 }
 
-/// As sshd starts it: with a dash before its name, it is a login's.
+/// The shell as sshd starts it: with a dash before its name, it is a login shell.
 fn shell_for(shell: &str, command: Option<&str>) -> Command {
     let mut started = Command::new(shell);
     match command {
@@ -35,12 +35,12 @@ fn shell_for(shell: &str, command: Option<&str>) -> Command {
     started
 }
 
-/// Passes on what the command says, until it has ended.
+/// Passes on what the command writes, until it has ended.
 fn join(command: &mut Command, mut out: impl Write, mut err: impl Write) -> Result<ExitStatus> {
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().context("failed to start a shell")?;
     let mut streams = streams(&mut child)?;
     loop {
-        // Its end first: what it said before that is in the pipes then.
+        // Look for the end first: what it wrote before its end is in the pipes then.
         let ended = child.try_wait()?;
         let said = carry(&mut streams[0], &mut out)? | carry(&mut streams[1], &mut err)?;
         match ended {
@@ -51,7 +51,7 @@ fn join(command: &mut Command, mut out: impl Write, mut err: impl Write) -> Resu
     }
 }
 
-/// What it says, without waiting for it; `None`: that stream has ended.
+/// Its streams, which do not wait when they are read; `None`: that stream has ended.
 fn streams(child: &mut Child) -> Result<[Option<File>; 2]> {
     let own = |stream: OwnedFd| {
         fd::return_at_once(&stream)?;
@@ -61,7 +61,7 @@ fn streams(child: &mut Child) -> Result<[Option<File>; 2]> {
     Ok([own(out.into())?, own(err.into())?])
 }
 
-/// All that is there; whether there was something.
+/// Passes on all that is there; says whether there was something.
 fn carry(from: &mut Option<File>, to: &mut impl Write) -> Result<bool> {
     let mut buffer = [0; 1 << 14];
     let mut some = false;
@@ -80,7 +80,7 @@ fn carry(from: &mut Option<File>, to: &mut impl Write) -> Result<bool> {
     Ok(some)
 }
 
-/// Until it says something more, or for a moment.
+/// Waits until it writes something more, or for a moment.
 fn wait(streams: &[Option<File>; 2]) -> Result<()> {
     let mut open: Vec<PollFd> =
         streams.iter().flatten().map(|stream| PollFd::new(stream.as_fd(), PollFlags::POLLIN)).collect();

@@ -1,4 +1,4 @@
-//! Runs the guest's own programs, and looks at what runs.
+//! Runs the guest's own programs, and looks at running processes.
 
 use crate::said::{Said, last_lines};
 use anyhow::{Context, Result, bail};
@@ -8,15 +8,15 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-/// Where distributions since precise keep them; PID 1 has no PATH of its own.
+/// Where distributions since precise keep programs; PID 1 has no PATH of its own.
 pub const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// A program of the guest's own that takes longer hangs.
+/// The time limit for a program of the guest: one that takes longer hangs.
 pub const PATIENCE: Duration = Duration::from_secs(30);
-/// Between two looks at a program that runs.
+/// The pause between two looks at a program that runs.
 pub const PAUSE: Duration = Duration::from_millis(1);
 
-/// How a program ended, and what it had said by then.
+/// The status with which a program ended, and what it had written by then.
 pub struct Ended {
     pub status: ExitStatus,
     pub stdout: String,
@@ -24,13 +24,13 @@ pub struct Ended {
 }
 
 impl Ended {
-    /// Errors first.
+    /// All that it wrote, errors first.
     pub fn said(&self) -> String {
         [&self.stderr[..], &self.stdout[..]].concat()
     }
 }
 
-/// Runs to the end; the error carries the command, its status and the end of what it said.
+/// Runs a program to its end; the error carries the command, its status and the end of what it wrote.
 pub fn run(program: &str, args: &[&str]) -> Result<String> {
     let mut command = Command::new(program);
     command.args(args);
@@ -45,7 +45,7 @@ pub fn run_command(command: &mut Command) -> Result<String> {
     Ok(ended.stdout)
 }
 
-/// Runs to the end, however that is. What it leaves behind may hold its streams: they are files.
+/// Runs a command to its end, whatever that is. What it leaves behind may hold its streams: they are files.
 pub fn end_of(command: &mut Command, input: impl Into<Stdio>, patience: Duration) -> Result<Ended> {
     let (stdout, stderr) = (Said::unnamed()?, Said::unnamed()?);
     command.env("PATH", PATH).stdin(input).stdout(stdout.stdio()?).stderr(stderr.stdio()?);
@@ -53,7 +53,7 @@ pub fn end_of(command: &mut Command, input: impl Into<Stdio>, patience: Duration
     Ok(Ended { status, stdout: stdout.text(), stderr: stderr.text() })
 }
 
-/// Starts it, with the streams that it was given, and waits for its end; one that takes too long is ended.
+/// Starts a command with the streams it was given, and waits for its end; one that takes too long is ended.
 pub fn status_of(command: &mut Command, patience: Duration) -> Result<ExitStatus> {
     let program = command.get_program().display().to_string();
     let mut child = command.spawn().with_context(|| format!("failed to start `{program}`"))?;
@@ -67,7 +67,7 @@ pub fn status_of(command: &mut Command, patience: Duration) -> Result<ExitStatus
     }
 }
 
-/// It had to be ended.
+/// A program took too long and had to be ended.
 #[derive(Debug)]
 pub struct TooLong {
     program: String,
@@ -82,7 +82,7 @@ impl std::fmt::Display for TooLong {
 
 impl std::error::Error for TooLong {}
 
-/// How it ended; `None`: it still runs.
+/// Waits for the end; `None`: it still runs.
 pub fn end_within(child: &mut Child, patience: Duration) -> Result<Option<ExitStatus>> {
     let since = Instant::now();
     loop {
@@ -105,7 +105,7 @@ pub fn first_of<'a>(names: &[&'a str]) -> Option<&'a str> {
     names.iter().copied().find(|name| find(name).is_some())
 }
 
-/// Where a program of this guest lies.
+/// The path of a program of this guest.
 pub fn find(name: &str) -> Option<PathBuf> {
     PATH.split(':').map(|dir| Path::new(dir).join(name)).find(|path| path.exists())
 }
@@ -127,7 +127,7 @@ pub fn comm(pid: Pid) -> String {
     std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default()
 }
 
-/// Not a zombie that waits for its parent: that one does nothing any more.
+/// Says whether a process lives: a zombie that waits for its parent does nothing any more.
 pub fn alive(pid: Pid) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     stat.rsplit_once(')').is_some_and(|(_, rest)| !rest.trim_start().starts_with(['Z', 'X']))

@@ -1,6 +1,6 @@
 //! The catalogue that comes with tunelab, embedded: `scenarios/`, `snapshots/` and `images/` as they were when it was built.
 //!
-//! A package of its own, so that only a change of these files compiles them again.
+//! It is a package of its own so that only a change of these files compiles them again.
 
 use rust_embed::{EmbeddedFile, RustEmbed};
 use std::borrow::Cow;
@@ -27,7 +27,7 @@ pub struct File {
     pub sha256: [u8; 32],
 }
 
-/// All of it, by path.
+/// Returns all files, sorted by path.
 pub fn files() -> Vec<File> {
     let paths = Scenarios::iter().chain(Snapshots::iter()).chain(Images::iter());
     let mut files: Vec<File> = paths.filter(|path| belongs(path)).filter_map(|path| file(&path)).collect();
@@ -35,13 +35,13 @@ pub fn files() -> Vec<File> {
     files
 }
 
-/// One file of it.
+/// Returns the file at this path.
 pub fn file(path: &str) -> Option<File> {
     let found: EmbeddedFile = Scenarios::get(path).or_else(|| Snapshots::get(path)).or_else(|| Images::get(path))?;
     Some(File { path: path.to_owned(), sha256: found.metadata.sha256_hash(), bytes: found.data })
 }
 
-/// What a run in the checkout left for review is nobody's expectation yet.
+/// A snapshot that a run in the checkout left for review is not accepted yet.
 fn belongs(path: &str) -> bool {
     !path.ends_with(".snap.new") && !path.ends_with(".pending-snap") && !path.ends_with('~')
 }

@@ -1,4 +1,4 @@
-//! The events: what happened in the guest, one JSON object a line.
+//! The events: what happened in the guest, one JSON object per line.
 
 use crate::LinkBy;
 use serde::{Deserialize, Serialize};
@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 /// A line of the record. Before the plan starts `at_us` is 0.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Stamped {
-    /// Microseconds of the guest's CLOCK_MONOTONIC since the plan started; under the virtual clock, virtual.
+    /// Microseconds of the guest's CLOCK_MONOTONIC since the plan started; virtual ones under the virtual clock.
     pub at_us: u64,
     #[serde(flatten)]
     pub event: Event,
@@ -17,7 +17,7 @@ pub struct Stamped {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub enum Event {
-    /// Deployed, warmed and quiet; waiting for a plan. The machine's state is saved here.
+    /// The agent is deployed, warm and quiet, and waits for a plan. The machine's state is saved here.
     Parked {
         version: u32,
         kernel: String,
@@ -29,29 +29,29 @@ pub enum Event {
     },
     /// Rules, sysctls and processes are in place; traffic begins.
     Ready,
-    /// Effective value after everything was applied; `None` where this kernel has it under none of its names
+    /// The effective value after everything was applied; `None` if this kernel has the setting under none of its names
     /// ([`crate::spellings`]).
     Sysctl {
         name: String,
         value: Option<String>,
     },
-    /// This kernel does not have the name that was written, and has the setting under another: that was used.
+    /// This kernel does not have the name that was written, but has the setting under another name, which was used.
     SysctlRenamed {
         name: String,
         used: String,
     },
-    /// Who makes the network between these clients and the server, where it delays or loses anything.
+    /// The maker of the network between these clients and the server, if it delays or loses anything.
     Link {
         population: String,
         by: LinkBy,
     },
-    /// A write that the kernel refused or a setting it does not have under any name, and what was asked of it.
+    /// The kernel refused this write, or has the setting under none of its names; `value` is what was asked for.
     SysctlRefused {
         name: String,
         value: String,
         why: String,
     },
-    /// How many files may be open, soft and hard; `of` as [`crate::LimitOf`] is written.
+    /// The soft and the hard limit of open files; `of` is a [`crate::LimitOf`] as text.
     OpenFileLimit {
         of: String,
         soft: u64,
@@ -60,34 +60,34 @@ pub enum Event {
     Phase {
         name: String,
     },
-    /// One round of one population is over: how its visitors fared.
+    /// One round of one group of clients is over; these are the outcomes of its clients.
     Round {
         phase: String,
         round: u32,
         population: String,
         visits: Visits,
-        /// From SYN to an established connection, of those who got one.
+        /// From SYN to an established connection, for clients that got one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         connect: Option<Spread>,
-        /// From SYN to the last byte of the last answer, of those who were served.
+        /// From SYN to the last byte of the last answer, for clients that were served.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         visit: Option<Spread>,
-        /// The rate, of a trial in a search ([`crate::Search`]).
+        /// The rate of a trial in a search ([`crate::Search`]).
         #[serde(default, skip_serializing_if = "Option::is_none")]
         per_1000_s: Option<u32>,
-        /// Of the local errors, how many of which kind, by errno's name; of the error statuses, by number.
+        /// Counts of the local errors by the errno's name, and of the error statuses by number.
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         errors: BTreeMap<String, u64>,
-        /// Of visitors who are to tell of flights ([`crate::Visit`]), in the order of their leaving.
+        /// Answers of clients that report flights ([`crate::Visit`]), in the order in which the clients left.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         answers: Vec<Answer>,
     },
     /// Readings of one probe at one moment. Names carry the probe (`conntrack.count`) and the unit where there is one
-    /// (`_bytes`). A probe's first has all it reads; later ones, but for conntrack's, what has changed since.
+    /// (`_bytes`). A probe's first sample has all it reads; later ones, except conntrack's, have what changed since.
     Sample {
         values: BTreeMap<String, u64>,
     },
-    /// The conntrack table refused entries since the last look: `drop` of /proc/net/stat/nf_conntrack rose by so many.
+    /// The conntrack table refused entries since the last look: `drop` of /proc/net/stat/nf_conntrack rose by this.
     TableFull {
         drops: u64,
     },
@@ -96,12 +96,12 @@ pub enum Event {
         level: u8,
         text: String,
     },
-    /// What nginx wrote into its error log since it started, or since this was told last: each kind of line, without times,
-    /// processes and addresses, and how often it came. Told as a phase ends, before the next begins, and at the end.
+    /// Lines that nginx wrote into its error log since it started, or since the last such event: each kind of line,
+    /// without times, processes and addresses, and its count. Sent as a phase ends, before the next, and at the end.
     NginxLog {
         texts: BTreeMap<String, u64>,
     },
-    /// What the entries of one population's addresses did, over the whole run.
+    /// The conntrack entries of one group of clients, by their addresses, over the whole run.
     Entries(Entries),
     /// The plan is done; nothing follows.
     Done,
@@ -114,16 +114,16 @@ pub enum Event {
     },
 }
 
-/// Whose fault it is that a plan cannot go on.
+/// Where the fault lies when a plan cannot go on.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Fault {
-    /// The guest's own.
+    /// In the guest itself.
     #[default]
     Guest,
-    /// A file's that was deployed: its path in the guest, and its line, counted from 1, if it is known.
+    /// In a deployed file: its path in the guest, and its line, counted from 1, if it is known.
     File { path: String, line: Option<u32> },
-    /// The scenario's own: words that stand in its file where it says so.
+    /// In the scenario: words that stand in its file at that place.
     Scenario { words: String },
 }
 
@@ -138,7 +138,7 @@ impl Fault {
 pub struct Spread {
     pub shortest_us: u64,
     pub longest_us: u64,
-    /// All of them, where the plan asks for each ([`crate::Traffic`]).
+    /// All of the times, if the plan asks for each ([`crate::Traffic`]).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub each_us: Vec<u64>,
 }
@@ -154,10 +154,10 @@ impl Spread {
     }
 }
 
-/// How one answer came.
+/// The timing of one answer, and the flights it came in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Answer {
-    /// Idle before it was asked for; 0 for a visit's first.
+    /// Idle time before the request; 0 for the first request of a visit.
     pub paused_us: u64,
     /// From the request to the last byte.
     pub took_us: u64,
@@ -165,26 +165,26 @@ pub struct Answer {
     pub flights: Vec<u64>,
     /// Bytes that a segment of this connection carries.
     pub mss: u32,
-    /// Retransmission timeout of the server's socket as the request was sent, in the 10 ms of /proc/net/tcp; `None` if the
-    /// visitor talked to another machine.
+    /// Retransmission timeout of the server's socket when the request was sent, in the 10 ms of /proc/net/tcp; `None`
+    /// if the client talked to another machine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server_rto_ms: Option<u64>,
-    /// And its congestion window, in segments.
+    /// Congestion window of that socket at that time, in segments.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server_cwnd: Option<u32>,
-    /// The same as the first bytes of the answer came, before they were acknowledged: what it was sent with.
+    /// Congestion window when the answer's first bytes came and were not yet acknowledged: the answer was sent with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sent_with_cwnd: Option<u32>,
 }
 
-/// How visitors fared; each is counted once, in `served` or by what first went wrong.
+/// Outcomes of clients; each client is counted once, in `served` or by what first went wrong.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Visits {
-    /// Got every answer asked for.
+    /// The client got every answer that it asked for.
     pub served: u64,
-    /// No connection within the visitor's patience: SYNs vanish.
+    /// No connection within the client's timeout: SYNs vanish.
     pub connect_timeout: u64,
-    /// Connected, but no (whole) answer within the patience.
+    /// Connected, but no (whole) answer within the timeout.
     pub answer_timeout: u64,
     /// RST, when connecting or later.
     pub reset: u64,
@@ -192,7 +192,7 @@ pub struct Visits {
     pub closed: u64,
     /// An answer other than 2xx, such as nginx's 502.
     pub error_status: u64,
-    /// The visitor's own side could not (EADDRNOTAVAIL, EMFILE, ENOBUFS, EPERM).
+    /// The client's own side failed (EADDRNOTAVAIL, EMFILE, ENOBUFS, EPERM).
     pub local_error: u64,
 }
 
@@ -224,20 +224,20 @@ impl std::ops::AddAssign for Visits {
     }
 }
 
-/// Conntrack entries of one population, followed by ctnetlink.
+/// Conntrack entries of one group of clients, followed by ctnetlink.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Entries {
     pub population: String,
     /// Entries created.
     pub created: u64,
-    /// Of these, by an ACK without a SYN before it (`nf_conntrack_tcp_loose`).
+    /// Entries created by an ACK without a SYN before it (`nf_conntrack_tcp_loose`).
     pub picked_up: u64,
     /// Entries still unexpired at the end.
     pub alive_at_end: u64,
     /// From creation to expiry of the entry that lived longest, in milliseconds. Expiry is when its timer ran out,
     /// not when the kernel's gc came by. For an entry alive at the end: when its timer will run out.
     pub longest_life_ms: u64,
-    /// The state that entry was in last, by the kernel's name: `ESTABLISHED`, `TIME_WAIT`.
+    /// The last state of that entry, by the kernel's name: `ESTABLISHED`, `TIME_WAIT`.
     pub longest_state: String,
     /// Lives in milliseconds of all entries, by the last state: shortest, median, longest.
     pub lives_by_state: BTreeMap<String, Lives>,

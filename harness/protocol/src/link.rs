@@ -1,15 +1,15 @@
-//! What a network does to packets.
+//! The effects of a network on packets.
 
 use serde::{Deserialize, Serialize};
 
-/// What the network between a population and the server does, each way.
+/// Effects of the network between clients and the server, in each direction.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Link {
     pub delay_us: u64,
-    /// Of a million packets.
+    /// Lost packets in a million.
     pub loss_ppm: u32,
-    /// Of a million packets, that many are not delayed and so overtake others.
+    /// Packets in a million that are not delayed and so overtake others.
     #[serde(default)]
     pub reorder_ppm: u32,
     /// `None`: the kernel if it has netem, else the agent.
@@ -18,13 +18,13 @@ pub struct Link {
 }
 
 impl Link {
-    /// What is sent there arrives at once: nobody has to do anything.
+    /// Says whether packets simply arrive at once, so that nothing has to be done.
     pub fn is_plain(&self) -> bool {
         self.delay_us == 0 && self.loss_ppm == 0 && self.reorder_ppm == 0
     }
 }
 
-/// Who delays and loses packets.
+/// The part that delays and loses packets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum LinkBy {
@@ -35,7 +35,7 @@ pub enum LinkBy {
 }
 
 impl LinkBy {
-    /// As it is written in a scenario and in an outcome.
+    /// The word for it in a scenario and in an outcome.
     pub fn word(self) -> &'static str {
         match self {
             LinkBy::Netem => "netem",

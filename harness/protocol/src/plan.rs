@@ -8,11 +8,11 @@ use std::net::Ipv4Addr;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Plan {
-    /// [`crate::VERSION`] of who wrote it.
+    /// The [`crate::VERSION`] of the program that wrote it.
     pub version: u32,
     pub scenario: String,
     pub variant: String,
-    /// Seeds every choice the agent makes: order and jitter of visitors, payloads.
+    /// Seeds every choice the agent makes: order and jitter of clients, payloads.
     pub seed: u64,
     /// Write down every packet that passes the server's interfaces ([`crate::PACKET_PORT`]).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -28,28 +28,28 @@ pub struct Plan {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Server {
-    /// The address visitors talk to; on `lo`, so that every population reaches it by its own link.
+    /// The address that clients talk to; on `lo`, so that each group of clients reaches it by its own link.
     pub address: Ipv4Addr,
-    /// Forward between populations and upstreams (`net.ipv4.ip_forward`).
+    /// Forward between clients and upstreams (`net.ipv4.ip_forward`).
     pub forward: bool,
     /// Kernel modules to load before rules and sysctls, for example `nf_conntrack`. A built-in one is fine.
     pub modules: Vec<ModuleLoad>,
     /// Rules in iptables-save format, loaded before the sysctls (conntrack's exist only once a rule needs it).
     pub rules: Option<String>,
-    /// sysctl.d files, applied in order; what the kernel does not take of them is an outcome.
+    /// sysctl.d files, applied in order; a setting that the kernel does not take is an outcome.
     pub sysctl_files: Vec<String>,
     /// Single sysctls, applied after the files.
     pub sysctls: Vec<Sysctl>,
-    /// sysctls whose effective value is reported in [`crate::Event::Sysctl`] once everything is applied.
+    /// sysctls to report with their effective values in [`crate::Event::Sysctl`] once everything is applied.
     pub report_sysctls: Vec<String>,
-    /// limits.d file; its `nofile` applies to nginx and the backends, or is where PAM finds it: see [`StartedBy`].
+    /// limits.d file; its `nofile` applies to nginx and the backends, or it lies where PAM finds it: see [`StartedBy`].
     pub limits: Option<String>,
     pub started_by: StartedBy,
-    /// Whose limits of open files are reported in [`crate::Event::OpenFileLimit`] once everything runs.
+    /// Limits of open files to report in [`crate::Event::OpenFileLimit`] once everything runs.
     pub report_limits: Vec<LimitOf>,
-    /// Segments of a first flight on the routes to all populations (RTAX_INITCWND); else the kernel's own.
+    /// Segments of a first flight on the routes to all clients (RTAX_INITCWND); `None`: the kernel's own number.
     pub initcwnd: Option<u32>,
-    /// The shortest retransmission timeout on the same routes (RTAX_RTO_MIN); else the kernel's own.
+    /// The shortest retransmission timeout on the same routes (RTAX_RTO_MIN); `None`: the kernel's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rto_min_us: Option<u64>,
     pub nginx: Option<String>,
@@ -60,17 +60,17 @@ pub struct Server {
 #[serde(deny_unknown_fields)]
 pub struct ModuleLoad {
     pub name: String,
-    /// As `modprobe` takes them: `hashsize=1024`.
+    /// In the form that `modprobe` takes: `hashsize=1024`.
     pub parameters: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Sysctl {
-    /// Dotted; any of its names ([`crate::spellings`]).
+    /// Any of its names, with dots ([`crate::spellings`]).
     pub name: String,
     pub value: String,
-    /// If the kernel does not have it under any name, or refuses the value: ends the run if true, else is an outcome.
+    /// If the kernel has it under no name, or refuses the value, this ends the run if true, else it is an outcome.
     pub required: bool,
 }
 
@@ -89,9 +89,9 @@ pub struct Backend {
     /// Pause between two accept(2) calls; 0 accepts at once.
     pub accept_every_us: u64,
     pub body_bytes: u64,
-    /// Requests whose path starts so are never answered (long poll).
+    /// Requests with a path that starts with this are never answered (long poll).
     pub hold_path: Option<String>,
-    /// A program for node.js that does all this instead of our own. Its argument is this description, in JSON.
+    /// A program for node.js that does all this instead of the agent. Its argument is this description, in JSON.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub node: Option<String>,
 }
@@ -105,26 +105,26 @@ pub enum Listen {
     Udp(std::net::SocketAddrV4),
 }
 
-/// Something in a namespace of its own that the server forwards to.
+/// A host in a namespace of its own that the server forwards to.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Upstream {
     pub name: String,
     pub address: Ipv4Addr,
     pub port: u16,
-    /// Answers each request with so many bytes; the connection then stays open and silent. A datagram comes back as it was.
+    /// Bytes of each answer; the connection then stays open and silent. A datagram is sent back as it came.
     pub body_bytes: u64,
     #[serde(default, skip_serializing_if = "At::is_default")]
     pub at: At,
 }
 
-/// Visitors of one kind: a namespace, a link to the server and a subnet of source addresses.
+/// A group of clients: a namespace, a link to the server and a subnet of source addresses.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Population {
     pub name: String,
-    /// Source addresses, taken one after the other: one visitor, one address. For example `10.1.0.0/16`. Those at the
-    /// server have the server's own.
+    /// Source addresses, taken one after the other: one client, one address. For example `10.1.0.0/16`. Clients on the
+    /// server have the server's own address.
     pub subnet: Subnet,
     #[serde(default, skip_serializing_if = "At::is_default")]
     pub at: At,
@@ -135,7 +135,7 @@ pub struct Population {
     pub visit: Visit,
 }
 
-/// What one visitor does.
+/// A visit: all that one client does.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Visit {
@@ -144,23 +144,23 @@ pub struct Visit {
     pub http: Http,
     /// Sends `Connection: keep-alive` or `close` explicitly where it differs from the version's default.
     pub keep_alive: bool,
-    /// Requested one after the other on the one connection.
+    /// Paths that are requested one after the other on one connection.
     pub paths: Vec<String>,
     /// Pauses between requests, one for each but the last.
     pub pauses_us: Vec<u64>,
-    /// Gives up after so long without a connection or an answer.
+    /// The client gives up after this time without a connection or an answer.
     pub patience_us: u64,
-    /// Tell of each answer in which flights it came ([`crate::Answer`]). The link needs a delay.
+    /// Report for each answer in which flights it came ([`crate::Answer`]). The link needs a delay.
     pub flights: bool,
-    /// All visitors are one client that comes back from this port; else each has an address of its own, and a port of its
-    /// kernel's choice.
+    /// All visits are by one client, which comes back from this port; else each client has an address of its own, and a
+    /// port that its kernel chooses.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source_port: Option<u16>,
-    /// The first sequence number of each connection is older than that of the one before: a client that began anew. Else
-    /// its kernel's clock makes each later than the last.
+    /// The first sequence number of each connection is older than that of the one before, as of a client that began
+    /// anew. Else the clock of the client's kernel makes each later than the last.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub older_sequence: bool,
-    /// Asks to be told what became of its datagrams (`IP_RECVERR`, ip(7)): else UDP keeps an ENOBUFS to itself.
+    /// Asks for the errors of its datagrams (`IP_RECVERR`, ip(7)): else UDP does not report an ENOBUFS.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub recverr: bool,
     pub leave: Leave,
@@ -174,7 +174,7 @@ pub enum Http {
     V1_1,
 }
 
-/// How a visitor leaves. After `Vanish` and the late ones its address answers nothing any more.
+/// How a client leaves. After `Vanish` and `LateDuplicate` its address answers nothing any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Leave {
@@ -184,11 +184,11 @@ pub enum Leave {
     ServerCloses,
     /// The client sends RST.
     Reset,
-    /// Gone without FIN or RST. `after_request`: does not wait for the answer to the last request.
+    /// The client is gone without FIN or RST. `after_request`: it does not wait for the answer to the last request.
     Vanish { after_request: bool },
     /// The server closes first; then the network delivers a second copy of an old packet.
     LateDuplicate { of: Duplicate, after_us: u64 },
-    /// Stays connected until the run ends.
+    /// The client stays connected until the run ends.
     Stay,
 }
 
@@ -210,28 +210,28 @@ pub struct Phase {
     pub rounds: u32,
     /// From the start of one round to the start of the next; the phase lasts `rounds * every_us`.
     pub every_us: u64,
-    /// Set when the phase begins: what an administrator changes on a running machine.
+    /// sysctls to set when the phase begins, as an administrator changes them on a running machine.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sysctls: Vec<Sysctl>,
-    /// Each round is a trial at a rate that the rounds before it decide; `traffic` is the first one.
+    /// Each round is a trial at a rate that the rounds before it decide; `traffic` is the first trial.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub search: Option<Search>,
     pub traffic: Vec<Traffic>,
 }
 
 impl Phase {
-    /// Whether it is to find out what these can be held at.
+    /// Says whether the phase searches for a rate of these clients.
     pub fn searches(&self, population: &str) -> bool {
         self.search.is_some() && self.traffic.iter().any(|traffic| traffic.population == population)
     }
 
-    /// How many of these come in all of it, at most.
+    /// The number of these clients that come in the whole phase, at most.
     pub fn visitors(&self, population: &str) -> u64 {
         let of_a_round = self.traffic.iter().filter(|traffic| traffic.population == population);
         of_a_round.map(|traffic| u64::from(traffic.visitors)).sum::<u64>() * u64::from(self.rounds)
     }
 
-    /// The same with this search: as many rounds as it may take, and visitors for the highest rate.
+    /// The same phase with this search: as many rounds as it may take, and clients for the highest rate.
     pub fn with_search(&self, search: Search) -> Phase {
         let (visitors, spacing_us) = search.visitors(search.most);
         let traffic = self.traffic.iter().map(|traffic| Traffic { visitors, spacing_us, ..traffic.clone() });
@@ -239,24 +239,24 @@ impl Phase {
     }
 }
 
-/// Visitors of one population in each round.
+/// Clients of one group that come in each round.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Traffic {
     pub population: String,
     pub visitors: u32,
-    /// From the round's start to the first visitor.
+    /// From the round's start to the first client.
     pub after_us: u64,
-    /// Between two visitors' arrivals.
+    /// Between the arrivals of two clients.
     pub spacing_us: u64,
-    /// At most so many at once; 0 is no limit.
+    /// At most this many at once; 0 is no limit.
     pub concurrency: u32,
-    /// Tell of each visitor's times, not of the shortest and the longest alone.
+    /// Report the times of each client, not only the shortest and the longest.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub each_time: bool,
 }
 
-/// Something looked at again and again. Probes due at a round's start are read before its traffic.
+/// A source of readings, looked at again and again. Probes due at a round's start are read before its traffic.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Probe {
@@ -276,11 +276,11 @@ fn is_zero(us: &u64) -> bool {
 pub enum ProbeKind {
     /// `nf_conntrack_count`, `nf_conntrack_max` and the counters of /proc/net/stat/nf_conntrack.
     Conntrack,
-    /// Follows every conntrack entry from birth to expiry by ctnetlink, by population.
+    /// Follows every conntrack entry from birth to expiry by ctnetlink, for each group of clients.
     ConntrackEntries,
     /// /proc/net/sockstat: sockets in use, orphans, TIME_WAIT.
     Sockets,
-    /// /proc/net/tcp: sockets in TIME_WAIT, those from a port of the kernel's choice apart, and the time they have left.
+    /// /proc/net/tcp: sockets in TIME_WAIT, counted apart if the kernel chose their port, and the time they have left.
     TimeWait,
     /// TcpExt and IpExt counters of /proc/net/netstat and /proc/net/snmp that moved.
     Netstat,
@@ -301,7 +301,7 @@ pub enum ProbeKind {
 }
 
 impl ProbeKind {
-    /// Those that are read at their times, then those that follow what happens.
+    /// Probes that are read at their times; then probes that follow what happens.
     pub const SAMPLED: [ProbeKind; 9] = [
         ProbeKind::Conntrack,
         ProbeKind::Sockets,

@@ -1,14 +1,15 @@
-//! A search for the rate that visitors can be held at: halving, decided by nothing but the trials before.
+//! A search for the rate of clients that can be sustained: halving, decided by nothing but the trials before.
 
 use serde::{Deserialize, Serialize};
 
-/// Rates are visitors in 1000 s.
+/// Rates are clients in 1000 s.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Search {
     pub least: u32,
     pub most: u32,
-    /// Done once the highest rate without an error and the lowest with one are so near, in parts of the former.
+    /// The search ends once the highest rate without an error and the lowest with one differ by this part of the
+    /// former.
     pub to_ppm: u32,
     /// How long each rate is held; the rest of a round is for what it leaves behind.
     pub lasts_us: u64,
@@ -18,12 +19,12 @@ pub struct Search {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Trial {
     pub per_1000_s: u32,
-    /// Nobody was refused.
+    /// No client was refused.
     pub sustained: bool,
 }
 
 impl Search {
-    /// First the top: whoever sustains it needs no search. Then the middle of what is still open; `None`: found.
+    /// First the top: if it is sustained, no search is needed. Then the middle of what is still open; `None`: found.
     pub fn next(&self, so_far: &[Trial]) -> Option<u32> {
         let failed = so_far.iter().filter(|t| !t.sustained).map(|t| t.per_1000_s).min();
         let Some(failed) = failed else { return so_far.is_empty().then_some(self.most) };
@@ -31,7 +32,7 @@ impl Search {
         (failed.saturating_sub(held) > self.step(held)).then(|| held + (failed - held) / 2)
     }
 
-    /// Rounds that are enough, whatever comes of each.
+    /// A number of rounds that is enough, whatever each of them shows.
     pub fn rounds(&self) -> u32 {
         let (mut open, mut rounds) = (self.most - self.least, 1);
         while open > self.step(self.least) {
@@ -42,7 +43,7 @@ impl Search {
         rounds
     }
 
-    /// Visitors of a trial, and the time between two of them in microseconds.
+    /// The clients of a trial, and the time between two of them in microseconds.
     pub fn visitors(&self, per_1000_s: u32) -> (u32, u64) {
         let spacing_us = 1_000_000_000 / u64::from(per_1000_s);
         ((self.lasts_us / spacing_us) as u32, spacing_us)
@@ -53,7 +54,7 @@ impl Search {
     }
 }
 
-/// The highest rate at which nobody was refused.
+/// The highest rate at which no client was refused.
 pub fn sustained(trials: &[Trial]) -> Option<u32> {
     trials.iter().filter(|t| t.sustained).map(|t| t.per_1000_s).max()
 }

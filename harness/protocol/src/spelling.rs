@@ -1,11 +1,11 @@
 //! sysctls that have had several names: conntrack's.
 //!
 //! Linux calls them `net.netfilter.nf_conntrack_*`. Up to 4.8 the names of the IPv4-only conntrack before it were kept
-//! beside (`net.ipv4.netfilter.ip_conntrack_*`, tables in nf_conntrack_proto_tcp.c, _udp.c, _icmp.c, _sctp.c, _generic.c
-//! and nf_conntrack_l3proto_ipv4_compat.c under `CONFIG_NF_CONNTRACK_PROC_COMPAT`); they are gone since commit
-//! adf0516845bc. Both were names of one variable, and differ in the prefix alone.
+//! beside them (`net.ipv4.netfilter.ip_conntrack_*`, tables in nf_conntrack_proto_tcp.c, _udp.c, _icmp.c, _sctp.c,
+//! _generic.c and nf_conntrack_l3proto_ipv4_compat.c under `CONFIG_NF_CONNTRACK_PROC_COMPAT`); they are gone since
+//! commit adf0516845bc. Both were names of one variable, and differ in the prefix alone.
 
-/// Today's first.
+/// Today's prefix comes first.
 const PREFIXES: [&str; 2] = ["net.netfilter.nf_conntrack_", "net.ipv4.netfilter.ip_conntrack_"];
 
 /// The size of the table has two names today (nf_conntrack_standalone.c), and had a third up to 2.6.21.
@@ -27,7 +27,7 @@ pub fn spellings(name: &str) -> Vec<String> {
     }
 }
 
-/// What the current kernel calls it: one name in all outcomes, whatever was written and whichever kernel it was.
+/// The current kernel's name: the one name in all outcomes, whatever was written and whichever kernel it was.
 pub fn todays_name(name: &str) -> String {
     spellings(name).swap_remove(0)
 }

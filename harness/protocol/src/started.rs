@@ -1,17 +1,17 @@
-//! Who starts what serves, and whose limits of open files are asked for.
+//! How the services are started, and which limits of open files are reported.
 
 use serde::{Deserialize, Serialize};
 
-/// Who starts nginx and the backends: where their limit of open files comes from.
+/// How nginx and the backends are started: this decides where their limit of open files comes from.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum StartedBy {
-    /// The agent, with what the limits.d file says for whomever, or without a limit.
+    /// By the agent, with the limits that the limits.d file names for any user, or without a limit.
     #[default]
     Lab,
-    /// As init starts a daemon: with process 1's own limits. The limits.d file lies where PAM looks for it.
+    /// Like a daemon that init starts: with process 1's own limits. The limits.d file lies where PAM looks for it.
     Init,
-    /// nginx by a user from a login, in a session of PAM's (su(1)); the backends as by init.
+    /// nginx by a user from a login, in a PAM session (su(1)); the backends as with `Init`.
     Login(String),
 }
 
@@ -22,12 +22,12 @@ pub enum LimitOf {
     Init,
     NginxMaster,
     NginxWorker,
-    /// A shell of this user's after a login.
+    /// A shell of this user after a login.
     Login(String),
 }
 
 impl std::fmt::Display for LimitOf {
-    /// As the outcome calls it.
+    /// Writes the name that the outcome has.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             LimitOf::Init => f.write_str("init"),

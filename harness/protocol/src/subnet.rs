@@ -1,4 +1,4 @@
-//! A subnet as text that is checked on the way in.
+//! A subnet, checked when it is read from text.
 
 use serde::{Deserialize, Serialize};
 use std::net::Ipv4Addr;
@@ -21,12 +21,12 @@ impl Subnet {
         self.prefix
     }
 
-    /// One address: 32.
+    /// The subnet of one address: /32.
     pub fn one(address: Ipv4Addr) -> Self {
         Subnet { address, prefix: 32 }
     }
 
-    /// Hosts that can be handed out: all but the network's own and the broadcast address, which a single one has not.
+    /// The number of host addresses: all but the network's own and the broadcast address, neither of which a /32 has.
     pub fn hosts(&self) -> u32 {
         if self.prefix == 32 {
             return 1;

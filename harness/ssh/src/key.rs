@@ -10,7 +10,7 @@ use openssl::pkey::{PKey, Private};
 const ECDSA: &str = "ecdsa-sha2-nistp256";
 const CURVE: &str = "nistp256";
 
-/// ECDSA over P-256: the newest kind that OpenSSH 5.9 (Ubuntu 12.04) has, and still accepted by the newest.
+/// An ECDSA key over P-256: the newest kind that OpenSSH 5.9 (Ubuntu 12.04) has; the newest OpenSSH still accepts it.
 pub struct KeyPair {
     key: EcKey<Private>,
     public: PublicKey,
@@ -33,14 +33,14 @@ impl KeyPair {
         &self.public
     }
 
-    /// PKCS#8 PEM, which OpenSSH reads by way of OpenSSL: its own format came with 6.5.
+    /// Writes PKCS#8 PEM, which OpenSSH reads through OpenSSL: OpenSSH's own format came with 6.5.
     pub fn to_pem(&self) -> Result<String, ErrorStack> {
         let pem = PKey::from_ec_key(self.key.clone())?.private_key_to_pem_pkcs8()?;
         Ok(String::from_utf8(pem).expect("PEM is ASCII"))
     }
 }
 
-/// A public key as it comes over the wire (RFC 4253, 6.6): fields with their lengths, the first is its kind.
+/// A public key in its wire format (RFC 4253, 6.6): fields with their lengths; the first field is the kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublicKey {
     blob: Vec<u8>,
@@ -68,7 +68,7 @@ impl PublicKey {
         &self.blob
     }
 
-    /// How many fields there are beside the kind. `None` where the last one is cut off, or there is no other.
+    /// Counts the fields beside the kind. `None` if the last one is cut off, or if there is no other.
     fn fields(&self) -> Option<usize> {
         let (_, mut rest) = split(&self.blob)?;
         let mut fields = 0;
@@ -85,7 +85,7 @@ fn field(bytes: &[u8]) -> Vec<u8> {
     [&length.to_be_bytes(), bytes].concat()
 }
 
-/// The first field, and what comes after it.
+/// Splits the first field from what comes after it.
 fn split(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (length, rest) = bytes.split_first_chunk::<4>()?;
     rest.split_at_checked(u32::from_be_bytes(*length) as usize)
@@ -96,9 +96,9 @@ mod tests {
     use super::*;
     use openssl::{bn::BigNum, hash::MessageDigest, sign::Signer, sign::Verifier};
 
-    /// Made by `ssh-keygen -t rsa -b 1024`, for reading alone.
+    /// Made by `ssh-keygen -t rsa -b 1024`, only to be read.
     const RSA: &str = "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAAAgQCZhi16gkULaEEXPfTld0ACYpGhgwDhseZA1cJD1VDx8Q+PMMQKWKRJuw094VZt+z/4AT15aTpp49+gyi502iqaS/FRPWTchu9FOzxS8B60gTWv/BF935VUSgwhIYKtJ4+H8UdSBWL0f8TB8MpDpzkN/PjIVX4et4hdqwN9S4s0eQ==";
-    /// Of the key whose secret is 1, so that its point is the generator; `ssh-keygen -l` reads it.
+    /// The public key of the secret 1, so that its point is the generator; `ssh-keygen -l` reads it.
     const OF_ONE: &str = "ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAIbmlzdHAyNTYAAABBBGsX0fLhLEJH+Lzm5WOkQPJ3A32BLeszoPShOUXYmMKWT+NC4v4af5uO5+tKfA+eFivOM1drMV7Oy7ZAaDe/UfU=";
 
     #[test]
@@ -113,7 +113,7 @@ mod tests {
         let signature = Signer::new(MessageDigest::sha256(), &private).unwrap().sign_oneshot_to_vec(b"hello").unwrap();
         let public = PKey::from_ec_key(pair.key.clone()).unwrap();
         assert!(Verifier::new(MessageDigest::sha256(), &public).unwrap().verify_oneshot(&signature, b"hello").unwrap());
-        // Named, not by its parameters: OpenSSH refuses a curve that has no name.
+        // The curve is named, not given by its parameters: OpenSSH refuses a curve that has no name.
         assert_eq!(private.ec_key().unwrap().group().curve_name(), Some(Nid::X9_62_PRIME256V1));
     }
 

@@ -1,8 +1,8 @@
 //! SSH for the harness: `ssh2` as it is, and keys made by the OpenSSL that `ssh2` is linked with.
 //!
-//! It is a package of its own for the first build's sake: cargo runs a package's build script after those of the C
-//! libraries that the package names itself (libssh2's pin), and the root's builds the guest agent, which would wait for
-//! OpenSSL.
+//! It is a package of its own to make the first build faster: cargo runs a package's build script after those of the C
+//! libraries that the package names itself (libssh2's pin), and the root's build script builds the guest agent, which
+//! would wait for OpenSSL.
 
 mod key;
 

@@ -15,7 +15,7 @@ hosts=${TUNELAB_HOSTS:-${XDG_CACHE_HOME:-$HOME/.cache}/tunelab-hosts}
 usage() { sed -n '2,7s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 fail() { echo "hosts.sh: $*" >&2; exit 3; }
 
-# The suite that a host is made of.
+# Prints the suite that a host is made of.
 suite_of() {
     case $1 in
         debian-12) echo bookworm ;;
@@ -25,7 +25,7 @@ suite_of() {
     esac
 }
 
-# Makes a host if there is none; one that was left half made is made again.
+# Makes a host if there is none; a host that was left half made is made again.
 ensure() {
     local host=$1 root=$hosts/$1 suite
     suite=$(suite_of "$host")
@@ -34,14 +34,14 @@ ensure() {
     rm -rf "$root"
     mkdir -p "$hosts"
     echo "making \`$host\` from Debian's $suite ..." >&2
-    # A mirror may be behind by some weeks: for a test of the QEMU that it has, that is no harm.
+    # A mirror may be some weeks behind: that does no harm to a test of the QEMU that it has.
     mmdebstrap --quiet --variant=minbase --include=build-essential,perl,ca-certificates,procps \
         --aptopt='Acquire::Check-Valid-Until "false"' "$suite" "$root" >&2
     if [ "$host" = qemu-8.2 ]; then ubuntus_qemu "$root"; fi
     touch "$root/made"
 }
 
-# Ubuntu 24.04's QEMU, which GitHub's runners have too, comes in a wheel. It finds its accelerators by a variable only.
+# Ubuntu 24.04's QEMU, which GitHub's runners have too, comes in a wheel. Only a variable lets it find its accelerators.
 ubuntus_qemu() {
     local wheel
     wheel=$(mktemp -d)
@@ -58,7 +58,7 @@ END
     chmod +x "$1/usr/local/bin/qemu-system-x86_64"
 }
 
-# In namespaces of its own: nothing stays mounted, and no process stays when the first one ends.
+# Runs a command in namespaces of its own: nothing stays mounted, and no process stays when the first one ends.
 enter() {
     local root=$hosts/$1
     shift
@@ -93,14 +93,14 @@ enter() {
     ' enter "$@" </dev/null
 }
 
-# What the doctor's own machine took, how often the scenario came to the same, and whether it is what the snapshot says.
+# Prints what the doctor's machine took, how often the scenario came to the same, and whether the snapshot agrees.
 row() {
     local host=$1 binary=$2 repeats=$3 out n load=
     out=$(mktemp -d)
     enter "$host" "$binary" doctor --fix --format json > "$out/doctor"
     enter "$host" "$binary" scenario conntrack-leak --variant article --format json --repeat 1 > "$out/quiet"
     for ((n = 0; n < ${LOAD:-2 * $(nproc)}; n++)); do
-        # It ends with this script, however that ends.
+        # It ends with this script, however the script ends.
         (while kill -0 $$ 2>/dev/null; do :; done) &
         load+=" $!"
     done

@@ -1,5 +1,5 @@
-//! The way of old archives, on packages that can be had today: own mirrors of which the first is dead, an own keyring
-//! whose key is as weak as Ubuntu's of 2004, a Release file without InRelease that expired long ago, pockets.
+//! Images from old archives, with packages of today: own mirrors of which the first is dead, an own keyring with a key
+//! as weak as Ubuntu's of 2004, a Release file without InRelease that expired long ago, pockets.
 
 use crate::{builds::owned_by_this_user, server::Server};
 use sha2::{Digest, Sha256};
@@ -42,7 +42,7 @@ impl Archive {
         for name in ["old", "other"] {
             archive.key(name);
         }
-        // In the suite itself, in another component of it, and in a pocket.
+        // Packages are in the suite itself, in another component of it, and in a pocket.
         archive.index(SUITE, "main", |name| !name.starts_with("nginx") && name != "conntrack");
         archive.index(SUITE, "universe", |name| name.starts_with("nginx"));
         archive.index("bookworm-updates", "main", |name| name == "conntrack");
@@ -57,7 +57,7 @@ impl Archive {
         self.folder.path().join(path)
     }
 
-    /// By apt, from the mirror that mmdebstrap knows, as any user.
+    /// Downloads packages by apt, from the mirror that mmdebstrap knows, as any user.
     async fn download(&self) {
         let hook = format!(
             "APT_CONFIG=\"$MMDEBSTRAP_APT_CONFIG\" apt-get --yes --download-only install '?essential' {} && \
@@ -84,7 +84,7 @@ impl Archive {
         assert!(out.status.success(), "the packages of {SUITE} cannot be downloaded; mmdebstrap said why above");
     }
 
-    /// A package from the days of upstart, which as it is set up does what fails in a root that is not booted.
+    /// Makes a package from the days of upstart: its set-up does what fails in a root that is not booted.
     fn make_upstart(&self) {
         let tree = self.at("upstart");
         for (file, mode, text) in [
@@ -108,7 +108,7 @@ impl Archive {
         success(&built.unwrap());
     }
 
-    /// As Ubuntu's of 2004: 1024 bits of DSA, and SHA-1 to sign with.
+    /// Makes a key like Ubuntu's of 2004: 1024 bits of DSA, and SHA-1 to sign with.
     fn key(&self, name: &str) {
         let user = format!("{name}@example.org");
         self.gpg(&["--quick-generate-key", &user, "dsa1024", "sign", "never"]);
@@ -123,7 +123,7 @@ impl Archive {
         success(&out.expect("`gpg` (package `gnupg`) makes the keys of this test"));
     }
 
-    /// `Packages` of one component: what of the pool it holds.
+    /// Writes `Packages` of one component: the part of the pool that it holds.
     fn index(&self, suite: &str, component: &str, holds: impl Fn(&str) -> bool) {
         let mut packages = String::new();
         for deb in fs::read_dir(self.at("archive/pool")).unwrap().flatten() {
@@ -141,7 +141,7 @@ impl Archive {
         fs::write(folder.join("Packages"), packages).unwrap();
     }
 
-    /// `Release` and `Release.gpg`: no InRelease, no by-hash, and long past.
+    /// Writes `Release` and `Release.gpg`: no InRelease, no by-hash, and long past.
     fn release(&self, suite: &str) {
         let folder = self.at(&format!("archive/dists/{suite}"));
         let mut release = format!(
@@ -206,7 +206,7 @@ fn success(out: &Output) -> String {
     String::from_utf8(out.stdout.clone()).unwrap()
 }
 
-/// A file out of the root disk.
+/// Reads a file from the root disk.
 fn inside(root: &Path, path: &str) -> String {
     let debugfs = Command::new("/usr/sbin/debugfs").args(["-R", &format!("cat {path}")]).arg(root).output();
     success(&debugfs.unwrap())

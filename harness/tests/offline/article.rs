@@ -1,4 +1,4 @@
-//! The article's catalogue, and what scenarios say of it: right ones are read, wrong ones refused once, completely.
+//! The article's catalogue, and what scenarios say of it: correct ones are read, wrong ones refused once, completely.
 
 use crate::made;
 use tunelab::{
@@ -68,7 +68,7 @@ fn an_article_out_of_order_is_read_in_its_order() {
     assert_eq!(Article::of(home.path()).unwrap().unwrap().ids(), ["one-line", "good-load", "it-fills"]);
 }
 
-/// What `tunelab claims` says of an article that names these claims of the small scenario.
+/// The output of `tunelab claims` for an article that names these claims of the small scenario.
 fn checked(by: &[(&str, &str)]) -> Result<(), String> {
     let (home, folder) = made::scenario("small", made::SMALL, &[("base.conf", "")]);
     made::article(home.path(), &made::settled(by));

@@ -1,4 +1,4 @@
-//! Away from the checkout: the real binary in empty folders, in projects of one's own, and with scenarios named by paths.
+//! Away from the checkout: the real binary in empty folders, in a user's projects, and with scenarios named by paths.
 
 use crate::made;
 use std::{
@@ -10,7 +10,7 @@ use std::{
 use tempfile::TempDir;
 use tunelab::{built_in, cache::Cache, scenario::FILE};
 
-/// A folder of the user's, with a cache elsewhere.
+/// A folder of the user, with a cache elsewhere.
 struct Away {
     home: TempDir,
     cache: TempDir,
@@ -28,7 +28,7 @@ impl Away {
         Away { home, cache }
     }
 
-    /// `small` in `scenarios/`, and nothing else.
+    /// A folder with `small` in `scenarios/`, and nothing else.
     fn project() -> Self {
         let away = Away::new();
         away.scenario("scenarios/small", made::SMALL);
@@ -50,7 +50,7 @@ impl Away {
         self.write(&format!("{folder}/base.conf"), "net.netfilter.nf_conntrack_max = 100\n");
     }
 
-    /// In a folder below this one; what is said is without the names of temporary folders.
+    /// Runs in a folder below this one; the output is without the names of temporary folders.
     fn run_in(&self, folder: &str, args: &[&str], variables: &[(&str, &Path)]) -> Said {
         let mut command = made::tunelab_in(&self.path(folder));
         let output =
@@ -73,7 +73,7 @@ impl Away {
         said
     }
 
-    /// What is wrong with the input, and the hint.
+    /// The error about the input, and the hint.
     fn refused(&self, args: &[&str]) -> String {
         let said = self.run(args);
         assert_eq!((said.code, said.out.as_str()), (Some(2), ""), "{args:?}: {}", said.err);
@@ -136,7 +136,7 @@ fn what_is_built_in_cannot_be_written() {
          `cp -r BUILT-IN/scenarios/conntrack-leak . && tunelab scenario ./conntrack-leak --accept`\n"
     );
     assert!(away.refused(&["docs"]).starts_with("error: there is no project to write pages of"));
-    // As the hint says.
+    // Do as the hint says.
     let from = away.unpacked("scenarios/conntrack-leak");
     assert!(Command::new("cp").arg("-r").arg(from).arg(away.home.path()).status().unwrap().success());
     let refused = away.refused(&["scenario", "./conntrack-leak", "--accept", "--variant=nope"]);
@@ -198,7 +198,7 @@ fn another_packages_cargo_does_not_mislead() {
         let variables = [("CARGO_MANIFEST_DIR", other.as_path()), ("CARGO_PKG_NAME", Path::new(name))];
         assert_eq!(away.run_in("empty", &["list"], &variables).err, BUILT_IN, "{name}");
     }
-    // `cargo run --manifest-path` of tunelab itself: the checkout, and nothing to say of that; a project here is nearer.
+    // `cargo run --manifest-path` of tunelab uses the checkout, and says nothing of it; a project here is nearer.
     let ours = made::repository();
     let variables = [("CARGO_MANIFEST_DIR", ours.as_path()), ("CARGO_PKG_NAME", Path::new("tunelab"))];
     assert_eq!(away.run_in("empty", &["list"], &variables).err, "");
@@ -248,7 +248,7 @@ fn a_name_is_the_projects_then_a_built_in_one() {
          built-in ones)\n"
     );
     assert!(refused("contrack-leak").contains("did you mean `conntrack-leak`?"), "the nearest of all there are");
-    // One of the built-in names is the project's, and it says so.
+    // One of the built-in names is the project's, and the message says so.
     away.scenario("scenarios/conntrack-leak", made::SMALL);
     let said = away.run(&["shell", "no-such-image", "--scenario", "conntrack-leak"]);
     assert_eq!(said.code, Some(2));
@@ -308,7 +308,7 @@ fn a_path_names_a_scenario_anywhere() {
     assert_eq!(said.err, "error: there is no scenario `web3`\nhint: the folder here is one: `./web3`\n");
 }
 
-/// The recipe of an image that is nowhere else.
+/// The recipe of an image that exists nowhere else.
 fn own_image(summary: &str) -> String {
     format!("summary = \"{summary}\"\n[packages]\nsuite = \"bookworm\"\ninstall = [\"nginx\"]\n")
 }
@@ -328,7 +328,7 @@ fn recipes_of_ones_own_stand_beside_the_built_in_ones() {
         said.out
     );
     assert_eq!(said.err, "note: image `debian-12` is `mine/debian-12.toml`, not the built-in one\n");
-    // Under `cargo run` too, which says nothing of its own folder's.
+    // The same under `cargo run`, which says nothing about its own folder.
     let ours = [("CARGO_MANIFEST_DIR", repository.as_path()), ("CARGO_PKG_NAME", Path::new("tunelab"))];
     let said = away.run_in("", &["image", "list", "--images=mine"], &ours);
     let theirs = repository.join("images/debian-12.toml");

@@ -1,4 +1,4 @@
-//! Building real images: two at once, by two processes, into two caches; the same bytes, and nothing anywhere else.
+//! Builds of real images: two at once, by two processes, into two caches; the same bytes, and nothing anywhere else.
 
 use std::{
     fs,
@@ -8,7 +8,7 @@ use std::{
 };
 use tunelab::{cache::Cache, image};
 
-/// One of each way in which the suites differ: time stamps of packages, kernels, usrmerge.
+/// One image for each way in which the suites differ: time stamps of packages, kernels, usrmerge.
 const IMAGES: [&str; 2] = ["debian-12", "debian-13"];
 
 #[test]
@@ -38,7 +38,7 @@ fn two_at_once_are_the_same_as_two_by_two_processes_and_nothing_is_left_elsewher
 
 struct Building(std::process::Child);
 
-/// With `elsewhere` for the home and the temporary folder.
+/// Starts a build with `elsewhere` as the home and the temporary folder.
 fn build(cache: &Path, images: &[&str], elsewhere: &Path) -> Building {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tunelab"));
     command.args(["image", "build", "--jobs=2"]).args(images).env("TUNELAB_CACHE", cache);

@@ -18,8 +18,8 @@ use tunelab::{
     vm::{Accel, Machine, MachineSpec, Overdue, Pulse, RootDisk, Shape, living},
 };
 
-/// Writes the console's first line and answers like QEMU; but not the commands that it is deaf to, and between them it
-/// burns CPU, if it burns.
+/// Writes the console's first line and answers like QEMU, but it ignores the commands in DEAF; between commands it
+/// burns CPU, if BURNS.
 const QEMU: &str = r#"#!/usr/bin/perl
 use strict;
 my ($deaf, $burns) = ('DEAF', BURNS);
@@ -82,13 +82,13 @@ impl Bench {
     }
 }
 
-/// Seconds after these words.
+/// The seconds that follow these words.
 fn seconds_after(words: &str, text: &str) -> f64 {
     let (_, after) = text.split_once(words).unwrap_or_else(|| panic!("no `{words}` in: {text}"));
     after.split_whitespace().next().unwrap().parse().unwrap()
 }
 
-/// By a person, or by a kernel that is short of memory: tried once more, and not told as if this host could run none.
+/// A person, or a kernel short of memory, kills it: it is tried once more, and not told as if this host could run none.
 #[tokio::test]
 async fn a_qemu_that_is_killed_as_it_starts_is_a_machine_that_died() {
     let bench = Bench::new();
@@ -124,7 +124,7 @@ async fn a_guest_that_does_nothing_is_told_so() {
     machine.shutdown().await.unwrap();
 }
 
-/// A machine that is given up in the middle, as by Ctrl-C: who waits for `living` finds nothing of it left.
+/// A machine that is given up in the middle, as by Ctrl-C: after the wait for `living`, nothing of it is left.
 #[tokio::test]
 async fn a_killed_qemu_is_waited_for_until_it_is_reaped() {
     let bench = Bench::new();
@@ -150,7 +150,7 @@ impl Burner {
         Burner::of(libc::SCHED_OTHER)
     }
 
-    /// By this policy of the scheduler's, sched(7).
+    /// Starts one with this policy of the scheduler, sched(7).
     fn of(policy: i32) -> Self {
         let allowed = sched_getaffinity(Pid::from_raw(0)).unwrap();
         let cpu = (0..CpuSet::count()).find(|&cpu| allowed.is_set(cpu).unwrap()).unwrap();
@@ -173,7 +173,7 @@ impl Burner {
         Pulse::of(Pid::from_raw(self.0.id() as i32))
     }
 
-    /// How long a wait that is given so much lasts, and what it says.
+    /// How long a wait with this limit lasts, and its error.
     async fn waits(&self, limit: Duration) -> (Duration, Overdue) {
         let since = Instant::now();
         let overdue = self.pulse().allow(limit).wait(std::future::pending::<()>()).await.unwrap_err();
@@ -193,13 +193,13 @@ async fn waits_last_as_much_longer_as_the_host_keeps_qemu_waiting() {
     let limit = Duration::from_secs(1);
     let crowd: Vec<Burner> = (0..5).map(|_| Burner::new()).collect();
     let (lasted, overdue) = crowd[0].waits(limit).await;
-    // A fifth of one CPU at most.
+    // It gets a fifth of one CPU at most.
     assert!(lasted > 3 * limit, "{lasted:?}, {overdue}");
     assert!(overdue.cpu.unwrap() < limit + limit / 4, "{overdue}");
     assert!(overdue.to_string().contains(" by this busy host (load "), "{overdue}");
 }
 
-/// A thread tells how long it waited for a CPU when it has one again; this one has none for longer than the limit.
+/// A thread reports how long it waited for a CPU when it has one again; this one has none for longer than the limit.
 #[tokio::test]
 async fn a_qemu_that_gets_no_cpu_at_all_is_waited_for_as_well() {
     let limit = Duration::from_millis(200);

@@ -1,4 +1,4 @@
-//! `tunelab claims`: the article's claims, settled from what is stored, and how it is shown.
+//! `tunelab claims`: how the article's claims are settled from what is stored, and how that is shown.
 
 use crate::made;
 use std::{collections::BTreeMap, path::Path};
@@ -12,7 +12,7 @@ use tunelab::{
     scenario::{Article, Catalogue, load},
 };
 
-/// Two claims that settle one of the article together; `default` must have what `tuned` has not.
+/// Two claims that together settle one of the article; `default` must have what `tuned` does not have.
 const TWO: &str = r#"
 [metric.there]
 value = "count(served)"
@@ -40,7 +40,7 @@ fn outcomes(default: &str, tuned: &str) -> Outcomes {
     [("default", default), ("tuned", tuned)].map(|(name, text)| (name.to_owned(), text.parse().unwrap())).into()
 }
 
-/// What is settled on `a`, of these outcomes; `b` is named by the scenario too, `c` by none.
+/// The claims settled on `a` by these outcomes; the scenario names `b` too, and no scenario names `c`.
 fn settled(stored: Option<Outcomes>) -> Vec<Settled> {
     let head = made::SMALL.split("[claim.").next().unwrap();
     let (home, folder) = made::scenario("small", &format!("{head}{TWO}"), &[("base.conf", "")]);
@@ -69,7 +69,7 @@ fn several_claims_make_one_verdict() {
     assert_eq!(word("there = 0\nfirst = 1", "first = 0"), "does not apply");
 }
 
-/// Judged against `default` and `tuned`: the verdict, why, and what decided.
+/// Judges a claim by `default` and `tuned`: the verdict, why, and what decided.
 fn judged(claim: &str, default: &str, tuned: &str) -> String {
     let head = made::SMALL.split("[claim.").next().unwrap();
     let metrics =
@@ -127,7 +127,7 @@ fn what_is_not_there_is_never_false_in_silence() {
     assert_eq!(lines(&format!("{setting} == 600")), told, "what was stored before it was asked for is not known");
 }
 
-/// A metric that is zero is not in a snapshot, nor is one that did not exist when it was taken.
+/// A snapshot has no metric that is zero, and none that did not exist when it was taken.
 #[test]
 fn a_claim_that_is_newer_than_its_snapshot_is_unsettled() {
     let stored = |verdict: &str| STORED.replace("grows = 'holds'", &format!("grows = '{verdict}'"));
@@ -203,7 +203,7 @@ fn said(repository: &Path, args: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// Without the line that says whose scenarios these are.
+/// The refusal, without the line that says to which project these scenarios belong.
 fn refused(repository: &Path, args: &[&str]) -> String {
     let output = tunelab(repository, args);
     assert_eq!(output.status.code(), Some(2), "{output:?}");
@@ -270,7 +270,7 @@ fn broken_snapshots_are_told_by_name() {
     }
 }
 
-/// A claim whose verdict hangs on the edge of a band, or that was changed without a run, would be told two ways.
+/// A claim with a verdict on the edge of a band, or one that was changed without a run, would have two verdicts.
 #[test]
 fn what_is_stored_is_judged_as_when_it_ran() {
     let repository = made::repository();

@@ -1,4 +1,4 @@
-//! Downloads, from a server that is as bad as servers are.
+//! Downloads, from servers as bad as real ones are.
 
 use crate::server::{Reply, Request, Server};
 use sha2::{Digest, Sha256, Sha512};
@@ -24,10 +24,10 @@ use tunelab::{
     story::{Story, Teller},
 };
 
-/// Quick to ask again, and no quicker than a busy host to give up.
+/// Asks again soon, but gives up no sooner than a busy host needs.
 const HURRIED: Patience = Patience { tries: 3, first_wait: Duration::from_millis(1), stall: Duration::from_secs(20) };
 
-/// What is downloaded: large enough to come in several pieces.
+/// The file to download: large enough to come in several pieces.
 fn content() -> Vec<u8> {
     (0..300_000_u32).map(|n| (n * 7 % 251) as u8).collect()
 }
@@ -48,7 +48,7 @@ impl Bench {
         Bench { folder, cache }
     }
 
-    /// What is told of it.
+    /// The story that a download tells.
     async fn story(&self, urls: &[&str]) -> Vec<Story> {
         let urls = urls.iter().map(|&url| url.to_owned()).collect();
         let disk = Disk { urls, proof: Proof::Sha256(sha256(&content())) };
@@ -62,7 +62,7 @@ impl Bench {
         story
     }
 
-    /// The content's checksum pinned, at these URLs.
+    /// Fetches these URLs with the content's checksum pinned.
     async fn fetch(&self, urls: &[&str]) -> Result<Fetched, Error> {
         self.fetch_with(HURRIED, urls).await
     }
@@ -79,7 +79,7 @@ impl Bench {
         part
     }
 
-    /// What is in the folder of downloads, locks and claims left out.
+    /// The names in the folder of downloads, without locks and claims.
     fn left(&self) -> Vec<String> {
         let entries = fs::read_dir(self.cache.downloads()).unwrap().flatten();
         let names = entries.map(|e| e.file_name().into_string().unwrap());
@@ -226,12 +226,12 @@ async fn a_wrong_checksum_removes_what_was_downloaded_and_nothing_else() {
     assert_eq!(bench.left(), ["good"]);
 }
 
-/// As long as the content, and another.
+/// Bytes as long as the content, but different.
 fn lie() -> Vec<u8> {
     content().iter().map(|byte| byte ^ 1).collect()
 }
 
-/// The content up to there, and nothing at all when it is asked again.
+/// Serves the content up to `at`, and nothing at all when it is asked again.
 fn breaks_off(at: usize) -> Server {
     serve(move |n, request| match n {
         0 => Reply::ranged(&content(), request).cut(at),
@@ -316,7 +316,7 @@ async fn a_log_tells_that_it_is_tried_again_and_how_it_ended() {
 async fn a_truncated_file_is_never_taken_for_whole() {
     let (bench, server) = (Bench::new(), serve(|_, request| Reply::ranged(&content(), request).cut(10)));
     let url = format!("{}/disk.img", server.url);
-    // Ten bytes a time is progress: it goes on, and is ended from outside.
+    // Ten bytes a time is progress: the download goes on, and is ended from outside.
     let ended = tokio::time::timeout(Duration::from_millis(300), bench.fetch(&[&url])).await;
     assert!(ended.is_err(), "{ended:?}");
     assert_eq!(bench.left(), [format!("{}.part", sha256(&content()))]);
@@ -332,7 +332,7 @@ async fn two_downloads_of_one_file_are_one_download() {
     assert_eq!(server.seen().len(), 1);
 }
 
-/// Everything that could go, as `image prune --all` takes it.
+/// Prunes everything that can go, as `image prune --all` does.
 async fn prune(cache: &Cache) -> Pruned {
     let policy = Policy { recipes: &[], outdated: true, limit_bytes: Some(0), used_before: None };
     lab::prune::prune(cache, policy).await.unwrap()
@@ -428,8 +428,8 @@ impl Publisher {
         self.gpg(&[options, &sign].concat());
     }
 
-    /// By the certificate that GnuPG makes with each key, of its only one of this name; a colon keeps it from being
-    /// used by mistake.
+    /// Revokes the only key of this name, by the certificate that GnuPG makes with each key; a colon keeps the
+    /// certificate from being used by mistake.
     fn revoke(&self, name: &str) {
         let home = self.bench.folder.path().join("gnupg");
         let listed =
@@ -460,7 +460,7 @@ impl Publisher {
 }
 
 impl Drop for Publisher {
-    /// gpg leaves an agent, which ends when its home is gone, in a while.
+    /// gpg leaves an agent, which ends a while after its home is gone.
     fn drop(&mut self) {
         let home = self.bench.folder.path().join("gnupg");
         let _ = Command::new("gpgconf").arg("--homedir").arg(home).args(["--kill", "all"]).output();

@@ -1,4 +1,4 @@
-//! What is read off answers, nginx's log and limits of open files: in scenario files, and in outcomes.
+//! Readings from answers, nginx's log and limits of open files: in scenario files, and in outcomes.
 
 use crate::made::{self, SMALL};
 use tunelab::{

@@ -1,4 +1,4 @@
-//! What the harness finds out about this host.
+//! Facts that the harness finds out about this host.
 
 use tunelab::host::{self, Fix, InstallPolicy, Lack, Need, Packaging, install, kvm};
 
@@ -28,7 +28,7 @@ fn what_is_lacking_becomes_one_command() {
     assert!(install::steps(Packaging::Debian, [&advice].into_iter()).is_empty());
 }
 
-/// The command on a host of this os-release, without `sudo`.
+/// The command for a host with this os-release, without `sudo`.
 fn command(os_release: &str, needs: &[Need]) -> String {
     let packaging = Packaging::of(os_release);
     let lacks: Vec<_> = needs.iter().map(|need| Lack { what: "not found".into(), fix: need.fix(packaging) }).collect();
@@ -70,7 +70,7 @@ fn a_distribution_is_told_by_its_id_and_else_by_whom_it_is_like() {
     }
 }
 
-/// Fedora and Arch have apt-get as a package, for building images of Debian.
+/// On Fedora and Arch apt-get is a package, for building images of Debian.
 #[test]
 fn only_what_was_tried_is_run() {
     let run = [Packaging::Debian, Packaging::Fedora, Packaging::OpenSuse, Packaging::Arch, Packaging::Other]

@@ -1,4 +1,4 @@
-//! The store, and building.
+//! The store of images, and their building.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -82,7 +82,7 @@ fn whatever_happens_to_a_file_of_an_image_is_found() {
     assert!(damage(&recipe, &cache).contains("is no manifest"));
 }
 
-/// Opens it until it has been found whole for good: not before its files are as old as that takes.
+/// Opens it until it is marked as found whole for good, which is not before its files are old enough.
 fn stamped(recipe: &Recipe, cache: &Cache) -> PathBuf {
     let stamp = recipe.dir(cache).join(".verified");
     while !stamp.exists() {
@@ -99,7 +99,7 @@ fn what_did_not_change_since_it_was_read_is_read_again_only_to_verify_it() {
     let root = stored(&cache, &recipe).join("root.img");
     let (whole, stamp) = (fs::read(&root).unwrap(), stamped(&recipe, &cache));
 
-    // Written to, with the times that it had: the inode's own cannot be set.
+    // The file is written to and gets back the times that it had: those of the inode itself cannot be set.
     let modified = fs::metadata(&root).unwrap().modified().unwrap();
     let mut tampered = whole.clone();
     tampered[4000] ^= 1;
@@ -108,7 +108,7 @@ fn what_did_not_change_since_it_was_read_is_read_again_only_to_verify_it() {
     assert_eq!(damage(&recipe, &cache), "the checksum of `root.img` differs");
     assert!(!stamp.exists());
 
-    // A disk that rots moves no times: as if this had been its look all the time.
+    // A disk that rots changes no times: the stamp is made to say that the file looked so all the time.
     fs::write(&root, &whole).unwrap();
     let stamp = stamped(&recipe, &cache);
     let mut looks: serde_json::Value = serde_json::from_slice(&fs::read(&stamp).unwrap()).unwrap();
@@ -123,7 +123,7 @@ fn what_did_not_change_since_it_was_read_is_read_again_only_to_verify_it() {
     assert_eq!(damage(&recipe, &cache), why, "and what it found is not forgotten");
 }
 
-/// Images, files and machines, of which a warm machine is made.
+/// The images, files and machines of which a warm machine is made.
 struct Warmth {
     folder: tempfile::TempDir,
     cache: Cache,
@@ -168,7 +168,7 @@ fn key(image: &Image, accel: Accel, stack: Stack<'_>) -> String {
     WarmRecipe { image, accel, stack }.key().unwrap()
 }
 
-/// Memory, CPUs, kernel words (parameters of modules are such), the files, the seed, the clock.
+/// These act before: memory, CPUs, kernel words (a module's parameters are such), the files, the seed, the clock.
 #[test]
 fn what_acts_before_a_machine_is_warm_makes_one_of_its_own() {
     let warmth = Warmth::new();
@@ -218,7 +218,7 @@ async fn what_an_interrupted_build_left_is_swept_and_what_is_being_built_is_not(
     assert!(alive.exists() && !dead.exists());
 }
 
-/// No build of it comes to an end: nothing answers. What is damaged is told, and stays until something better is there.
+/// No build of it ends: nothing answers. A damaged image is reported, and stays until something better is there.
 #[tokio::test]
 async fn what_is_damaged_stays_until_it_is_built_again() {
     let text = format!(
@@ -276,7 +276,7 @@ async fn a_second_builder_says_that_it_waits_and_takes_the_first_ones_image() {
 
 const FULL: &str = "TUNELAB_TEST_FULL_DISK";
 
-/// A disk of 64 MiB, in a mount namespace that any user may have.
+/// Uses a disk of 64 MiB, in a mount namespace that any user may have.
 #[test]
 fn a_full_disk_is_told_and_nothing_is_left_on_it() {
     let folder = tempfile::tempdir().unwrap();
@@ -306,7 +306,7 @@ async fn on_the_full_disk() {
     assert!(left.is_empty(), "{left:?}");
 }
 
-/// Processes whose environment names the folder, other than this one.
+/// Counts the processes with an environment that names the folder, other than this one.
 fn working_in(folder: &Path) -> usize {
     let name = folder.as_os_str().as_encoded_bytes();
     let processes = fs::read_dir("/proc").unwrap().flatten().filter(|p| {
@@ -323,7 +323,7 @@ async fn debian_12_builds_survives_interruption_and_tampering_and_is_the_same_ea
     let cache = Cache::at(folder.path().into()).unwrap();
     let recipe = crate::made::images().find("debian-12").unwrap();
 
-    // Interrupted while packages are being unpacked: nothing goes on, nothing looks whole.
+    // It is interrupted while packages are being unpacked: nothing goes on, nothing looks whole.
     let silent = Teller::silent();
     let interrupted = tokio::time::timeout(Duration::from_secs(8), image::ensure(&recipe, &cache, &silent)).await;
     assert!(interrupted.is_err(), "a build takes longer than that");
@@ -340,7 +340,7 @@ async fn debian_12_builds_survives_interruption_and_tampering_and_is_the_same_ea
     assert!(matches!(image::open(&recipe, &cache), Found::Whole(_)));
     eprintln!("opened and checked in {:?}", start.elapsed());
 
-    // As root the mode of a file is no protection; as another user it has to be lifted first.
+    // For root the mode of a file is no protection; another user has to lift it first.
     fs::set_permissions(&first.root, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
     let disk = fs::File::options().write(true).open(&first.root).unwrap();
     std::os::unix::fs::FileExt::write_all_at(&disk, b"!", 100 << 20).unwrap();

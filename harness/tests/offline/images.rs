@@ -1,5 +1,5 @@
-//! The recipes of this repository, as data: what cannot be built where Ubuntu's hosts are out of reach is at least what
-//! it is meant to be.
+//! The recipes of this repository, as data: images that cannot be built where Ubuntu's hosts are out of reach are at
+//! least what they are meant to be.
 
 use std::{
     path::{Path, PathBuf},
@@ -153,7 +153,7 @@ fn is_fingerprint(text: &str) -> bool {
     text.len() == 40 && text.chars().all(|c| c.is_ascii_hexdigit())
 }
 
-/// Of the primary keys.
+/// The fingerprints of the primary keys.
 fn fingerprints(keyring: &Path) -> Vec<String> {
     let home = tempfile::tempdir().unwrap();
     let out = Command::new("gpg")

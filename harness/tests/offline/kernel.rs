@@ -1,4 +1,4 @@
-//! Kernels of the user's own: headers, packages and module folders, and every way in which they are not what is needed.
+//! Kernels of the user's own: headers, packages and module folders, and every way in which they can be wrong.
 
 use liblzma::stream::{LzmaOptions, Stream};
 use std::{
@@ -15,7 +15,7 @@ use tunelab::{
     story::{Story, Teller},
 };
 
-/// The header of a bzImage that calls itself so; `protocol` is the boot protocol, `flags` are its `xloadflags`.
+/// The header of a bzImage of this release; `protocol` is the boot protocol, `flags` are its `xloadflags`.
 fn bzimage(release: &str, protocol: u16, flags: u16) -> Vec<u8> {
     let mut image = vec![0; 4096];
     image[0x1f1] = 3;
@@ -33,7 +33,7 @@ pub fn modern(release: &str) -> Vec<u8> {
     bzimage(release, 0x020f, 1)
 }
 
-/// One before headers said what a kernel is for, around an ELF file of this machine type.
+/// A kernel from before headers said which machine a kernel is for, around an ELF file of this machine type.
 fn old(release: &str, machine: u16) -> Vec<u8> {
     let mut image = bzimage(release, 0x020a, 0);
     let packed = gzip(&elf(machine));
@@ -59,7 +59,7 @@ fn xz(bytes: &[u8]) -> Vec<u8> {
     packer.finish().unwrap()
 }
 
-/// By each way that kernels, their modules and their packages have been packed in; by its ending.
+/// The bytes packed in each way that kernels, their modules and their packages have been; each with its ending.
 fn packed(bytes: &[u8]) -> [(&'static str, Vec<u8>); 5] {
     let lzma = Stream::new_lzma_encoder(&LzmaOptions::new_preset(1).unwrap()).unwrap();
     let mut lzma = liblzma::write::XzEncoder::new_stream(Vec::new(), lzma);
@@ -95,7 +95,7 @@ fn ar(members: &[(&str, Vec<u8>)]) -> Vec<u8> {
     archive
 }
 
-/// A package, its parts packed as Debian and Ubuntu pack theirs.
+/// A package with parts packed as Debian and Ubuntu pack theirs.
 fn deb(architecture: &str, depends: &str, files: &[(&str, Vec<u8>)]) -> Vec<u8> {
     deb_of(architecture, depends, ("data.tar.xz", xz(&tar(files))))
 }
@@ -106,7 +106,7 @@ fn deb_of(architecture: &str, depends: &str, data: (&str, Vec<u8>)) -> Vec<u8> {
     ar(&[("debian-binary", b"2.0\n".to_vec()), ("control.tar.gz", control), data])
 }
 
-/// As much of a module as is looked at before it goes into a guest; `machine` as in its ELF header.
+/// The part of a module that is looked at before it goes into a guest; `machine` is as in its ELF header.
 fn module_for(machine: u16, release: &str) -> Vec<u8> {
     let mut module = elf(machine);
     module.extend(format!("\0license=GPL\0vermagic={release} SMP preempt mod_unload \0").bytes());
@@ -273,7 +273,7 @@ fn modules_must_be_there_and_of_the_same_release() {
     assert!(left.is_empty(), "{left:?}");
 }
 
-/// Whatever somebody did to it: it is prepared again, and a line says why.
+/// Whatever damaged it, it is prepared again, and a line says why.
 #[test]
 fn a_kernel_in_the_cache_that_cannot_be_read_is_made_again() {
     type Damage = (fn(&Path), &'static str);

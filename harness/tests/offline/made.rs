@@ -1,4 +1,4 @@
-//! Made by hand: scenario folders and records, for tests of what reads them.
+//! Scenario folders and records made by hand, for tests of the code that reads them.
 
 use assert_cmd::Command;
 use std::{
@@ -17,7 +17,7 @@ use tunelab_protocol::{Entries, Event, Stamped, Visits};
 
 pub const HOUR_US: u64 = 3_600_000_000;
 
-/// In place of the one that the program carries: nothing here starts a machine.
+/// Stands in for the agent that the program carries: nothing here starts a machine.
 pub const AGENT: &[u8] = b"an agent";
 
 pub fn carry_agent() {
@@ -33,7 +33,7 @@ pub fn images() -> Recipes {
     Recipes::of(vec![repository().join("images")]).unwrap()
 }
 
-/// The real binary in this folder, as a user starts it: cargo, which runs the tests, is not around.
+/// The real binary in this folder, as a user starts it: without the variables of cargo, which runs the tests.
 pub fn tunelab_in(folder: &Path) -> Command {
     let mut command = Command::cargo_bin("tunelab").unwrap();
     command.current_dir(folder).env_remove("CARGO_MANIFEST_DIR").env_remove("CARGO_PKG_NAME");
@@ -99,7 +99,7 @@ tolerance = { absolute = 60, variants = ["default"] }
 value = "count(failed)"
 "#;
 
-/// A scenario in a folder of its own; gone with the guard.
+/// Makes a scenario in a folder of its own; the folder is gone with the guard.
 pub fn scenario(name: &str, text: &str, files: &[(&str, &str)]) -> (TempDir, PathBuf) {
     let home = tempfile::tempdir().unwrap();
     let folder = home.path().join("scenarios").join(name);
@@ -111,7 +111,7 @@ pub fn scenario(name: &str, text: &str, files: &[(&str, &str)]) -> (TempDir, Pat
     (home, folder)
 }
 
-/// Three claims of an article; the last is beyond any experiment.
+/// Three claims of an article; no experiment can settle the last.
 pub const ARTICLE: &str = r#"
 [claim.it-fills]
 number = 1
@@ -133,14 +133,14 @@ section = "The end"
 cannot = "nobody knows the load"
 "#;
 
-/// The same with `settled-by` under some of its claims.
+/// The same article with `settled-by` under some of its claims.
 pub fn settled(by: &[(&str, &str)]) -> String {
     by.iter().fold(ARTICLE.to_owned(), |text, (claim, by)| {
         text.replace(&format!("[claim.{claim}]"), &format!("[claim.{claim}]\nsettled-by = {by}"))
     })
 }
 
-/// Puts it where scenarios of this home look for it.
+/// Puts the article where scenarios of this home look for it.
 pub fn article(home: &Path, text: &str) {
     std::fs::write(home.join("scenarios/article.toml"), text).unwrap();
 }
@@ -151,20 +151,20 @@ pub fn small() -> (TempDir, Scenario) {
     (home, scenario)
 }
 
-/// A record in the agent's order: what was set, then by the hour a look at the table, drops if it is full, and visitors.
+/// A record in the agent's order: what was set, then each hour a look at the table, drops if it is full, and clients.
 pub struct Made {
     pub variant: &'static str,
     pub established_s: u64,
     /// Entries that stay each hour; the table holds 100.
     pub leak: u64,
-    /// Added to every count above the limit: what differs between two builds of a machine.
+    /// Added to every count above the limit: two builds of a machine differ by this.
     pub noise: u64,
-    /// What the kernel did not take as it was written.
+    /// Settings that the kernel did not take as they were written.
     pub odd: Vec<Event>,
 }
 
 impl Made {
-    /// As the lab would bring it.
+    /// The result as the lab would return it.
     pub fn result(self, spec: &RunSpec) -> RunResult {
         RunResult {
             run: spec.run.clone(),
@@ -189,7 +189,7 @@ impl Made {
         Made { variant: "tuned", established_s: 600, leak: 0, noise: 0, odd: Vec::new() }
     }
 
-    /// The article's name on a kernel that has today's alone; one that is gone; and a value that is refused.
+    /// Adds the article's name on a kernel that has only today's, a setting that is gone, and a value that is refused.
     pub fn odd(mut self) -> Self {
         let refused = |name: &str, value: &str, why: &str| {
             let [name, value, why] = [name, value, why].map(str::to_owned);

@@ -1,4 +1,4 @@
-//! Plans that failed in the guest: whose mistake it is, in which of the user's own files, in which line.
+//! Plans that failed in the guest: where the mistake lies, in which of the user's own files, in which line.
 
 use crate::made;
 use tempfile::TempDir;
@@ -17,7 +17,7 @@ use tunelab_protocol::{Event, Fault, Stamped};
 
 const NGINX: &str = "events {}\nhttp {\n    keepalive_timeouts 65;\n}\n";
 
-/// A variant of a scenario with an nginx.conf and a backend, beside a file of the user's own.
+/// A variant of a scenario with an nginx.conf and a backend, together with a file of the user's own.
 fn spec(variant: &str) -> (TempDir, RunSpec) {
     let text = format!(
         "{}\n[variant.other]\nbackend.app.response-time = \"1 ms\"\n\n[backend.app]\nlisten = \"127.0.0.1:3000\"\n",
@@ -125,7 +125,7 @@ fn only_a_record_that_ends_with_a_failure_tells_of_one() {
     assert!(mistake::at_the_end_of(&home.path().join("gone"), &spec).is_none());
 }
 
-/// Plan and files of each shipped variant are those without them.
+/// The user's own files change neither plan nor files of a shipped variant.
 #[test]
 fn own_files_alter_no_shipped_variant() {
     let (home, alone) = made::small();

@@ -1,4 +1,4 @@
-//! `--out`: refused before anything runs, or it has what there is of each run.
+//! `--out` is refused before anything runs, or it gets what there is of each run.
 
 use crate::made;
 use assert_cmd::Command;
@@ -18,7 +18,7 @@ fn a_place_where_nothing_can_be_written_is_refused() {
         assert_eq!(error.exit(), Exit::Input, "{error:?}");
         assert_eq!(error.message(), format!("`--out {}` is no folder", no_folder.display()));
     }
-    // Nobody may write there, root included.
+    // No user may write there, root included.
     let error = out::ready(Path::new("/proc/self")).unwrap_err();
     assert_eq!(error.exit(), Exit::Host, "{error:?}");
     let new = home.path().join("a/b");

@@ -1,4 +1,4 @@
-//! Outcomes: what is made of a record, what claims find in it, and when it still is its snapshot.
+//! Outcomes: how they are made from a record, what claims find in them, and when they still match their snapshot.
 
 use crate::made::{self, Made};
 use tunelab::{
@@ -301,7 +301,7 @@ fn a_broken_snapshot_is_an_error_not_a_panic() {
     }
 }
 
-/// Each way a record can be broken, and what is said of it.
+/// Each way in which a record can be broken, and its error.
 #[test]
 fn broken_records() {
     let whole = Made::tuned().bytes();

@@ -24,7 +24,7 @@ fn every_shipped_variant_makes_a_plan_that_survives_json() {
     }
 }
 
-/// Only where a median needs them.
+/// Times are told one by one only where a median needs them.
 #[test]
 fn times_are_told_one_by_one_where_a_metric_asks() {
     let median = "[metric.median]\nvalue = \"percentile(connect_time, 50)\"\nwhere = { clients = \"gone\" }\n[probe]";

@@ -1,4 +1,4 @@
-//! Recipes: what is right, and every way to be wrong.
+//! Recipes: correct ones, and every way to be wrong.
 
 use std::fs;
 use tunelab::{
@@ -10,7 +10,7 @@ fn parse(text: &str) -> Result<Recipe, Error> {
     Recipe::parse("test", "images/test.toml", text)
 }
 
-/// A folder of recipes with two keyrings, as `images/` is one.
+/// A folder of recipes with two keyrings, like `images/`.
 struct Folder(tempfile::TempDir);
 
 impl Folder {
@@ -26,7 +26,7 @@ impl Folder {
         Recipe::parse("test", &self.0.path().join("test.toml").display().to_string(), text)
     }
 
-    /// Everything that is said about it, with the folder's name taken out.
+    /// All errors about this text, without the folder's name.
     fn problems(&self, text: &str) -> String {
         let error = self.parse(text).unwrap_err();
         assert_eq!(error.exit(), Exit::Input);

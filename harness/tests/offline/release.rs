@@ -1,10 +1,10 @@
-//! What a release is made of: completions, manual pages, the changelog, one binary that tells where it cannot run.
+//! The parts of a release: completions, manual pages, the changelog, one binary that says where it cannot run.
 
 use crate::made;
 use assert_cmd::Command;
 use std::{collections::BTreeSet, fs, process::Output};
 
-/// Somewhere where there is no scenario: none is needed.
+/// Runs in a folder without scenarios: none is needed.
 fn tunelab(args: &[&str]) -> Output {
     Command::cargo_bin("tunelab").unwrap().current_dir("/").args(args).output().unwrap()
 }

@@ -1,4 +1,4 @@
-//! What is shown: lines, summaries, JSON, JUnit.
+//! Reports: lines, summaries, JSON, JUnit.
 
 use crate::made::{self, Made};
 use std::{sync::Arc, time::Duration};
@@ -42,7 +42,7 @@ fn verdicts(mode: Mode, lost: bool) -> Vec<Verdict> {
     cli::judge(&[Found::in_project(home.path(), scenario.clone())], runs(lost), mode).unwrap()
 }
 
-/// Named by their paths, they have a last part in common, and no snapshot.
+/// Scenarios that are named by their paths have the last part in common, and no snapshot.
 #[test]
 fn two_scenarios_of_one_name_are_not_mixed_up() {
     let home = tempfile::tempdir().unwrap();
@@ -94,7 +94,7 @@ fn story() -> Vec<Story> {
     story
 }
 
-/// What is said at the end of a run with files of one's own, which come to this.
+/// The end of the summary of a run with files of the user's own, when it comes to this.
 fn of_own_files(yours: Made, beside: &[&str]) -> String {
     let (home, mut scenario) = made::small();
     let mine = home.path().join("mine.conf");
@@ -183,7 +183,7 @@ fn junit() {
     insta::assert_snapshot!(report::junit::render(&verdicts(Mode::Check, true)).unwrap());
 }
 
-/// As the summary has it: for scripts a claim is never true that is unsettled for people.
+/// JSON agrees with the summary: a claim that is unsettled for people is never true for scripts.
 #[test]
 fn json_says_the_judged_verdict() {
     let documents = report::json::render(&verdicts(Mode::Check, false));

@@ -1,4 +1,4 @@
-//! Scenario files: the shipped ones are right, and wrong ones are refused once, completely.
+//! Scenario files: the shipped ones are correct, and wrong ones are refused once, completely.
 
 use crate::made::{self, SMALL};
 use tunelab::{
@@ -157,7 +157,7 @@ every = "1 s"
     insta::assert_snapshot!(refused(&SMALL.replace("[probe]", wrong), &[("base.conf", "")]));
 }
 
-/// One more variant, with the user's files in place of the scenario's, and each problem of any of them.
+/// They make one more variant, with these files in place of the scenario's; each problem of each file is reported.
 #[test]
 fn files_of_ones_own() {
     let (home, folder) = made::scenario("small", SMALL, &[("base.conf", "")]);
@@ -248,7 +248,7 @@ fn sysctls_are_reported_by_todays_names() {
     assert_eq!(reported, names);
 }
 
-/// The example of `scenarios/README.md` says all there is, and is right.
+/// The example of `scenarios/README.md` has every key there is, and is correct.
 #[test]
 fn the_documented_example_is_right() {
     let readme = std::fs::read_to_string(made::repository().join("scenarios/README.md")).unwrap();

@@ -1,4 +1,4 @@
-//! Searches: how they are written, and what an outcome has of their trials.
+//! Searches: how they are written, and what an outcome holds of their trials.
 
 use crate::made::{self, SMALL};
 use std::collections::BTreeMap;
@@ -32,7 +32,7 @@ time-wait = "10 s"
 nginx-log = "followed"
 "#;
 
-/// A variant has rates of its own to search between: other visitors and as many rounds as that may take.
+/// A variant may search between rates of its own: with other clients and as many rounds as that may take.
 #[test]
 fn other_rates_for_one_variant() {
     let own = "[variant.quick]\nduring.found.between = [1000, 4000]\n";

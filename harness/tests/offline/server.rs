@@ -8,7 +8,7 @@ use std::{
     thread,
 };
 
-/// What was asked.
+/// A request that came.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Request {
     pub path: String,
@@ -20,7 +20,7 @@ pub struct Reply {
     pub status: u16,
     pub headers: Vec<String>,
     pub body: Vec<u8>,
-    /// The connection ends after so many bytes of the body.
+    /// The connection ends after this many bytes of the body.
     pub cut: Option<usize>,
 }
 
@@ -33,7 +33,7 @@ impl Reply {
         Reply { body: body.into(), ..Reply::status(200) }
     }
 
-    /// As a server does that knows ranges.
+    /// The reply of a server that knows ranges.
     pub fn ranged(body: &[u8], request: &Request) -> Self {
         let size = body.len() as u64;
         match request.from {
@@ -75,7 +75,7 @@ impl Server {
         Server { url, seen }
     }
 
-    /// The files below a folder.
+    /// Serves the files below a folder.
     pub fn folder(folder: PathBuf) -> Self {
         Self::start(move |request| match std::fs::read(folder.join(request.path.trim_start_matches('/'))) {
             Ok(body) => Reply::ranged(&body, request),
@@ -83,7 +83,7 @@ impl Server {
         })
     }
 
-    /// A port where nobody listens.
+    /// The URL of a port where nothing listens.
     pub fn dead() -> String {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         format!("http://{}", listener.local_addr().unwrap())
@@ -118,7 +118,7 @@ fn talk(
     Ok(())
 }
 
-/// The next request on this connection, if there is one.
+/// Reads the next request on this connection, if there is one.
 fn read(reader: &mut impl BufRead) -> std::io::Result<Option<Request>> {
     let mut line = String::new();
     if reader.read_line(&mut line)? == 0 {
@@ -138,7 +138,7 @@ fn read(reader: &mut impl BufRead) -> std::io::Result<Option<Request>> {
     }
 }
 
-/// Without percent signs: apt asks for `%2b` where a version has a `+`.
+/// Decodes percent signs: apt asks for `%2b` where a version has a `+`.
 fn plain(path: &str) -> String {
     let mut parts = path.split('%');
     let mut plain = parts.next().unwrap_or_default().to_owned();

@@ -1,4 +1,4 @@
-//! Servers that are no good ones, before the guest's own answers.
+//! Servers that answer badly or not at all, as happens before the guest's own answers.
 
 use std::{
     io::{BufRead, BufReader, Write},
@@ -12,8 +12,8 @@ use tunelab::{
     vm::{Patience, Pulse},
 };
 
-/// Its first connection hangs, as one does that QEMU took before the guest had a network; the second is answered, by
-/// nobody who speaks SSH for long; those after it hang again.
+/// The first connection hangs, like one that QEMU took before the guest had a network; the second is answered by a
+/// server that does not speak SSH for long; those after it hang again.
 #[tokio::test]
 async fn a_connection_that_hangs_keeps_no_other_waiting_and_the_last_answer_is_what_is_told() {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
@@ -35,8 +35,8 @@ async fn a_connection_that_hangs_keeps_no_other_waiting_and_the_last_answer_is_w
     assert_eq!(error.exit(), Exit::Guest);
 }
 
-/// As QEMU does while the guest has a network and no sshd yet: its kernel resets what comes (on 7.2 five to ten of one boot
-/// were closed, on 10.0 under load up to 87).
+/// This happens with QEMU while the guest has a network and no sshd yet: the guest's kernel resets what comes (on 7.2
+/// five to ten of one boot were closed, on 10.0 under load up to 87).
 #[tokio::test]
 async fn a_connection_that_is_closed_before_sshd_listens_is_opened_again_at_once() {
     const CLOSED: usize = 20;
@@ -61,7 +61,7 @@ fn seconds(seconds: u64) -> Patience {
     Pulse::none().allow(Duration::from_secs(seconds))
 }
 
-/// What the client says to a banner, before the connection ends.
+/// Reads what the client says to a banner, before the connection ends.
 fn greeted(mut client: TcpStream) -> String {
     client.write_all(b"SSH-2.0-nobody\r\n").unwrap();
     let mut said = String::new();

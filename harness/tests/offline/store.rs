@@ -1,4 +1,4 @@
-//! The cache: what is used stays, what nobody asks for goes, and beyond a limit what was used least recently.
+//! The cache: what is used stays, what nothing asks for goes, and beyond a limit what was used least recently.
 
 use crate::made;
 use std::{
@@ -28,7 +28,7 @@ fn recipe(name: &str) -> Recipe {
     Recipe::parse(name, &format!("images/{name}.toml"), &text).unwrap()
 }
 
-/// A folder of one MiB that was used so many hours ago.
+/// Makes a folder of one MiB that was used this many hours ago.
 fn entry(path: &Path, hours: u64) -> PathBuf {
     fs::create_dir_all(path).unwrap();
     fs::write(path.join("bytes"), vec![1; MIB as usize]).unwrap();
@@ -36,7 +36,7 @@ fn entry(path: &Path, hours: u64) -> PathBuf {
     path.to_owned()
 }
 
-/// As if it had been claimed then.
+/// Makes it look as if it had been claimed then.
 fn used(path: &Path, hours: u64) {
     drop(Claim::take(path).unwrap());
     let marker = path.with_file_name(format!(".{}.used", path.file_name().unwrap().to_str().unwrap()));
@@ -45,7 +45,7 @@ fn used(path: &Path, hours: u64) {
     assert_eq!(last_used(path), then);
 }
 
-/// One of each kind, the recipe's image the oldest.
+/// Fills the cache with one of each kind, the recipe's image the oldest.
 fn filled(cache: &Cache, recipe: &Recipe) -> [PathBuf; 4] {
     let download = cache.downloads().join("disk.img");
     fs::write(&download, vec![1; MIB as usize]).unwrap();
@@ -106,7 +106,7 @@ async fn beyond_the_limit_what_was_used_least_recently_goes_first() {
     let ((_folder, cache), wanted) = (cache(), recipe("bookworm"));
     let [image, download, ..] = filled(&cache, &wanted);
     let kept = entry(&cache.runs().join("small-newest00"), 0);
-    // The saved machine nobody can ask for goes before anything that somebody may.
+    // The saved machine that no command can ask for goes before any that a command may ask for.
     let order = ["0123456789abcdef".into(), name(&image), name(&download), "small-abcdefgh".into()];
     let recipes = [wanted];
     for gone in order {

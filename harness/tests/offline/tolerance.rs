@@ -1,4 +1,4 @@
-//! Tolerances: a number is exact unless its metric says otherwise, and a stored tolerance is that of today's file.
+//! Tolerances: a number is exact unless its metric says otherwise, and a stored tolerance must be that of today's file.
 
 use crate::made;
 use tunelab::{
@@ -12,7 +12,7 @@ use tunelab::{
 };
 use tunelab_protocol::{Event, Stamped, Visits, readings::Unit};
 
-/// An hour of room, and one in which the table is full.
+/// One hour in which the table has room, and one in which it is full.
 const CROWD: &str = r#"
 summary = "a crowd"
 [clients.many]
@@ -61,7 +61,8 @@ fn loaded(text: &str) -> Scenario {
     load(&folder).unwrap_or_else(|e| panic!("{e:?}"))
 }
 
-/// All of the first hour are served, but robots, who never are; of the second hour's one in four, and `lucky` more.
+/// All clients of the first hour are served, but robots, which never are; of the second's one in four, and `lucky`
+/// more.
 fn crowd(lucky: u64) -> Vec<Stamped> {
     let at = |at_us, event| Stamped { at_us, event };
     let look = |at_us, count, drop| {
@@ -136,7 +137,7 @@ fn of_what_is_not_there() {
     insta::assert_snapshot!(diagnostic::render(&error, false).replace(&format!("{}/", home.path().display()), ""));
 }
 
-/// A scenario with another tolerance is seen, even where the stored one admits what came.
+/// A scenario with another tolerance is noticed, even if the stored tolerance admits the numbers.
 #[test]
 fn a_stored_tolerance_does_not_outlive_its_rule() {
     let (home, _) = made::scenario("crowd", CROWD, &[]);

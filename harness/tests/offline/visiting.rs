@@ -1,4 +1,4 @@
-//! Clients that are no browsers, and what is counted of visitors and of the log.
+//! Clients that are no browsers, and what is counted of clients and of the log.
 
 use crate::made::{self, SMALL};
 use std::collections::BTreeMap;

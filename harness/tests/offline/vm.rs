@@ -1,4 +1,4 @@
-//! The machine without a machine: command lines, what QEMU and kernels say, states on disk, the record's tail.
+//! The machine without a machine: command lines, output of QEMU and kernels, states on disk, the record's tail.
 
 use insta::assert_snapshot;
 use std::io::Write;
@@ -26,7 +26,7 @@ fn spec(accel: Accel) -> MachineSpec {
     }
 }
 
-/// One option a line.
+/// The command line, one option a line.
 fn argv(spec: &MachineSpec, start: Start) -> String {
     let (console, events) = (Path::new("a, b/console.log"), Path::new("a, b/events.jsonl"));
     let packets = Path::new("a, b/capture.pcap");
@@ -254,7 +254,7 @@ fn a_state_is_whole_or_unusable() {
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
 }
 
-/// Whatever is in the place of a state, or of its files, makes way for a new one, and is told to be unusable before.
+/// Whatever is in the place of a state, or of its files, makes way for a new one, and is reported unusable before.
 #[test]
 fn a_state_takes_the_place_of_anything() {
     let home = tempfile::tempdir().unwrap();
@@ -276,7 +276,7 @@ fn a_state_takes_the_place_of_anything() {
     }
 }
 
-/// The copy is the machine's own: what it writes there is not in the cache.
+/// The copy is the machine's own: what the machine writes there is not in the cache.
 #[test]
 fn a_state_is_copied_for_whoever_loads_it() {
     let dir = tempfile::tempdir().unwrap();

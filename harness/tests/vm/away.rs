@@ -1,5 +1,5 @@
-//! A scenario named by its path, in a folder that belongs to no project: the image is the built-in one, the snapshot lies
-//! beside the scenario.
+//! A scenario named by its path, in a folder that belongs to no project: the image is the built-in one, and the
+//! snapshot lies beside the scenario.
 
 use crate::{
     bench::{Bench, IMAGE, SHORT, on_bench},
@@ -11,7 +11,7 @@ use tunelab::scenario::FILE;
 #[test]
 fn a_path_keeps_its_snapshot_beside_it() {
     on_bench(async |bench| {
-        // Not below this project, as the bench's own folder is.
+        // This folder is not below this project, as the bench's own folder is.
         let home = tempfile::tempdir().unwrap();
         let scenario = home.path().join("incidents/web3");
         fs::create_dir_all(&scenario).unwrap();
@@ -37,7 +37,7 @@ fn a_path_keeps_its_snapshot_beside_it() {
     });
 }
 
-/// What it prints; it must end well.
+/// Returns what it prints; it must end well.
 fn tunelab(bench: &Bench, folder: &Path, words: &[&str]) -> String {
     let mut command = Command::new(BINARY);
     command.args(words).current_dir(folder).envs(environment(bench));

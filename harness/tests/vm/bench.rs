@@ -22,16 +22,16 @@ use tunelab::{
 };
 
 pub const IMAGE: &str = "debian-12";
-/// What is deployed is conntrack-leak's, to the byte, and so is the warm machine; only the plan is another.
+/// The deployed files are conntrack-leak's, to the byte, and so is the warm machine; only the plan is another.
 pub const SHORT: &str = "short";
 pub const ENDLESS: &str = "endless";
 
 const REPOSITORY: &str = "repository";
 
-/// Machines at once, over all processes that run these tests here.
+/// The number of machines at once, over all processes that run these tests here.
 const MACHINES: usize = 2;
 
-/// Whose image or warm machine a test works with.
+/// The image or warm machine that a test works with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Use {
     Shared,
@@ -56,7 +56,7 @@ pub fn on_bench(test: impl AsyncFnOnce(&Bench)) {
 pub fn with(images: Use, states: Use, test: impl AsyncFnOnce(&Bench)) {
     let shared = shared::get();
     let mut bench = Bench::open(shared, images, states);
-    // What it left is needed to find out why it failed.
+    // The files that it left are needed to find out why it failed.
     bench.home.disable_cleanup(true);
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(test(&bench));
@@ -72,13 +72,13 @@ impl Bench {
         fs::create_dir(&root).unwrap();
         provide(images, &shared.image.dir, &root.join("images"));
         provide(states, &shared.state, &root.join("states"));
-        // What was found out of KVM holds for all.
+        // The finding about KVM holds for all.
         let _ = fs::copy(shared.root.join("kvm.json"), root.join("kvm.json"));
         write_repository(&home.path().join(REPOSITORY));
         Bench { cache: Cache::at(root).unwrap(), home, shared, _place: place() }
     }
 
-    /// Waits until no other test has a machine; none begins one as long as this is kept.
+    /// Waits until no other test has a machine; no test starts one as long as the result is kept.
     pub fn alone(&self) -> Vec<File> {
         (1..MACHINES).map(|_| place()).collect()
     }
@@ -101,7 +101,7 @@ impl Bench {
         self.cache.states().join(self.shared.state.file_name().unwrap())
     }
 
-    /// Runs the short scenario; what was told as notices beside.
+    /// Runs the short scenario; also returns the notices.
     pub async fn short(&self) -> (Result<RunResult>, Vec<String>) {
         let spec = spec(&self.scenario(SHORT), "article");
         let (results, notices) = run(vec![spec], &self.cache).await;
@@ -109,7 +109,7 @@ impl Bench {
     }
 
     fn prove_nothing_survived(&self) {
-        // Killed is not gone: the kernel takes a moment to free a gigabyte. Two seconds is what is promised.
+        // A killed process is not gone: the kernel takes a moment to free a gigabyte. Two seconds is what is promised.
         crate::command::within(std::time::Duration::from_secs(2), || processes(self.home.path()).is_empty());
         let left = processes(self.home.path());
         assert!(left.is_empty(), "these survived the test: {left:#?}");
@@ -134,7 +134,7 @@ impl Bench {
     pub fn hears(&self, words: &'static str) -> Heard {
         let (tell, told) = mpsc::channel();
         let runs = self.cache.runs();
-        // Ends when the bench is taken down.
+        // This thread ends when the bench is taken down.
         std::thread::spawn(move || {
             while let Ok(runs) = fs::read_dir(&runs) {
                 let consoles = runs.filter_map(|run| fs::read(run.ok()?.path().join("console.log")).ok());
@@ -153,7 +153,7 @@ impl Bench {
 pub struct Heard(mpsc::Receiver<Instant>);
 
 impl Heard {
-    /// They have been said by now.
+    /// The time when the words were said; by now they must have been.
     pub fn when(self) -> Instant {
         self.0.recv_timeout(Duration::from_secs(1)).expect("the console says so")
     }
@@ -163,7 +163,7 @@ impl Heard {
 pub struct Panic(Heard);
 
 impl Panic {
-    /// The user knows of it by now. What is promised is 10 s.
+    /// Asserts that the user knows of it by now. What is promised is 10 s.
     pub fn was_told(self) {
         let panicked = self.0.when();
         let took = panicked.elapsed();
@@ -176,7 +176,7 @@ pub fn recipes_in(folder: &Path) -> Recipes {
     Recipes::of(vec![folder.to_owned()]).unwrap()
 }
 
-/// A running process's number and command line, of those that name something below `home`.
+/// The number and command line of each running process that names something below `home`.
 fn processes(home: &Path) -> Vec<(i32, String)> {
     let home = home.to_str().unwrap();
     let all = fs::read_dir("/proc").unwrap().filter_map(|entry| {
@@ -188,7 +188,7 @@ fn processes(home: &Path) -> Vec<(i32, String)> {
     all.filter(|(_, words)| words.contains(home)).collect()
 }
 
-/// Waits until there is a place for one more test with machines; the kernel gives it back.
+/// Waits until there is a place for one more test with machines; the kernel frees the place.
 fn place() -> File {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let places: Vec<_> = (0..MACHINES).map(|n| File::create(folder.join(format!("place-{n}"))).unwrap()).collect();
@@ -202,7 +202,7 @@ fn place() -> File {
     }
 }
 
-/// Gives `room` what the user's cache has in `from`.
+/// Puts at `room` what the user's cache has in `from`.
 fn provide(how: Use, from: &Path, room: &Path) {
     match how {
         Use::Shared => symlink(from.parent().unwrap(), room).unwrap(),
@@ -218,7 +218,7 @@ fn provide(how: Use, from: &Path, room: &Path) {
     }
 }
 
-/// conntrack-leak's first phase, for half an hour and for ever; its clients come 50 ms apart.
+/// Writes conntrack-leak's first phase, for half an hour and for ever; its clients come 50 ms apart.
 pub fn write_repository(to: &Path) {
     let ours = Path::new(env!("CARGO_MANIFEST_DIR"));
     let leak = ours.join("scenarios/conntrack-leak");
@@ -267,12 +267,12 @@ pub fn spec_on(image: &str, scenario: &Scenario, variant: &str) -> RunSpec {
     RunSpec::new(scenario, variant, run)
 }
 
-/// As the command line runs them; the notices beside.
+/// Runs them as the command line does; also returns the notices.
 pub async fn run(runs: Vec<RunSpec>, cache: &Cache) -> (Result<Vec<Result<RunResult>>>, Vec<String>) {
     run_from(&Path::new(env!("CARGO_MANIFEST_DIR")).join("images"), runs, cache).await
 }
 
-/// With the recipes of another folder.
+/// The same with the recipes of another folder.
 pub async fn run_from(
     images: &Path,
     runs: Vec<RunSpec>,
@@ -281,7 +281,7 @@ pub async fn run_from(
     run_under(None, images, runs, cache).await
 }
 
-/// And with a kernel of the user's own.
+/// The same, and with a kernel of the user's own.
 pub async fn run_under(
     kernel: Option<GivenKernel>,
     images: &Path,

@@ -1,4 +1,4 @@
-//! From power-on to the agent, and to a shell over SSH: measured for each image whose init is the agent, in one table.
+//! From power-on to the agent, and to a shell over SSH: the times of each image with the agent as init, in one table.
 
 use crate::bench::{Bench, Use, with};
 use crate::shared::tell;
@@ -12,9 +12,10 @@ use tunelab::{
 };
 
 const BOOTS: usize = 3;
-/// What is promised under TCG, in real time, on two cores that have nothing else to do.
+/// The promise under TCG, in real time, on two cores that have nothing else to do.
 const TO_SSH: Duration = Duration::from_secs(8);
-/// As `tunelab shell` boots, and as scenarios do, once for each warm machine: counting instructions takes its time.
+/// `tunelab shell` boots by the first, scenarios by the second, once per warm machine: counting instructions takes
+/// time.
 const CLOCKS: [(&str, Accel); 2] = [("wall", Accel::WallTcg), ("virtual", Accel::VirtualClock { shift: SHIFT })];
 /// The agent's first word.
 const UP: &str = "tunelab-agent: up";
@@ -40,7 +41,7 @@ fn images_of_the_agent_let_one_in_within_8_s() {
                 let ssh = median_and_least(boots.iter().map(|boot| boot.to_ssh));
                 let text = |(median, least): (Duration, Duration)| format!("{median:.1?}, {least:.1?}");
                 tell(format!("{:16} {clock:8} {:>13} {:>13}", recipe.name, text(agent), text(ssh)));
-                // The least: what is promised is promised for a host that has nothing else to do.
+                // The shortest time counts: the promise is for a host that has nothing else to do.
                 slow.extend((accel == Accel::WallTcg && ssh.1 > TO_SSH).then(|| recipe.name.clone()));
             }
         }
@@ -48,7 +49,7 @@ fn images_of_the_agent_let_one_in_within_8_s() {
     });
 }
 
-/// Those that can be built from the archive of this host's own distribution.
+/// The recipes that can be built from the archive of this host's own distribution.
 fn recipes(bench: &Bench) -> Vec<Recipe> {
     let recipes = bench.recipes().list().unwrap();
     let debian = |recipe: &Recipe| recipe.init == Init::Agent && recipe.name.starts_with("debian");

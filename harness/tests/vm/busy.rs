@@ -1,4 +1,4 @@
-//! A host with far more to do than it has cores for: everything takes longer, nothing breaks.
+//! A host with far more work than it has cores for: everything takes longer, nothing breaks.
 
 use crate::{
     bench::{SHORT, on_bench, spec},
@@ -17,7 +17,7 @@ use tunelab::{
 use tunelab_protocol::Event;
 
 const LOAD: usize = 12;
-/// Twice what the rules and services of a run take where the host has nothing else to do; beside such a load, a quarter of it.
+/// Twice the time that the rules and services of a run take on an idle host; a quarter of their time under this load.
 const SILENCE: Duration = Duration::from_secs(2);
 
 /// Processes that want all the CPU there is.

@@ -1,6 +1,6 @@
 //! The scenarios of this repository, each compared with its snapshot by the code of the command line.
 //!
-//! The longest of these tests; its name has the runner begin with it, beside the short ones.
+//! It is the longest of these tests; by its name the runner begins with it, beside the short ones.
 
 use crate::bench::{self, IMAGE, on_bench};
 use std::path::Path;

@@ -17,21 +17,21 @@ pub struct Tunelab {
     told: String,
 }
 
-/// How it ended.
+/// How the binary ended.
 #[derive(Debug)]
 pub struct Ended {
-    /// None: by a signal.
+    /// `None`: it was ended by a signal.
     pub code: Option<i32>,
     /// Everything on standard error, then what is left on standard output.
     pub told: String,
 }
 
-/// `tunelab scenario`, one variant of a bench's scenario, whose outcome is taken as it comes.
+/// The arguments for one variant of a bench's scenario; its outcome is accepted as it comes.
 pub fn arguments(scenario: &str) -> [&str; 7] {
     ["--no-install", "scenario", scenario, "--variant", "article", "--seed=1", "--accept"]
 }
 
-/// With the bench's cache in place of the user's; its scenarios are found from its own folder.
+/// The bench's cache in place of the user's; its scenarios are found from its own folder.
 pub fn environment(bench: &Bench) -> [(&'static str, std::path::PathBuf); 1] {
     [("TUNELAB_CACHE", bench.cache.root().to_owned())]
 }
@@ -49,7 +49,7 @@ impl Tunelab {
         Self::start(bench, command, scenario, more)
     }
 
-    /// Whose hang-ups are to be ignored.
+    /// Starts it with hang-ups ignored.
     pub fn under_nohup(bench: &Bench, scenario: &str) -> Self {
         let mut command = Command::new("nohup");
         command.arg(BINARY);
@@ -80,7 +80,7 @@ impl Tunelab {
         kill(self.child.id() as i32, signal);
     }
 
-    /// As when a terminal is closed: nobody reads any more, and a hang-up comes. Its exit code.
+    /// Does what a closed terminal does: its output is no longer read, and a hang-up comes. Returns the exit code.
     pub fn hang_up(mut self) -> Option<i32> {
         drop(self.stderr);
         drop(self.child.stdout.take());
@@ -100,7 +100,7 @@ pub fn kill(pid: i32, signal: &str) {
     assert!(killed.unwrap().success());
 }
 
-/// Waits for a fact, for so long at most.
+/// Waits for a fact, for this long at most.
 pub fn within(limit: Duration, fact: impl Fn() -> bool) -> bool {
     let deadline = Instant::now() + limit;
     while !fact() {

@@ -1,4 +1,4 @@
-//! Files in the cache that are not what was written: found, told, made again.
+//! Files in the cache that are not what was written: they are found, reported, and made again.
 
 use crate::{
     bench::{SHORT, Use, with},
@@ -31,7 +31,7 @@ fn a_truncated_state() {
     });
 }
 
-/// Found by one that is killed while it makes it again, then by two at once, of whom one makes it and both use it.
+/// One run finds it and is killed while it makes it again; then two find it at once: one makes it and both use it.
 #[test]
 fn a_tampered_state_and_a_killed_remedy_and_two_more() {
     const TOLD: &str = "is damaged: its checksum is another: making it again";
@@ -70,7 +70,7 @@ fn a_tampered_root_disk() {
     });
 }
 
-/// In the middle: no header, and of a size that stays.
+/// Flips a bit in the middle: no header, and the size stays.
 fn flip_a_bit(path: &Path) {
     fs::set_permissions(path, Permissions::from_mode(0o644)).unwrap();
     let file = OpenOptions::new().read(true).write(true).open(path).unwrap();

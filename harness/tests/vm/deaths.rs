@@ -1,4 +1,4 @@
-//! Guests that break: each is found soon, told apart, and told with the console's last lines.
+//! Guests that break: each break is found soon, told apart, and reported with the console's last lines.
 
 use crate::{
     bench::{Bench, ENDLESS, on_bench},
@@ -12,8 +12,8 @@ use tunelab::{
     story::Teller,
 };
 
-/// Far more than a death takes to be found: 3 s as the host lets QEMU run, 20 to 60 s where nothing ticks in the guest any
-/// more, and QEMU answers seldom.
+/// Far more than it takes to find a death: 3 s as the host lets QEMU run, 20 to 60 s where nothing ticks in the guest
+/// any more, and QEMU answers seldom.
 const SOON: Duration = Duration::from_secs(120);
 
 #[test]
@@ -28,7 +28,7 @@ fn a_panic() {
     });
 }
 
-/// The kernel is replaced, by way of kexec, with one of three bytes: `cli`, and a jump to itself.
+/// By way of kexec, the kernel is replaced with one of three bytes: `cli`, and a jump to itself.
 #[test]
 fn a_hang_with_interrupts_off() {
     let command = r#"perl -e '
@@ -44,14 +44,14 @@ fn a_hang_with_interrupts_off() {
     });
 }
 
-/// What is said when `command` breaks a machine that has just been booted.
+/// The error when `command` breaks a machine that has just been booted.
 async fn died_of(bench: &Bench, command: &str) -> Error {
     let (recipe, teller) = (&bench.shared.image.recipe, Teller::silent());
     let machine = &lab::own_shape(recipe);
     let wanted = Wanted { image: recipe, kernel: None, machine, run: None, clock: Clock::Virtual };
     let open = lab::open(&wanted, InstallPolicy::Never, &bench.cache, &teller);
     let open = open.await.unwrap_or_else(|e| panic!("{e:?}"));
-    // What a command leaves behind and what holds its streams keeps nobody waiting.
+    // A process that a command leaves behind, with its streams, does not delay the end of the command.
     let left = open.machine.while_alive(open.ssh.run("sleep 100000 & echo left; echo and >&2", 2 * SOON)).await;
     let left = left.unwrap_or_else(|e| panic!("{e:?}"));
     assert_eq!((&left.stdout[..], &left.stderr[..]), (&b"left\n"[..], &b"and\n"[..]));

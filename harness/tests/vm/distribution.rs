@@ -1,4 +1,4 @@
-//! A distribution's disk with its own init: downloaded, proven, looked into, booted, and then a machine like any other.
+//! A distribution's disk with its own init: downloaded, verified, inspected, booted, and then a machine like any other.
 //!
 //! The disk is made here from Debian's packages, as distributions make theirs: GPT, root as partition 1, a boot
 //! partition of its own, labels in fstab, systemd, cloud-init, no keys, compressed qcow2.
@@ -56,7 +56,7 @@ fn a_signed_disk_with_systemd_is_a_machine_like_any_other() {
     });
 }
 
-/// To the byte, from the same disk and packages, in a cache that has neither.
+/// Builds the same image to the byte, from the same disk and packages, in a cache that has neither.
 async fn is_built_the_same_again(bench: &Bench, images: &Path) {
     let recipe = recipes_in(images).find(IMAGE).unwrap_or_else(|e| panic!("{e:?}"));
     let another = Cache::at(bench.repository().join("another-cache")).unwrap();
@@ -69,7 +69,7 @@ async fn is_built_the_same_again(bench: &Bench, images: &Path) {
     fs::remove_dir_all(another.root()).unwrap();
 }
 
-/// Which boots under the same disk, with modules of its own.
+/// Boots the same disk under a kernel of the user's own, with modules of its own.
 async fn with_a_kernel_of_ones_own(bench: &Bench, images: &Path) {
     let own = Own::of(bench);
     let given = GivenKernel::open(&own.kernel, Some(&own.modules)).unwrap_or_else(|e| panic!("{e:?}"));
@@ -82,7 +82,7 @@ async fn with_a_kernel_of_ones_own(bench: &Bench, images: &Path) {
     assert!(result.modules_sha256.is_some());
 }
 
-/// `disk.qcow2` in `folder`.
+/// Makes `disk.qcow2` in `folder`.
 async fn make_disk(folder: &Path) {
     let scratch = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let script = ["sh", "-ec", include_str!("distribution.sh")];
@@ -99,7 +99,7 @@ async fn make_disk(folder: &Path) {
     ran(Command::new("qemu-img").args(["convert", "-c", "-O", "qcow2"]).arg(&raw).arg(folder.join(DISK)));
 }
 
-/// Each file as the partition of its number, one behind the other, 1 MiB apart from the table.
+/// Writes each file as the partition of its number, one behind the other, 1 MiB apart from the table.
 fn write_disk(raw: &Path, partitions: &[(usize, PathBuf)]) {
     let disk = File::create(raw).unwrap();
     let mut entries = vec![0; 128 * 128];
@@ -108,7 +108,7 @@ fn write_disk(raw: &Path, partitions: &[(usize, PathBuf)]) {
         let mut from = File::open(file).unwrap();
         let sectors = from.metadata().unwrap().len() / SECTOR;
         let entry = &mut entries[(number - 1) * 128..][..128];
-        // Linux file system data, and any number of its own.
+        // The type is Linux file system data; the partition's own number may be any.
         entry[..16].copy_from_slice(&hex::decode("af3dc60f838472478e793d69d8477de4").unwrap());
         entry[16] = *number as u8;
         entry[32..40].copy_from_slice(&start.to_le_bytes());
@@ -118,7 +118,7 @@ fn write_disk(raw: &Path, partitions: &[(usize, PathBuf)]) {
     }
     let sectors = start + 2048;
     disk.set_len(sectors * SECTOR).unwrap();
-    // Linux looks at a GPT only behind an MBR whose one partition says that there is one.
+    // Linux looks at a GPT only behind an MBR with one partition that says that there is one.
     disk.write_all_at(&[0xee, 0, 0, 0, 1], 446 + 4).unwrap();
     disk.write_all_at(&[0x55, 0xaa], 510).unwrap();
     let header = gpt_header(sectors, &entries);
@@ -126,7 +126,7 @@ fn write_disk(raw: &Path, partitions: &[(usize, PathBuf)]) {
     disk.write_all_at(&entries, 2 * SECTOR).unwrap();
 }
 
-/// UEFI specification, 5.3.2.
+/// The header of UEFI specification, 5.3.2.
 fn gpt_header(sectors: u64, entries: &[u8]) -> Vec<u8> {
     let mut header = vec![0; 92];
     let mut put = |at: usize, bytes: &[u8]| header[at..at + bytes.len()].copy_from_slice(bytes);
@@ -166,7 +166,7 @@ fn copy_at(from: &mut File, to: &File, mut at: u64) {
     }
 }
 
-/// SHA256SUMS and its signature beside the disk; the key that it is checked by at `keyring`.
+/// Writes SHA256SUMS and its signature beside the disk, and the key to check it with to `keyring`.
 fn sign(folder: &Path, keyring: &Path) {
     let home = tempfile::Builder::new().permissions(fs::Permissions::from_mode(0o700)).tempdir().unwrap();
     let gpg = || {
@@ -203,7 +203,7 @@ memory = "1 GiB"
     fs::write(images.join(format!("{IMAGE}.toml")), text).unwrap();
 }
 
-/// Gives out the files of `folder` for as long as this process lives; where.
+/// Serves the files of `folder` for as long as this process lives; returns the URL.
 fn serve(folder: PathBuf) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());

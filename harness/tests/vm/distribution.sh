@@ -1,5 +1,5 @@
-# Runs in a namespace, as its root: makes in $OUT the two file systems of a disk as distributions publish them, root.ext4
-# and boot.ext4, from Debian's packages.
+# Runs in a namespace, as its root: makes in $OUT the two file systems of a disk as distributions publish them,
+# root.ext4 and boot.ext4, from Debian's packages.
 set -eu
 pack='
     root=$1

@@ -1,4 +1,4 @@
-//! What `tunelab doctor` proves of a QEMU: by a machine that is booted, saved and restored, once for each QEMU.
+//! The proof of a QEMU by `tunelab doctor`: a machine is booted, saved and restored, once for each QEMU.
 
 use crate::command::BINARY;
 use serde_json::Value;
@@ -18,7 +18,7 @@ fn doctor(cache: &Path, path: &str) -> (Output, Value) {
     (output, document)
 }
 
-/// A folder whose QEMU is the real one behind `script`.
+/// A folder with a QEMU that is the real one behind `script`.
 fn qemu_behind(script: &str) -> (tempfile::TempDir, String) {
     let dir = tempfile::tempdir().unwrap();
     let (path, real) = (std::env::var("PATH").unwrap(), "/usr/bin/qemu-system-x86_64");
@@ -39,7 +39,7 @@ fn a_machine_is_booted_saved_and_restored_once_for_each_qemu() {
     assert!(output.status.success(), "{output:?}");
     let seconds = |step: &str| document["machine"][step].as_f64().unwrap_or_else(|| panic!("{document:#}"));
     assert!(seconds("boot_seconds") > 0.0 && seconds("save_seconds") > 0.0 && seconds("restore_seconds") > 0.0);
-    // Sixty seconds of the guest's clock.
+    // This is for sixty seconds of the guest's clock.
     assert!(seconds("idle_minute_seconds") < 20.0);
     let restored = || fs::read_to_string(&log).unwrap().lines().count();
     assert_eq!(restored(), 1);
@@ -75,7 +75,7 @@ fn an_accelerator_is_proven_by_a_linux_that_speaks() {
         runtime.block_on(tunelab::host::kvm::runs_linux("tcg", kernel, Duration::from_secs(seconds)))
     };
     runs(&crate::shared::get().image.kernel, 120).unwrap();
-    // Bytes that run and say nothing: as where KVM runs seven of them, and Linux hangs with an empty console.
+    // These bytes run and say nothing, as where KVM runs seven of them, and Linux hangs with an empty console.
     let silent = tempfile::NamedTempFile::new().unwrap();
     fs::write(silent.path(), tunelab::lab::proof::guest::kernel()).unwrap();
     assert_eq!(runs(silent.path(), 3).unwrap_err(), "a Linux without a root disk did not end in 3 s");

@@ -1,4 +1,4 @@
-//! A full disk under the cache: a small tmpfs over one of its rooms, in a mount namespace that every user may have.
+//! A full disk under the cache: a small tmpfs over one of its folders, in a mount namespace that every user may have.
 
 use crate::{
     bench::{Bench, ENDLESS, Use, on_bench, with},
@@ -27,7 +27,7 @@ fn no_room_for_the_record() {
     });
 }
 
-/// Runs the endless scenario with a room of the cache on a file system of `size`.
+/// Runs the endless scenario with one folder of the cache on a file system of `size`.
 async fn with_room(bench: &Bench, room: &Path, size: &str) -> (Option<i32>, String) {
     const SCRIPT: &str = r#"mount -t tmpfs -o size="$1" small "$2" && shift 2 && exec "$@" 2>&1"#;
     let mut argv = ["sh", "-c", SCRIPT, "sh", size, room.to_str().unwrap(), BINARY].to_vec();

@@ -3,7 +3,7 @@
 use crate::command::BINARY;
 use std::process::Command;
 
-/// From nothing: what is missing is installed, the image built, and every snapshot matches.
+/// It begins with nothing: what is missing is installed, the image is built, and every snapshot matches.
 #[test]
 #[ignore = "makes a root of Debian 13 (QEMU 10.0), as root; some minutes"]
 fn debian_13() {

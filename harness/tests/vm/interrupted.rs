@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Between a signal and the end of all that it should end.
+/// The time between a signal and the end of all that it should end.
 const AT_ONCE: Duration = Duration::from_secs(2);
 
 #[test]
@@ -54,7 +54,7 @@ fn a_terminal_that_is_closed_is_nothing_under_nohup() {
     });
 }
 
-/// Where the records were to go.
+/// Returns the folder where the records were to go.
 fn asked_to_end(bench: &Bench, at: &str, signal: &str) -> PathBuf {
     let out = bench.repository().join("records");
     let mut tunelab = Tunelab::scenario_with(bench, ENDLESS, &["--out", out.to_str().unwrap()]);
@@ -71,7 +71,7 @@ fn asked_to_end(bench: &Bench, at: &str, signal: &str) -> PathBuf {
     out
 }
 
-/// From the moment at which tunelab has ended: it waits for QEMU, not we.
+/// Nothing is left from the moment at which tunelab has ended: tunelab waits for QEMU, this test does not.
 fn nothing_is_left(bench: &Bench) {
     assert!(bench.processes().is_empty(), "{:#?}", bench.processes());
     assert!(bench.runs().is_empty(), "{:#?}", bench.runs());

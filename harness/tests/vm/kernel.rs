@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Boot, death and the telling of it, 30 s; and once more, as a boot that breaks is tried twice.
+/// The time for a boot, its death and the report, 30 s, twice: a boot that breaks is tried again.
 const SOON: Duration = Duration::from_secs(60);
 
 /// A kernel and a folder of modules as a user has them.
@@ -32,7 +32,7 @@ impl Own {
         Own { kernel, modules: folder.join("modules").join(image.release()) }
     }
 
-    /// As distributions make theirs: modules packed, and no word of which needs which, for depmod says that when it is installed.
+    /// Makes a package like a distribution's: modules packed, and no list of dependencies, for depmod makes it later.
     fn package(&self, release: &str) -> PathBuf {
         let tree = self.kernel.with_file_name("tree");
         let modules = tree.join("lib/modules").join(release);
@@ -70,7 +70,7 @@ fn tunelab(bench: &Bench, words: &[&str]) -> Ended {
     Ended { code: output.status.code(), stdout: text(&output.stdout), stderr: text(&output.stderr) }
 }
 
-/// It ends with 4 and the console's last lines, soon.
+/// Asserts that it ends with 4 and the console's last lines, soon.
 fn broke(bench: &Bench, words: &[&str]) -> String {
     let since = Instant::now();
     let ended = tunelab(bench, &[&["shell", IMAGE], words, &["--", "true"]].concat());
@@ -215,14 +215,14 @@ fn a_kernel_without_veth() {
     says_that_it_lacks("veth", "failed to make the veth pair site1/eth0 (CONFIG_VETH): Operation not supported");
 }
 
-/// Without it nobody tells of conntrack's entries, and a socket that listens hears nothing.
+/// Without this module nothing tells of conntrack's entries, and a socket that listens hears nothing.
 #[test]
 fn a_kernel_without_conntracks_netlink() {
     let lack = "this kernel tells nothing of conntrack (CONFIG_NF_CT_NETLINK): Invalid argument";
     says_that_it_lacks("nf_conntrack_netlink", lack);
 }
 
-/// A module that the kernel refuses to load is one that it has not.
+/// Boots a kernel that refuses to load a module: it then lacks the module.
 fn says_that_it_lacks(module: &str, lack: &str) {
     with(Use::Shared, Use::None, async |bench| {
         let told = broke(bench, &["--scenario", SHORT, "--cmdline", &format!("module_blacklist={module}")]);
@@ -230,7 +230,7 @@ fn says_that_it_lacks(module: &str, lack: &str) {
     });
 }
 
-/// The file of this name, somewhere below.
+/// Finds the file of this name, somewhere below.
 fn found(folder: &Path, name: &str) -> PathBuf {
     let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {

@@ -1,5 +1,5 @@
-//! What a user may have wrong in the files that programs in the guest read, each in a variant of one scenario: exit code 2,
-//! the file and its line. And what only looks like a mistake: no log, a daemon that keeps its streams, much said.
+//! Mistakes of a user in the files that programs in the guest read, each in a variant of one scenario: exit code 2, the
+//! file and its line. Also what only looks like a mistake: no log, a daemon that keeps its streams, much output.
 
 use crate::{
     bench::{Bench, IMAGE, Use, with},
@@ -78,7 +78,8 @@ const RULES: &str = "*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -i lo -j ACCEPT\nCOM
 const TARGET: &str = "*filter\n:INPUT ACCEPT [0:0]\n# why\n-A INPUT -j NOSUCH\nCOMMIT\n";
 const CHAIN: &str = "*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -j MASQUERADE\nCOMMIT\n";
 
-/// No `error_log` outside: Debian 12's nginx then keeps the standard error it was started with. Lines from 8 on are free.
+/// No `error_log` stands outside: Debian 12's nginx then keeps the standard error it began with. Lines from 8 on are
+/// free.
 fn nginx(head: &str, http: &str) -> String {
     format!(
         "user root;\npid /run/nginx.pid;\nevents {{}}\n{head}\nhttp {{\n  access_log off;\n  proxy_http_version 1.0;\n  \
@@ -86,7 +87,7 @@ fn nginx(head: &str, http: &str) -> String {
     )
 }
 
-/// Both as the lab's own: listens, says so, and ends with its input.
+/// It does both like the lab's own: listens, says so, and ends with its input.
 fn node(before: &str, serve: &str) -> String {
     format!(
         "var fs = require('fs'), http = require('http');\n{before}\nvar config = JSON.parse(process.argv[2]), n = 0;\n\

@@ -1,4 +1,4 @@
-//! A network made by the agent is the one that netem makes.
+//! A network made by the agent behaves like one made by netem.
 
 use crate::bench::{self, Bench, IMAGE, on_bench};
 use std::path::Path;
@@ -8,8 +8,8 @@ use tunelab::{
 };
 use tunelab_protocol::LinkBy;
 
-/// 100 kB in flights over a link of 50 ms: whatever delayed otherwise would change how many flights there are, and when
-/// the last byte comes.
+/// Sends 100 kB in flights over a link of 50 ms: another delay would change how many flights there are, and when the
+/// last byte comes.
 const SCENARIO: &str = "initial-window";
 const VARIANT: &str = "three";
 
@@ -41,7 +41,7 @@ fn loss_is_felt_and_is_the_same_by_seed() {
     });
 }
 
-/// Who is overtaken is taken for lost and sent again, and nothing else makes the server do so here.
+/// A packet that is overtaken is taken for lost and sent again; nothing else makes the server do so here.
 #[test]
 fn made_by_the_agent_or_by_netem_packets_overtake_others() {
     on_bench(async |bench| {
@@ -76,7 +76,7 @@ fn text<'a>(outcome: &'a toml::Table, table: &str, key: &str) -> &'a str {
     outcome[table][key].as_str().unwrap()
 }
 
-/// Its value, near or exact.
+/// The value of a metric, near or exact.
 fn number(outcome: &toml::Table, metric: &str) -> u64 {
     tunelab::outcome::Num::of(&outcome["metrics"][metric]).unwrap().value
 }

@@ -1,4 +1,4 @@
-//! Once an image is built, no network is touched: the binary in a network namespace in which there is but `lo`.
+//! Once an image is built, no network is used: the binary runs in a network namespace that has only `lo`.
 
 use crate::{
     bench::{Bench, IMAGE, SHORT, Use, with},
@@ -7,7 +7,7 @@ use crate::{
 use std::process::Stdio;
 use tunelab::host::namespace;
 
-/// From the image to the record: boots, deploys over SSH on 127.0.0.1, saves, restores, runs.
+/// It goes from the image to the record: boots, deploys over SSH on 127.0.0.1, saves, restores, runs.
 #[test]
 fn a_scenario_runs_from_a_built_image() {
     with(Use::Shared, Use::None, async |bench| {

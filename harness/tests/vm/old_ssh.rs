@@ -1,4 +1,4 @@
-//! SSH as Ubuntu 12.04 speaks it: the guest's sshd is told to know nothing but what OpenSSH 5.9p1 knew.
+//! SSH as Ubuntu 12.04 speaks it: the guest's sshd is limited to what OpenSSH 5.9p1 knew.
 
 use crate::bench::{IMAGE, Use, with};
 use std::{path::Path, time::Duration};
@@ -16,7 +16,7 @@ const OF_5_9: [&str; 2] = [
     // The user's key: ed25519 came with 6.5, RSA with SHA-2 with 7.2.
     "PubkeyAcceptedAlgorithms=ecdsa-sha2-nistp256,ssh-rsa",
 ];
-/// For one command; an emulated guest makes an RSA key in some seconds.
+/// The time limit for one command; an emulated guest makes an RSA key in some seconds.
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// Key exchange, host key, MACs.
@@ -63,7 +63,7 @@ fn nothing_but_what_openssh_5_9_knew() {
     });
 }
 
-/// Host keys of both kinds and who may log in, beside the guest's own.
+/// Provides host keys of both kinds and the user's key, beside the guest's own.
 async fn provide(open: &OpenMachine) -> Keys {
     let keys = Keys::generate();
     let make = "mkdir -p /run/old && ssh-keygen -q -t rsa -b 2048 -N '' -f /run/old/rsa";
@@ -97,7 +97,7 @@ async fn serve(open: &OpenMachine, [kex, host_key, macs]: Config) {
     open.ssh.run(replace, LIMIT).await.unwrap_or_else(|e| panic!("{e:?}"));
 }
 
-/// A login, a command and a file.
+/// Checks a login, a command and a file.
 async fn works(open: &OpenMachine, keys: &Keys, config: Config) {
     serve(open, config).await;
     let port = open.machine.ssh_port().unwrap();

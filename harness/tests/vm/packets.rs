@@ -1,4 +1,4 @@
-//! What passed the server's interfaces, as a file that Wireshark opens: its own readers are asked.
+//! Packets that passed the server's interfaces, as a file that Wireshark opens: Wireshark's own programs read it.
 
 use crate::bench::{self, SHORT, on_bench};
 use std::{path::Path, process::Command};
@@ -24,7 +24,7 @@ fn a_capture_is_opened_by_wiresharks_readers_and_has_virtual_time() {
             &capture,
         );
         let times: Vec<f64> = syns.lines().map(|line| line.parse().unwrap()).collect();
-        // Three rounds, ten minutes apart, of visitors who begin with a SYN.
+        // There are three rounds, ten minutes apart, of clients that begin with a SYN.
         assert!(times.iter().all(|at| FIRST_DAY.contains(at)), "{times:?}");
         let lasted = times.last().unwrap() - times[0];
         assert!((1_200.0..1_260.0).contains(&lasted), "{lasted} s from the first SYN to the last");

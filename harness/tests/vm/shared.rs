@@ -1,4 +1,4 @@
-//! What all these tests start from: a host that can, the image, and one warm machine, in the user's own cache.
+//! The base of all these tests: a host that can run them, the image, and one warm machine, in the user's own cache.
 
 use crate::bench::{IMAGE, SHORT, recipes_in, spec, write_repository};
 use std::{
@@ -27,7 +27,7 @@ pub struct Shared {
     pub root: PathBuf,
 }
 
-/// Made by the first test, waited for by the others. A host that lacks something fails each of them with the reason.
+/// The first test makes it, the others wait for it. A host that lacks something fails each of them with the reason.
 pub fn get() -> &'static Shared {
     static SHARED: OnceLock<Result<Shared, String>> = OnceLock::new();
     match SHARED.get_or_init(|| make().map_err(|e| format!("{e:?}"))) {
@@ -46,7 +46,7 @@ fn make() -> Result<Shared> {
     shared
 }
 
-/// This takes a while, and may install packages.
+/// Shows the progress: this takes a while, and may install packages.
 async fn show(mut story: UnboundedReceiver<Story>) {
     let mut lines = Lines::default();
     while let Some(piece) = story.recv().await {
@@ -54,12 +54,12 @@ async fn show(mut story: UnboundedReceiver<Story>) {
     }
 }
 
-/// Not by way of `print`, which the test runner keeps to itself until a test fails.
+/// Writes a line, not by `print`, which the test runner keeps to itself until a test fails.
 pub fn tell(line: String) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }
 
-/// As the command line does it before its first run.
+/// Prepares as the command line does before its first run.
 async fn prepare(teller: &Teller) -> Result<Shared> {
     lab::agent::carry(include_bytes!(env!("TUNELAB_AGENT")));
     let cache = Cache::open()?;

@@ -1,5 +1,5 @@
-//! `tunelab shell` without a terminal: bytes and exit codes pass through, beside a scenario that runs, and a daemon that is
-//! left behind keeps nobody waiting.
+//! `tunelab shell` without a terminal: bytes and exit codes pass through, beside a running scenario, and a daemon that
+//! is left behind does not delay its end.
 
 use crate::{
     bench::{IMAGE, SHORT, Use, with},

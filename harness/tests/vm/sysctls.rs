@@ -1,4 +1,4 @@
-//! A sysctl that this kernel does not have: demanded, it is the scenario's mistake; else it is an outcome.
+//! A sysctl that this kernel does not have: if demanded, it is the scenario's mistake; else it is an outcome.
 
 use crate::{
     bench::{Bench, SHORT, on_bench},
@@ -29,7 +29,7 @@ fn one_that_may_be_missing_is_told() {
     });
 }
 
-/// The short scenario, whose variant sets one sysctl more.
+/// Runs the short scenario with a variant that sets one sysctl more.
 fn with_sysctl(bench: &Bench, name: &str) -> Ended {
     let file = bench.repository().join("scenarios").join(SHORT).join(FILE);
     let mut text: toml::Table = fs::read_to_string(&file).unwrap().parse().unwrap();

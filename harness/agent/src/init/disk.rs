@@ -12,7 +12,7 @@ pub const WHOLE_DISK: &str = "/dev/vda";
 /// Where the root disk is until it is `/`.
 pub const NEW_ROOT: &str = "/root-disk";
 
-/// Written to during a run, or by those who look around in `tunelab shell`.
+/// Folders that are written to during a run, or by the user of `tunelab shell`.
 const WRITABLE: [&str; 4] = ["/tmp", "/var/log", "/var/lib/nginx", "/var/tmp"];
 
 pub fn mount_kernel_filesystems() -> Result<()> {
@@ -28,7 +28,7 @@ pub fn mount_kernel_filesystems() -> Result<()> {
     Ok(())
 }
 
-/// Mounts what is to become `/`.
+/// Mounts the disk that is to become `/`.
 pub fn mount_root(device: &str, flags: MsFlags) -> Result<()> {
     drivers()?;
     wait_for(Path::new(device))?;
@@ -51,7 +51,7 @@ pub fn enter_root() -> Result<()> {
     Ok(())
 }
 
-/// Without its driver a disk can be waited for for ever.
+/// Checks for the drivers: without its driver a disk would be waited for for ever.
 fn drivers() -> Result<()> {
     let needed = [
         ("virtio_pci", "/sys/bus/pci/drivers/virtio-pci", "CONFIG_VIRTIO_PCI"),
@@ -66,7 +66,7 @@ fn drivers() -> Result<()> {
     Ok(())
 }
 
-/// Modules of a kernel that is not the image's own, over those of the image. Their folder alone need be there.
+/// Mounts the modules of a kernel that is not the image's own over those of the image, which needs only their folder.
 pub fn mount_modules() -> Result<()> {
     const MODULES: &str = "/lib/modules";
     let Some(disk) = with_serial(MODULES_DISK)? else { return Ok(()) };
@@ -95,7 +95,7 @@ fn wait_for(node: &Path) -> Result<()> {
     Ok(())
 }
 
-/// What a distribution mounts by itself, and our own images do not.
+/// Mounts what a distribution mounts by itself, and our own images do not.
 pub fn mount_the_rest() -> Result<()> {
     tmpfs("/run")?;
     mount_writable()?;
@@ -111,7 +111,7 @@ pub fn mount_the_rest() -> Result<()> {
     Ok(())
 }
 
-/// Makes writable, in memory, what a read-only root disk must let be written.
+/// Makes the parts of a read-only root disk that must be writable so, in memory.
 pub fn mount_writable() -> Result<()> {
     for on in WRITABLE.into_iter().filter(|on| Path::new(on).is_dir()) {
         tmpfs(on)?;

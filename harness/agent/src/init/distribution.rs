@@ -14,12 +14,12 @@ use std::path::Path;
 
 /// A word on the kernel command line, followed by the device of the distribution's root partition.
 const ROOT: &str = "tunelab.init=";
-/// In the initrd.
+/// The seed's folder in the initrd.
 const SEED: &str = "/etc/tunelab/seed";
 const SEED_FOR_CLOUD_INIT: &str = "var/lib/cloud/seed/nocloud";
 const INIT: &CStr = c"/sbin/init";
 
-/// The root partition of the distribution whose own init runs, or is to run, this guest.
+/// Gives the root partition of the distribution, if its own init runs, or is to run, this guest.
 pub fn root() -> Option<String> {
     cmdline().split_whitespace().find_map(|word| Some(word.strip_prefix(ROOT)?.to_owned()))
 }
@@ -28,7 +28,7 @@ pub fn root() -> Option<String> {
 pub fn hand_over(device: &str) -> Result<Infallible> {
     disk::mount_root(device, MsFlags::empty())?;
     lay_seed().context("failed to lay the seed for cloud-init")?;
-    // What mounts a root read-write is the distribution's own business; upstart's mountall would even check it again.
+    // The distribution mounts its root read-write by itself; upstart's mountall would even check it again.
     umount(disk::NEW_ROOT).context("failed to unmount the root disk")?;
     disk::mount_root(device, MsFlags::MS_RDONLY)?;
     disk::enter_root()?;

@@ -1,4 +1,4 @@
-//! Old kernels (3.x) gather next to no entropy in a virtual machine, and OpenSSL waits for /dev/random there.
+//! Entropy for old kernels (3.x): they gather next to none in a virtual machine, where OpenSSL waits for /dev/random.
 
 use anyhow::{Context, Result};
 use std::fs::File;
@@ -6,7 +6,7 @@ use std::os::fd::AsRawFd;
 
 /// `RNDADDENTROPY` of random(4): `_IOW('R', 0x03, int [2])`.
 const ADD_ENTROPY: libc::c_ulong = 0x4008_5203;
-/// What a kernel that seeds itself has, in bits.
+/// The entropy in bits that a kernel has if it seeds itself.
 const ENOUGH: u32 = 256;
 const BYTES: usize = 64;
 
@@ -18,7 +18,7 @@ struct Pool {
     buffer: [u8; BYTES],
 }
 
-/// Credits a secret that the host has made for this machine alone, where the kernel has too little of its own.
+/// Credits a secret that the host has made for this machine alone, if the kernel has too little entropy of its own.
 pub fn credit(secret: &[u8]) -> Result<()> {
     let available = std::fs::read_to_string("/proc/sys/kernel/random/entropy_avail").unwrap_or_default();
     if available.trim().parse().unwrap_or(0) >= ENOUGH {

@@ -1,10 +1,10 @@
-//! PID 1 of our initrd: modules, root disk, network, sshd; then reaps what dies.
+//! PID 1 of our initrd: modules, root disk, network, sshd; then it reaps processes that die.
 //!
 //! The initrd holds `/init` (this binary), `/modules/NNN-name.ko` in load order and `/etc/tunelab` with the SSH keys of
 //! this machine. The root disk is mounted read-only; everything that must be writable is tmpfs, so that nothing is
 //! written back to a disk, at the host's pace, in the middle of a run.
 //!
-//! Where the command line names a distribution's root partition, that one's own init follows: [`distribution`].
+//! If the command line names a distribution's root partition, the distribution's own init follows: [`distribution`].
 
 pub mod disk;
 pub mod distribution;
@@ -25,7 +25,7 @@ const SPIN: &str = "tunelab.spin";
 pub fn main() -> ! {
     if let Err(e) = bring_up() {
         println!("{}{e:#}", tunelab_protocol::GAVE_UP);
-        // PID 1 ending is a panic, and a panic is what the host looks for.
+        // The end of PID 1 is a panic, and the host looks for a panic.
         std::process::exit(1);
     }
     reap()
@@ -62,7 +62,7 @@ fn cmdline() -> String {
     std::fs::read_to_string("/proc/cmdline").unwrap_or_default()
 }
 
-/// Loads what the host put into the initrd, in the order of the file names.
+/// Loads the modules that the host put into the initrd, in the order of the file names.
 fn load_modules() -> Result<()> {
     let Ok(entries) = std::fs::read_dir("/modules") else { return Ok(()) };
     let mut modules: Vec<PathBuf> = entries.filter_map(|e| Some(e.ok()?.path())).collect();
@@ -78,7 +78,7 @@ fn load_modules() -> Result<()> {
     std::fs::remove_dir_all("/modules").context("failed to free the initrd's modules")
 }
 
-/// What the kernel's command line says to this module: the kernel itself tells only what is built in.
+/// Gives a module its words of the kernel's command line: the kernel itself gives them only to built-in modules.
 fn parameters(file: &Path) -> Result<CString> {
     let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     // `000-virtio_ring`
@@ -86,7 +86,7 @@ fn parameters(file: &Path) -> Result<CString> {
     Ok(CString::new(tune::module_words(name)?.join(" "))?)
 }
 
-/// QEMU's user network: the guest is 10.0.2.15, the host 10.0.2.2 on the same link; no route leads further.
+/// Sets up QEMU's user network: the guest is 10.0.2.15, the host 10.0.2.2 on the same link; no route leads further.
 fn bring_up_network() -> Result<()> {
     let route = crate::net::Rtnl::open()?;
     route.up("lo")?;
@@ -95,7 +95,7 @@ fn bring_up_network() -> Result<()> {
     route.up(&nic)
 }
 
-/// Named `eth0`, `enp0s3` or otherwise: whatever stands on a bus.
+/// Finds the first network card, named `eth0`, `enp0s3` or otherwise: a card is an interface that stands on a bus.
 fn first_nic() -> Result<Option<String>> {
     let mut names = Vec::new();
     for entry in std::fs::read_dir("/sys/class/net")? {
@@ -108,7 +108,7 @@ fn first_nic() -> Result<Option<String>> {
     Ok(names.into_iter().next())
 }
 
-/// The name of the network card, for whoever takes its link down.
+/// The name of the network card, needed to take its link down.
 pub fn nic() -> Option<String> {
     first_nic().ok().flatten()
 }

@@ -10,11 +10,11 @@ const IN_INITRD: &str = "/etc/tunelab";
 const HOME: &str = "/run/tunelab/ssh";
 const HOST_KEY: &str = "ssh_host_ecdsa_key";
 const AUTHORIZED: &str = "authorized_keys";
-/// What OpenSSH has from 9.8 on, the first that penalises sources; those before it refuse to start with a word they do not
-/// know.
+/// Programs that OpenSSH has from 9.8 on, the first version that penalises sources; older versions refuse to start with
+/// a word that they do not know.
 const SESSION_PROGRAMS: [&str; 2] = ["/usr/lib/openssh/sshd-session", "/usr/libexec/openssh/sshd-session"];
 
-/// What the host put into the initrd; read before the initrd is left behind.
+/// The keys that the host put into the initrd; they are read before the initrd is left behind.
 pub struct Keys {
     pub host_key: Vec<u8>,
     authorized: Vec<u8>,
@@ -35,9 +35,9 @@ pub fn start(keys: &Keys) -> Result<()> {
     fs::set_permissions(HOME, fs::Permissions::from_mode(0o700))?;
     write_private(HOST_KEY, &keys.host_key)?;
     write_private(AUTHORIZED, &keys.authorized)?;
-    // Else sshd complains, to whoever looks around in `tunelab shell`.
+    // Else sshd complains to the user of `tunelab shell`.
     fs::write("/var/log/lastlog", "")?;
-    // In the foreground, so that it is our child and its death is seen; `-e` says on the console what goes wrong.
+    // It runs in the foreground as our child, so that its death is seen; `-e` writes its errors to the console.
     Command::new("/usr/sbin/sshd")
         .args(["-D", "-e", "-f", "/dev/null", "-h"])
         .arg(format!("{HOME}/{HOST_KEY}"))
@@ -54,9 +54,9 @@ pub fn start(keys: &Keys) -> Result<()> {
     Ok(())
 }
 
-/// The host opens several connections and logs in by the first that answers. Each of the others would count against it: from
-/// fifteen seconds of penalties on (a second each, five for a login before the keys are in place) sshd closes every
-/// connection at once.
+/// Turns penalties off. The host opens several connections and logs in by the first that answers. Each of the others
+/// would count against it: from fifteen seconds of penalties on (a second each, five for a login before the keys are in
+/// place) sshd closes every connection at once.
 fn no_penalties(is_there: impl Fn(&str) -> bool) -> &'static [&'static str] {
     if SESSION_PROGRAMS.into_iter().any(is_there) { &["-o", "PerSourcePenalties=no"] } else { &[] }
 }

@@ -2,13 +2,13 @@
 
 use std::net::IpAddr;
 
-/// `struct ifinfomsg`. The index 0 is a link that is to be made; of the flags, those in `mask` are set.
+/// `struct ifinfomsg`. The index 0 is a link that is to be made; the flags in `mask` are set.
 pub fn link(index: u32, flags: u32, mask: u32) -> Vec<u8> {
     // The first word: family, padding, hardware type.
     words([0, index, flags, mask])
 }
 
-/// `struct ifaddrmsg`, of the scope that reaches everywhere.
+/// `struct ifaddrmsg`, with the scope that reaches everywhere.
 pub fn address(address: IpAddr, prefix: u8, index: u32) -> Vec<u8> {
     let mut bytes = vec![family(address), prefix, 0, libc::RT_SCOPE_UNIVERSE];
     bytes.extend(index.to_ne_bytes());
@@ -25,14 +25,14 @@ pub fn neighbour(address: IpAddr, index: u32, state: u16) -> Vec<u8> {
     bytes
 }
 
-/// What a `struct rtmsg` says of a route.
+/// The fields that a `struct rtmsg` has of a route.
 #[derive(Debug, Clone, Copy)]
 pub struct Route {
     /// `RTN_UNICAST` and the like.
     pub kind: u8,
     /// `RT_TABLE_MAIN` and the like.
     pub table: u8,
-    /// `RT_SCOPE_LINK` and the like: how far what is reached may be away.
+    /// `RT_SCOPE_LINK` and the like: how far away the destination may be.
     pub scope: u8,
 }
 

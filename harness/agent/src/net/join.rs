@@ -1,5 +1,5 @@
-//! What joins a site to the server: a veth pair, with netem at both ends if packets are to be late or lost; where the
-//! kernel has no netem, two TAP devices with ourselves between them.
+//! Joins a site to the server: by a veth pair, with netem at both ends if packets are to be late or lost; where the
+//! kernel has no netem, by two TAP devices with the agent between them.
 
 use super::{Namespace, Rtnl, netem, relay, rtnl::Mac, tap};
 use anyhow::Result;
@@ -8,7 +8,7 @@ use tunelab_protocol::{Link, LinkBy};
 /// One end: its name and Ethernet address.
 pub type End<'a> = (&'a str, Mac);
 
-/// Makes both ends, the first one here, the other in the site; says who makes the network between them, if it does
+/// Makes both ends, the first one here, the other in the site; returns what makes the network between them, if it does
 /// anything.
 pub fn join(here: End<'_>, there: End<'_>, site: &Namespace, link: Link, seed: u64) -> Result<Option<LinkBy>> {
     let by = maker(link)?;

@@ -7,7 +7,7 @@ use std::fs::File;
 use std::rc::Rc;
 
 thread_local! {
-    /// Where this thread belongs; looked up once, as a walk through /proc costs more than a packet.
+    /// The namespace of this thread; looked up once, as a walk through /proc costs more than a packet.
     static HOME: OnceCell<Rc<File>> = const { OnceCell::new() };
 }
 
@@ -15,7 +15,7 @@ thread_local! {
 #[derive(Clone)]
 pub struct Namespace(Rc<File>);
 
-/// The calling thread's own namespace. `/proc/thread-self` came with Linux 3.17, so by number.
+/// Opens the calling thread's namespace, by number because `/proc/thread-self` came with Linux 3.17.
 fn current() -> Result<File> {
     let path = format!("/proc/self/task/{}/ns/net", nix::unistd::gettid());
     File::open(&path).with_context(|| format!("failed to open {path}"))
@@ -32,7 +32,7 @@ fn home() -> Result<Rc<File>> {
 }
 
 impl Namespace {
-    /// Makes one, on a thread of its own that ends at once.
+    /// Makes a namespace, on a thread of its own that ends at once.
     pub fn create() -> Result<Self> {
         let made = std::thread::spawn(|| {
             unshare(CloneFlags::CLONE_NEWNET).context("this kernel makes no network namespace (CONFIG_NET_NS)")?;

@@ -9,7 +9,7 @@ const TCA_NETEM_REORDER: u16 = 3;
 /// Packets that may be on the way at once; tc's own default.
 pub const LIMIT: usize = 1000;
 
-/// Whether this kernel has it: there is no list of queueing disciplines to look into, so one is tried.
+/// Says whether this kernel has netem. It tries one, because there is no list of queueing disciplines to look into.
 pub fn is_there() -> Result<bool> {
     let tried = Namespace::create()?.enter(|| apply(&Rtnl::open()?, "lo", Link::default()));
     match tried {
@@ -19,12 +19,12 @@ pub fn is_there() -> Result<bool> {
     }
 }
 
-/// ENOENT, `Specified qdisc kind is unknown` (qdisc_create(), net/sched/sch_api.c).
+/// Tests for ENOENT, `Specified qdisc kind is unknown` (qdisc_create(), net/sched/sch_api.c).
 fn is_unknown(e: &anyhow::Error) -> bool {
     e.root_cause().downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::NotFound)
 }
 
-/// Applies to what leaves by `nic` in the namespace that `rtnl` speaks for.
+/// Puts netem on what leaves by `nic` in the namespace of `rtnl`.
 pub fn apply(rtnl: &Rtnl, nic: &str, link: Link) -> Result<()> {
     rtnl.add_qdisc(nic, "netem", options(link)).with_context(|| format!("failed to put netem on {nic} (sch_netem)"))
 }
@@ -34,7 +34,7 @@ pub fn apply(rtnl: &Rtnl, nic: &str, link: Link) -> Result<()> {
 fn options(link: Link) -> Vec<u8> {
     // A psched tick is 64 ns since 2.6.31 (PSCHED_SHIFT 6).
     let latency = (link.delay_us * 1000 / 64) as u32;
-    // Every packet may overtake, not each so many-th; without this the probability is not looked at.
+    // Every packet may overtake, not only each n-th; without this the kernel does not look at the probability.
     let gap = u32::from(link.reorder_ppm > 0);
     let mut words = vec![latency, LIMIT as u32, part(link.loss_ppm), gap, 0, 0];
     if link.reorder_ppm > 0 {
@@ -44,7 +44,7 @@ fn options(link: Link) -> Vec<u8> {
     words.into_iter().flat_map(u32::to_ne_bytes).collect()
 }
 
-/// Of 2^32 - 1, as netem has probabilities.
+/// Scales a probability to 2^32 - 1, as netem has it.
 fn part(ppm: u32) -> u32 {
     (u64::from(u32::MAX) * u64::from(ppm) / 1_000_000) as u32
 }

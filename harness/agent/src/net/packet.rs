@@ -4,8 +4,8 @@ use anyhow::Result;
 use socket2::SockAddr;
 use std::mem;
 
-/// For a packet socket: all protocols of one interface, or of all (0). Outgoing packets are shown only to those who ask
-/// for all protocols.
+/// An address for a packet socket: all protocols of one interface, or of all (0). The kernel shows outgoing packets
+/// only to sockets that ask for all protocols.
 pub fn link_address(index: u32) -> Result<SockAddr> {
     // SAFETY: the storage is larger than sockaddr_ll and zeroed; its length is set to what was written.
     let (_, address) = unsafe {

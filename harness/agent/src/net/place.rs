@@ -1,4 +1,4 @@
-//! Where a visitor's sockets are: at a site of its own, or on the server.
+//! Where a client's sockets are: at a site of its own, or on the server.
 
 use super::{Beyond, Site};
 use anyhow::{Result, bail};
@@ -11,7 +11,7 @@ pub enum Place {
     Site(Rc<Site>),
     /// The server's namespace, which is this thread's own.
     Server,
-    /// The same, and what they speak to is not on any site.
+    /// The server's namespace, where the clients speak to addresses that are on no site.
     ServerToBeyond(Rc<Beyond>),
 }
 
@@ -24,7 +24,7 @@ impl Place {
         }
     }
 
-    /// Where who speaks IPv6 is placed.
+    /// The place of clients that speak IPv6.
     pub fn beyond(&self) -> &Beyond {
         match self {
             Place::ServerToBeyond(beyond) => beyond,
@@ -32,7 +32,7 @@ impl Place {
         }
     }
 
-    /// From now on this address neither hears nor speaks.
+    /// From now on this address neither receives nor sends.
     pub fn depart(&self, address: Ipv4Addr) -> Result<()> {
         match self {
             Place::Site(site) => site.depart(address),

@@ -22,7 +22,7 @@ const FRAME: usize = 2048;
 /// Carries frames from each end to the other, on a thread of its own, until the process ends.
 pub fn start(ends: [File; 2], link: Link, seed: u64) -> Result<()> {
     let carry = move || -> Result<()> {
-        // The kernel may else be 50 us late, and so would be every packet.
+        // Else the kernel may be 50 us late, and so would be every packet.
         prctl::set_timerslack(1)?;
         let mut ways = [Way::new(link, seed), Way::new(link, !seed)];
         loop {
@@ -42,7 +42,7 @@ pub fn start(ends: [File; 2], link: Link, seed: u64) -> Result<()> {
     Ok(())
 }
 
-/// Until a frame comes, or one is due.
+/// Waits until a frame comes, or until one is due.
 fn wait(ends: &[File; 2], due: Option<Instant>) -> Result<()> {
     let mut polled = [&ends[0], &ends[1]].map(|end| PollFd::new(end.as_fd(), PollFlags::POLLIN));
     let timeout = due.map(|due| TimeSpec::from_duration(due.saturating_duration_since(Instant::now())));
@@ -67,12 +67,12 @@ impl Way {
         Way { link, chance: fastrand::Rng::with_seed(seed), under_way: VecDeque::new(), ahead: Vec::new() }
     }
 
-    /// When the next frame arrives.
+    /// The time at which the next frame arrives.
     fn due(&self) -> Option<Instant> {
         self.under_way.front().map(|(due, _)| *due)
     }
 
-    /// All that has been sent.
+    /// Takes all frames that have been sent.
     fn take(&mut self, from: &mut impl Read) -> Result<()> {
         let mut frame = [0; FRAME];
         loop {
@@ -113,7 +113,7 @@ impl Way {
     }
 }
 
-/// What finds the device down, or its queue full, is lost, as on any network.
+/// Delivers a frame; it is lost if the device is down or its queue is full, as on any network.
 fn arrive(to: &mut impl Write, frame: &[u8]) -> Result<()> {
     match to.write(frame) {
         Ok(_) => Ok(()),

@@ -28,17 +28,17 @@ const RTAX_RTO_MIN: u16 = 13;
 /// An Ethernet address.
 pub type Mac = [u8; 6];
 
-/// Speaks for the namespace it was opened in.
+/// Acts on the namespace in which it was opened.
 pub struct Rtnl(Socket);
 
 /// How a route is used.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Manner {
-    /// What we speak from there, unless a socket says otherwise.
+    /// The source address for packets on this route, unless a socket says otherwise.
     pub source: Option<Ipv4Addr>,
-    /// The first flight of connections there in segments, as `ip route add ... initcwnd N`.
+    /// The first flight of its connections in segments, as `ip route add ... initcwnd N`.
     pub initcwnd: Option<u32>,
-    /// The shortest retransmission timeout of connections there, as `ip route add ... rto_min TIME`.
+    /// The shortest retransmission timeout of its connections, as `ip route add ... rto_min TIME`.
     pub rto_min_ms: Option<u32>,
 }
 
@@ -84,7 +84,7 @@ impl Rtnl {
         netlink::ask(&self.0, link, 0).with_context(|| format!("failed to set the address of {name}"))
     }
 
-    /// A pair: `name` here, `peer` in the other namespace.
+    /// Makes a veth pair: `name` here, `peer` in the other namespace.
     pub fn add_veth(&self, (name, mac): (&str, Mac), peer: (&str, Mac), there: &impl AsRawFd) -> Result<()> {
         let new = fixed::link(0, 0, 0);
         let end = |(name, mac): (&str, Mac)| [text(IFLA_IFNAME, name), attribute(IFLA_ADDRESS, mac)].to_vec();
@@ -98,7 +98,7 @@ impl Rtnl {
             .with_context(|| format!("failed to make the veth pair {name}/{} (CONFIG_VETH)", peer.0))
     }
 
-    /// Where `address` is, once and for all: no ARP request asks, and no timer looks whether it is still there.
+    /// Says where `address` is, once and for all: no ARP request asks, and no timer checks whether it is still there.
     pub fn add_neighbour(&self, nic: &str, address: impl Into<IpAddr>, mac: Mac) -> Result<()> {
         let address = address.into();
         let fixed = fixed::neighbour(address, index(nic)?, libc::NUD_PERMANENT);
@@ -115,7 +115,7 @@ impl Rtnl {
             .with_context(|| format!("failed to give {nic} the address {address}/{prefix}"))
     }
 
-    /// Everything in `subnet` (or, with `None`, everything) lies behind `gateway`.
+    /// Routes `subnet` (or, with `None`, everything) through `gateway`.
     pub fn add_route(&self, subnet: Option<Subnet>, gateway: Ipv4Addr, manner: Manner) -> Result<()> {
         let mut attributes: Vec<_> =
             subnet.map(|s| attribute(libc::RTA_DST, octets(s.address()))).into_iter().collect();
@@ -127,7 +127,7 @@ impl Rtnl {
             .with_context(|| format!("failed to route through {gateway}"))
     }
 
-    /// The network of IPv6 that this address is in lies behind `gateway`, which needs no route to it: it is of the link.
+    /// Routes the IPv6 network of this address through `gateway`, which needs no route itself: it is on the link.
     pub fn add_network6(&self, inside: Ipv6Addr, prefix: u8, gateway: Ipv6Addr, nic: &str) -> Result<()> {
         let attributes = [
             attribute(libc::RTA_DST, octets(inside)),
@@ -138,7 +138,7 @@ impl Rtnl {
             .with_context(|| format!("failed to route {inside}/{prefix} through {gateway}"))
     }
 
-    /// Every address of the subnet is on the link of `nic`, to be found by ARP.
+    /// Puts every address of the subnet on the link of `nic`, to be found by ARP.
     pub fn add_on_link(&self, subnet: Subnet, nic: &str, source: Ipv4Addr) -> Result<()> {
         let attributes = [
             attribute(libc::RTA_DST, octets(subnet.address())),
@@ -149,23 +149,23 @@ impl Rtnl {
             .with_context(|| format!("failed to put {subnet} on the link of {nic}"))
     }
 
-    /// Every address of the subnet is ours (AnyIP): `ip route add local SUBNET dev lo`.
+    /// Makes every address of the subnet our own (AnyIP): `ip route add local SUBNET dev lo`.
     pub fn add_local(&self, subnet: Subnet) -> Result<()> {
         let attributes = [attribute(libc::RTA_DST, octets(subnet.address())), number(libc::RTA_OIF, index("lo")?)];
         self.add(OURS.bytes(libc::AF_INET, subnet.prefix()), &attributes)
             .with_context(|| format!("failed to take all of {subnet} for our own"))
     }
 
-    /// Addresses (one of an AnyIP subnet: 32) are not, or no longer, ours: what comes for them is dropped in silence, and
-    /// no socket can send from them (the kernel refuses a source that is not local).
+    /// Makes addresses (one of an AnyIP subnet: 32) not, or no longer, ours: packets for them are dropped in silence,
+    /// and no socket can send from them (the kernel refuses a source that is not local).
     pub fn black_hole(&self, address: Ipv4Addr, prefix: u8) -> Result<()> {
         self.add(BLACK_HOLE.bytes(libc::AF_INET, prefix), &[attribute(libc::RTA_DST, octets(address))])
             .with_context(|| format!("failed to make {address} vanish"))
     }
 
-    /// What leaves by `nic` goes through this queueing discipline.
+    /// Puts this queueing discipline on what leaves by `nic`.
     pub fn add_qdisc(&self, nic: &str, kind: &str, options: Vec<u8>) -> Result<()> {
-        /// `1:`, and in place of the link's own (linux/pkt_sched.h).
+        /// `1:`, in place of the link's own one (linux/pkt_sched.h).
         const HANDLE: u32 = 1 << 16;
         const TC_H_ROOT: u32 = u32::MAX;
         const TCA_OPTIONS: u16 = 2;
@@ -179,7 +179,7 @@ impl Rtnl {
     }
 }
 
-/// Interface index of a name in the current namespace.
+/// The interface index of a name in the current namespace.
 pub fn index(name: &str) -> Result<u32> {
     nix::net::if_::if_nametoindex(name).with_context(|| format!("no interface `{name}` here"))
 }

@@ -5,33 +5,33 @@ use anyhow::{Context, Result};
 use std::net::Ipv4Addr;
 use tunelab_protocol::{Link, LinkBy, Subnet};
 
-/// The site's end of what joins it to the server, as the site sees it.
+/// The site's end of the link to the server, as the site sees it.
 pub const NIC: &str = "eth0";
 
 pub struct Site {
     pub namespace: Namespace,
-    /// Who makes the network on the way there, if it delays or loses anything.
+    /// The maker of the network on the way there, if it delays or loses anything.
     pub link_by: Option<LinkBy>,
     rtnl: Rtnl,
 }
 
-/// What a site is to be.
+/// The description of a site.
 pub struct Layout {
-    /// Of all sites, from 1.
+    /// The site's number among all sites, from 1.
     pub number: u8,
-    /// All its addresses.
+    /// All addresses of the site.
     pub subnet: Subnet,
     pub link: Link,
-    /// Of the chance by which an agent-made network loses packets.
+    /// Seed of the chance by which a network made by the agent loses packets.
     pub seed: u64,
     /// The addresses are on the server's link; else they lie behind a route, with one neighbour for all of them (on-link
     /// peers would fill the neighbour table, which all namespaces share).
     pub on_link: bool,
     /// The addresses answer nothing.
     pub silent: bool,
-    /// The address that the server speaks from.
+    /// The source address of the server's packets.
     pub server: Ipv4Addr,
-    /// How the server speaks to them, if they lie behind a route.
+    /// Options of the server's route to the addresses, if they lie behind one.
     pub manner: Manner,
 }
 
@@ -57,7 +57,7 @@ impl Site {
             rtnl.up(NIC)?;
             rtnl.add_neighbour(NIC, ours, our_mac)?;
             if layout.on_link {
-                // Else the server's question makes an entry in the same table that the server's answers fill.
+                // Else the server's ARP request makes an entry in the same table that the server's answers fill.
                 rtnl.add_neighbour(NIC, layout.server, our_mac)?;
             }
             if layout.silent {
@@ -76,13 +76,13 @@ impl Site {
         Ok(Site { namespace, link_by, rtnl })
     }
 
-    /// From now on this address neither hears nor speaks.
+    /// From now on this address neither receives nor sends.
     pub fn depart(&self, address: Ipv4Addr) -> Result<()> {
         self.rtnl.black_hole(address, 32)
     }
 }
 
-/// Nobody speaks IPv6 there; router solicitations, which never end, would only wake the machine.
+/// Turns IPv6 off: it is not used there, and router solicitations, which never end, would only wake the machine.
 fn silence_ipv6(scope: &str) -> Result<()> {
     let path = format!("/proc/sys/net/ipv6/conf/{scope}/disable_ipv6");
     if std::path::Path::new(&path).exists() {

@@ -1,4 +1,4 @@
-//! A TAP device: what the kernel sends by it can be read, and what is written to it the kernel receives.
+//! A TAP device: frames that the kernel sends by it can be read, and frames that are written to it reach the kernel.
 
 use anyhow::{Context, Result};
 use std::{
@@ -9,14 +9,14 @@ use std::{
 
 const DEVICE: &str = "/dev/net/tun";
 
-/// Makes one in the current namespace; it is gone with the descriptor. A read is a frame, a write is one, and both
-/// return at once.
+/// Makes a TAP device in the current namespace; it is gone with the descriptor. One read is one frame, one write is one
+/// frame, and both return at once.
 pub fn open(name: &str) -> Result<File> {
     let file = File::options().read(true).write(true).custom_flags(libc::O_NONBLOCK).open(DEVICE);
     let file = file.with_context(|| format!("failed to open {DEVICE} (CONFIG_TUN)"))?;
     // SAFETY: all zeroes is a valid ifreq.
     let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
-    // Its last byte stays the end of the text.
+    // The last byte stays zero: it ends the text.
     for (to, from) in request.ifr_name[..libc::IFNAMSIZ - 1].iter_mut().zip(name.bytes()) {
         *to = from as libc::c_char;
     }

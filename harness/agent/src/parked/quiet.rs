@@ -20,7 +20,7 @@ pub fn quiet() -> Result<()> {
     match init::distribution::root() {
         Some(device) => {
             takeover::take_over(&device)?;
-            // Making the root read-only had the kernel forget names, and with them the blocks in which it found them.
+            // The kernel forgot names as the root became read-only, and with them the blocks in which it found them.
             warm::warm()?;
         }
         None => end_sshd()?,
@@ -30,14 +30,14 @@ pub fn quiet() -> Result<()> {
     }
     for (name, value) in QUIET {
         if tune::read(name).is_some() {
-            // Refused is as good as missing.
+            // A refused write is as good as a missing setting.
             let _ = tune::write(name, value);
         }
     }
     Ok(())
 }
 
-/// The listener and every session: nobody logs in while days pass.
+/// Ends the listener and every session: no user logs in while days pass.
 fn end_sshd() -> Result<()> {
     let sshds: Vec<Pid> = processes()?.into_iter().filter(|&pid| comm(pid).starts_with("sshd")).collect();
     for &pid in &sshds {

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use tunelab_protocol::guest;
 
 const INIT: Pid = Pid::from_raw(1);
-/// How long init may take to give way, and a killed process to be gone.
+/// The longest time that init may take to give way, and a killed process to be gone.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Afterwards the agent is process 1, nothing of the distribution runs, and nothing writes to `device`, its root.
@@ -28,7 +28,7 @@ pub fn take_over(device: &str) -> Result<()> {
     hold_still(device)
 }
 
-/// SIGTERM has systemd and upstart alike execute their own program anew; the agent is what lies there by then.
+/// On SIGTERM, systemd and upstart alike execute their own program anew; by then the agent lies there.
 fn replace_init() -> Result<()> {
     let program = fs::read_link("/proc/1/exe")?;
     mount(Some(guest::AGENT), &program, None::<&str>, MsFlags::MS_BIND, None::<&str>)?;
@@ -46,12 +46,12 @@ fn is_us(program: &str) -> Result<bool> {
     Ok(id(program)? == id("/proc/self/exe")?)
 }
 
-/// What [`replace_init`] has init execute: holds nothing open, listens to nobody, and lets the kernel reap.
+/// Runs in place of init, by [`replace_init`]: holds nothing open, listens to nothing, and lets the kernel reap.
 pub fn stand_in() -> ! {
     // SAFETY: there is one thread, and ignoring a signal runs nothing.
     let _ = unsafe { signal(Signal::SIGCHLD, SigHandler::SigIgn) };
     let _ = sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None);
-    // Sockets of services among them: one left here would go on listening.
+    // Sockets of services are among them: one that is left here would go on listening.
     let open: Vec<i32> = fs::read_dir("/proc/self/fd")
         .into_iter()
         .flatten()
@@ -66,7 +66,7 @@ pub fn stand_in() -> ! {
     }
 }
 
-/// All but process 1, ourselves, the spinner and the kernel's own threads.
+/// Ends all processes but process 1, the agent, the spinner and the kernel's own threads.
 fn end_all() -> Result<()> {
     let spared = [Some(INIT), Some(getpid()), spin::find()?];
     let since = Instant::now();
@@ -87,7 +87,7 @@ fn end_all() -> Result<()> {
     }
 }
 
-/// The root read-only, other disks away, and all that was written out of QEMU's hands: what a run writes goes to memory.
+/// Makes the root read-only, unmounts other disks, and flushes all that was written: what a run writes goes to memory.
 fn hold_still(device: &str) -> Result<()> {
     disk::mount_writable()?;
     let mounts = fs::read_to_string("/proc/self/mounts")?;
@@ -96,11 +96,11 @@ fn hold_still(device: &str) -> Result<()> {
     }
     let flags = MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY | MsFlags::MS_NOATIME;
     mount(None::<&str>, "/", None::<&str>, flags, None::<&str>).context("failed to make the root disk read-only")?;
-    // Has QEMU write what it holds back of its own tables, too.
+    // This makes QEMU write what it holds back of its own tables, too.
     File::open(device)?.sync_all().with_context(|| format!("failed to flush {device}"))
 }
 
-/// Where a line of `/proc/self/mounts` says that a disk is mounted, other than the root.
+/// The place where a line of `/proc/self/mounts` says that a disk is mounted, other than the root.
 fn disk_mount(line: &str) -> Option<&str> {
     let (device, on) = line.split_once(' ')?;
     let (on, _) = on.split_once(' ')?;

@@ -1,5 +1,5 @@
-//! Kernel threads that wake an idle machine again and again, and have nothing to do with networks. Found by tracing
-//! an idle guest's timers, kernel by kernel.
+//! Stops kernel threads that wake an idle machine again and again, and have nothing to do with networks. They were
+//! found by tracing an idle guest's timers, kernel by kernel.
 
 use crate::release;
 use crate::tool::{comm, processes};
@@ -11,7 +11,7 @@ use std::path::Path;
 
 /// DAMON's statistics of memory accesses: ten times a second, on by default in Debian's 7.x.
 const DAMON: &str = "/sys/module/damon_stat/parameters/enabled";
-/// The deadline server that keeps real-time tasks from starving the others, since Linux 6.12; there are none here.
+/// The deadline server that keeps real-time tasks from starving others, since Linux 6.12; no such tasks run here.
 const FAIR_SERVERS: &str = "/sys/kernel/debug/sched/fair_server";
 const DEBUGFS: &str = "/sys/kernel/debug";
 
@@ -19,13 +19,14 @@ const DEBUGFS: &str = "/sys/kernel/debug";
 const LONGEST_PERIOD: &str = "kernel.sched_deadline_period_max_us";
 const PERIOD_US: u32 = i32::MAX as u32;
 
-/// What a kernel lacks is left out: it lacks the work as well.
+/// Stops these threads; one that a kernel lacks is left out, as the kernel lacks its work as well.
 pub fn quiet() -> Result<()> {
     if Path::new(DAMON).exists() {
         fs::write(DAMON, "N").context("failed to stop DAMON")?;
     }
     stop_fair_servers()?;
-    // Twice a second, whatever `vm.compaction_proactiveness` says: Linux 5.9 to 5.14 (mended by commit 65d759c8f9f5).
+    // Twice a second, whatever `vm.compaction_proactiveness` says, in Linux 5.9 to 5.14 (mended by commit
+    // 65d759c8f9f5).
     if release::at_least((5, 9)) && !release::at_least((5, 15)) {
         starve("kcompactd")?;
     }
@@ -33,7 +34,7 @@ pub fn quiet() -> Result<()> {
 }
 
 fn stop_fair_servers() -> Result<()> {
-    // Not mounted before, or there already, or not in this kernel: the folder decides.
+    // debugfs may be unmounted, already mounted, or not in this kernel: the folder decides.
     let _ = mount(Some("debugfs"), DEBUGFS, Some("debugfs"), MsFlags::empty(), None::<&str>);
     for cpu in fs::read_dir(FAIR_SERVERS).into_iter().flatten().flatten() {
         fs::write(cpu.path().join("runtime"), "0").context("failed to stop the scheduler's fair server")?;

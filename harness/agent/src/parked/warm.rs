@@ -1,7 +1,7 @@
-//! Reads what the run will need while the disk may still be waited for.
+//! Reads all that the run will need, as long as the disk may still be waited for.
 //!
-//! Under the virtual clock, time leaps while the guest waits for a disk whose pace is the host's: up to 21 virtual
-//! seconds a wait were seen. So nothing cold may be left: `--repeat 2` shows two fingerprints if something is.
+//! Under the virtual clock, time leaps while the guest waits for a disk, which goes at the host's pace: up to 21
+//! virtual seconds a wait were seen. So nothing cold may be left: `--repeat 2` shows two fingerprints if something is.
 
 use crate::serve::{backend, nginx};
 use crate::tool::{self, first_of};
@@ -16,13 +16,13 @@ use tunelab_protocol::{Backend, Listen, guest};
 /// Programs that a plan starts.
 const PROGRAMS: [&[&str]; 3] = [&["nginx"], &["iptables-legacy-restore", "iptables-restore"], &["modprobe"]];
 
-/// For each program that is rehearsed. The spinner runs beside it, so that this is several times as long on the host.
+/// The time limit for each rehearsal. The spinner runs beside it, so that this is several times as long on the host.
 const REHEARSAL: Duration = Duration::from_secs(5);
 
-/// Modules that a plan may need and that keep no state of their own until it does. libcrc32c, which conntrack needs, has
-/// the kernel look for the fastest checksum of this CPU, in folders of which nothing else is needed.
+/// Modules that a plan may need and that keep no state of their own until it does. libcrc32c, which conntrack needs,
+/// makes the kernel look for the fastest checksum of this CPU, in folders of which nothing else is needed.
 ///
-/// Not conntrack itself, which before Linux 4.10 tracks from the moment it is loaded.
+/// conntrack itself is not among them: before Linux 4.10 it tracks from the moment it is loaded.
 const MODULES: [&str; 10] = [
     "veth",
     "tun",
@@ -43,7 +43,7 @@ const LOADED: [&str; 2] = ["nf_conntrack", "sctp"];
 const MODULE_FOLDERS: [&str; 4] = ["net/netfilter", "net/ipv4/netfilter", "net/ipv6/netfilter", "lib"];
 const FOLDERS: [&str; 4] = ["/usr/lib/x86_64-linux-gnu/xtables", "/lib/xtables", "/etc/modprobe.d", "/lib/modprobe.d"];
 
-/// What the C library and nginx look at when they start.
+/// Files that the C library and nginx look at when they start.
 const FILES: [&str; 9] = [
     "/etc/passwd",
     "/etc/group",
@@ -58,7 +58,7 @@ const FILES: [&str; 9] = [
 
 pub fn warm() -> Result<()> {
     for module in MODULES {
-        // Built in, or of a kernel that lacks it: whoever needs it will say so.
+        // It may be built in, or missing in this kernel: the code that needs it will say so.
         let _ = tool::modprobe(module, "");
     }
     let release = nix::sys::utsname::uname()?.release().to_string_lossy().into_owned();
@@ -80,14 +80,14 @@ pub fn warm() -> Result<()> {
         files.extend(loaded_for(module));
     }
     for file in files {
-        // Missing ones are missing in the run as well; looking them up warmed that.
+        // A missing file is missing in the run as well; looking it up warmed that.
         let _ = std::fs::read(file);
     }
     rehearse();
     Ok(())
 }
 
-/// A program and the shared libraries that it is linked to, as its own loader says.
+/// A program and the shared libraries that it is linked to, as its own loader lists them.
 fn with_libraries(name: &str) -> Vec<PathBuf> {
     let Some(program) = tool::find(name) else { return Vec::new() };
     let said = rehearsed(Command::new(&program).env("LD_TRACE_LOADED_OBJECTS", "1"));
@@ -95,10 +95,10 @@ fn with_libraries(name: &str) -> Vec<PathBuf> {
     libraries.chain([program.clone()]).collect()
 }
 
-/// The files that modprobe would load for a module, and with it: those of soft dependencies lie in folders that nothing
-/// else needs, and modprobe looks there even if the module that names them (libcrc32c) is loaded already.
+/// The files that modprobe would load for a module and with it: soft dependencies lie in folders that nothing else
+/// needs, and modprobe looks there even if the module that names them (libcrc32c) is loaded already.
 fn loaded_for(module: &str) -> Vec<PathBuf> {
-    // Built in, or of a kernel that lacks it: nothing will be loaded.
+    // It may be built in, or missing in this kernel: nothing will be loaded.
     let said = tool::run("modprobe", &["-q", "--show-depends", module]).unwrap_or_default();
     said.lines().filter_map(insmod).collect()
 }
@@ -108,7 +108,7 @@ fn insmod(line: &str) -> Option<PathBuf> {
     line.strip_prefix("insmod ")?.split_whitespace().next().map(PathBuf::from)
 }
 
-/// Starts each once: what is looked up by name, in which folders, is best found by doing it.
+/// Starts each program once: this is the best way to find what it looks up by name, and in which folders.
 fn rehearse() {
     for (program, args) in
         [("modprobe", &["-n", "-q", "nf_conntrack"][..]), ("iptables-legacy-restore", &["--version"])]
@@ -126,7 +126,7 @@ fn rehearse() {
         }
         if text.contains("http {") {
             rehearsed(Command::new("nginx").args(["-t", "-c", &config.to_string_lossy()]));
-            // Its log and pid file are root's now; the run's nginx may be another user's.
+            // Its log and pid file are owned by root now; the run's nginx may be another user's.
             let named = ["error_log", "pid"].into_iter().filter_map(|name| nginx_directive(&text, name));
             for left in named.map(PathBuf::from).chain(nginx::default_logs()) {
                 let _ = std::fs::remove_file(left);
@@ -135,13 +135,13 @@ fn rehearse() {
     }
 }
 
-/// Starts it, and gives what it says; it may fail, or never come to its end, without harm.
+/// Starts it, and returns what it writes; it may fail, or never come to its end, without harm.
 fn rehearsed(command: &mut Command) -> String {
     tool::end_of(command, Stdio::null(), REHEARSAL).map(|ended| ended.stdout).unwrap_or_default()
 }
 
-/// A backend's program: node.js with its libraries, and all that it looks at when it starts. Nobody speaks to it: its
-/// input ends at once, and with that the program.
+/// Rehearses a backend's program: node.js with its libraries, and all that it looks at when it starts. No client speaks
+/// to it: its input ends at once, and with that the program.
 fn start_node(program: &Path) {
     let Some(node) = backend::node() else { return };
     with_libraries(&node.to_string_lossy()).iter().for_each(|file| drop(std::fs::read(file)));
@@ -161,7 +161,7 @@ fn start_node(program: &Path) {
     let _ = std::fs::remove_file(socket);
 }
 
-/// A limits.d file: whether it reaches a login will be asked of PAM, whose modules are many.
+/// Rehearses a login, for a limits.d file: whether it reaches a login will be asked of PAM, which has many modules.
 fn log_in() {
     files_of_pam().iter().for_each(|file| drop(std::fs::read(file)));
     for user in ["nobody", "root"] {

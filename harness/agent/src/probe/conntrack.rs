@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 
 pub const DROP: &str = "conntrack.drop";
 
-/// Columns of /proc/net/stat/nf_conntrack that say that something went wrong.
+/// Columns of /proc/net/stat/nf_conntrack that count what went wrong.
 const COUNTERS: [&str; 4] = ["drop", "early_drop", "insert_failed", "invalid"];
 
 pub fn read() -> Result<Values> {
@@ -17,7 +17,7 @@ pub fn read() -> Result<Values> {
         let text = std::fs::read_to_string(&path).with_context(|| format!("no {path}: no rule needs conntrack"))?;
         values.insert(format!("conntrack.{name}"), text.trim().parse()?);
     }
-    // Ubuntu's kernels from 3.5 on are built without it (CONFIG_NF_CONNTRACK_PROCFS): then there are no counters.
+    // Ubuntu's kernels from 3.5 on lack this file (CONFIG_NF_CONNTRACK_PROCFS): then there are no counters.
     let table = std::fs::read_to_string("/proc/net/stat/nf_conntrack").unwrap_or_default();
     for (name, sum) in sum_columns(&table) {
         if COUNTERS.contains(&name) {
@@ -27,7 +27,7 @@ pub fn read() -> Result<Values> {
     Ok(values)
 }
 
-/// One line of names, then one line of hexadecimal numbers for each CPU.
+/// Sums the columns: one line of names, then one line of hexadecimal numbers for each CPU.
 pub(super) fn sum_columns(table: &str) -> Vec<(&str, u64)> {
     let mut lines = table.lines();
     let names = lines.next().unwrap_or_default().split_whitespace();

@@ -1,13 +1,13 @@
-//! How long the CPUs were busy and idle, in milliseconds, from /proc/stat. It counts in ticks of 10 ms; idle time is summed up
-//! exactly before that, busy time is what the kernel's own ticks came upon.
+//! The time that the CPUs were busy and idle, in milliseconds, from /proc/stat, which counts in ticks of 10 ms. The
+//! kernel sums up idle time exactly before that; busy time is what its own ticks came upon.
 
 use super::Values;
 use anyhow::{Context, Result};
 
-/// A tick of what the kernel tells (USER_HZ, 100 everywhere).
+/// A tick of the kernel's output (USER_HZ, 100 everywhere).
 const TICK_MS: u64 = 10;
 
-/// Columns: user, nice, system, idle, iowait, irq, softirq, steal; what follows (guests') is counted in these already.
+/// Columns: user, nice, system, idle, iowait, irq, softirq, steal; later ones (guests') are counted in these already.
 const COLUMNS: usize = 8;
 const IDLE: [usize; 2] = [3, 4];
 

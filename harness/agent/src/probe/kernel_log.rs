@@ -1,4 +1,4 @@
-//! The kernel's log, line by line, as it is written. From /proc/kmsg: /dev/kmsg came with Linux 3.5.
+//! The kernel's log, line by line, as it is written, read from /proc/kmsg: /dev/kmsg came with Linux 3.5.
 
 use crate::events::Events;
 use crate::fd;
@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io::Read;
 use tunelab_protocol::Event;
 
-/// Follows until the run ends; what was written before is not of this run.
+/// Follows until the run ends; lines written before are not of this run.
 pub fn follow(events: &Events) -> Result<()> {
     let log = fd::watch(File::open("/proc/kmsg").context("failed to open /proc/kmsg")?)?;
     drain(&mut log.get_ref(), &mut Vec::new());
@@ -34,7 +34,7 @@ fn drain(file: &mut impl Read, into: &mut Vec<u8>) {
     }
 }
 
-/// `<4>[   12.345678] text`; the time stamp is dropped, as the event has its own.
+/// Parses `<4>[   12.345678] text`; the time stamp is dropped, as the event has its own.
 fn parse(line: &str) -> (u8, String) {
     let (level, rest) = match line.strip_prefix('<').and_then(|l| l.split_once('>')) {
         Some((priority, rest)) => (priority.parse::<u32>().unwrap_or(6) & 7, rest),

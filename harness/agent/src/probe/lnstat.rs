@@ -1,20 +1,20 @@
-//! What lnstat(8) shows of the route cache and of the neighbour table: `rt_cache.entries`, `arp_cache.table_fulls`; and what
-//! there is of the kind for IPv6's routes: `rt6_stats.dst`.
+//! Counters that lnstat(8) shows of the route cache and of the neighbour table: `rt_cache.entries`,
+//! `arp_cache.table_fulls`; and what there is of the kind for IPv6's routes: `rt6_stats.dst`.
 
 use super::{Values, conntrack::sum_columns};
 
 const TABLES: [&str; 2] = ["rt_cache", "arp_cache"];
 
-/// A table that a kernel does not have is left out. (The route cache's went with it in Linux 3.6, but the file has stayed;
-/// `table_fulls` came with 4.3.)
+/// Reads the tables; one that a kernel does not have is left out. (The route cache's went with it in Linux 3.6, but the
+/// file has stayed; `table_fulls` came with 4.3.)
 pub fn read() -> Values {
     let text = |table| std::fs::read_to_string(format!("/proc/net/stat/{table}")).unwrap_or_default();
     let rt6 = std::fs::read_to_string("/proc/net/rt6_stats").unwrap_or_default();
     TABLES.into_iter().flat_map(|table| parse(table, &text(table))).chain(parse_rt6(&rt6)).collect()
 }
 
-/// rt6_stats_seq_show(), net/ipv6/route.c: seven hexadecimal numbers, of which the last but one is what is held against
-/// net.ipv6.route.max_size.
+/// Parses the output of rt6_stats_seq_show(), net/ipv6/route.c: seven hexadecimal numbers; the last but one is held
+/// against net.ipv6.route.max_size.
 fn parse_rt6(text: &str) -> Values {
     const NAMES: [(usize, &str); 3] = [(3, "routes"), (4, "cached"), (5, "dst")];
     let words: Vec<&str> = text.split_whitespace().collect();

@@ -1,4 +1,4 @@
-//! What there is, what is left and what the kernel's slabs take, in bytes, from /proc/meminfo.
+//! Total, available and free memory and the kernel's slabs, in bytes, from /proc/meminfo.
 
 use super::Values;
 use anyhow::{Context, Result};

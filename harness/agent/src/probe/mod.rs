@@ -31,17 +31,17 @@ pub type Values = BTreeMap<String, u64>;
 pub struct Sampler {
     kind: ProbeKind,
     drops: u64,
-    /// What was told last, of those that tell changes.
+    /// The readings reported last, for probes that report changes.
     told: Values,
 }
 
 impl Sampler {
-    /// `None` for those that watch.
+    /// Makes a sampler; `None` for probes that follow.
     pub fn of(kind: ProbeKind) -> Option<Self> {
         (!ProbeKind::FOLLOWED.contains(&kind)).then(|| Sampler { kind, drops: 0, told: Values::new() })
     }
 
-    /// Reads once and tells.
+    /// Reads once and reports.
     pub fn sample(&mut self, events: &Events) -> Result<()> {
         let values = match self.kind {
             ProbeKind::Conntrack => conntrack::read()?,
@@ -67,7 +67,7 @@ impl Sampler {
         Ok(())
     }
 
-    /// What is not as it was told last; at first all of it.
+    /// Keeps the readings that differ from those reported last; at first all of them.
     fn changed(&mut self, mut values: Values) -> Values {
         values.retain(|name, value| self.told.get(name) != Some(value));
         self.told.extend(values.iter().map(|(name, value)| (name.clone(), *value)));

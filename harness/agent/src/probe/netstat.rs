@@ -12,7 +12,7 @@ pub fn read() -> Result<Values> {
     Ok(values)
 }
 
-/// Pairs of lines, names and numbers, each beginning with the group's name. Settings among them (-1) are left out.
+/// Parses pairs of lines, names and numbers, each beginning with the group's name. Settings (-1) are left out.
 fn parse(text: &str) -> Values {
     let lines: Vec<&str> = text.lines().collect();
     let pairs = lines.chunks_exact(2).flat_map(|pair| {

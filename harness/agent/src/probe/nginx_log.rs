@@ -1,4 +1,4 @@
-//! nginx's error log, read at the end of each phase: what it says, without what differs from line to line.
+//! nginx's error log, read at the end of each phase: its lines, without the parts that differ from line to line.
 
 use crate::events::Events;
 use crate::serve::nginx;
@@ -12,7 +12,7 @@ use tunelab_protocol::Event;
 /// The log of one configuration. It must lie on tmpfs, as all that is written during a run.
 pub struct NginxLog(Vec<Log>);
 
-/// A file, which need not be there: then it has no line.
+/// A log file; if it does not exist, it has no lines.
 struct Log {
     path: PathBuf,
     told_bytes: usize,
@@ -26,7 +26,7 @@ impl NginxLog {
         Ok(NginxLog(paths.into_iter().map(|path| Log { path, told_bytes: 0 }).collect()))
     }
 
-    /// Tells what was written since it was told last, if anything was.
+    /// Reports what was written since the last report, if anything was.
     pub fn tell_news(&mut self, events: &Events) -> Result<()> {
         let texts = self.news()?;
         if !texts.is_empty() {
@@ -35,7 +35,7 @@ impl NginxLog {
         Ok(())
     }
 
-    /// The same at the end, and that it was nothing: then nginx had nothing to say.
+    /// Reports the same at the end, also if nothing was written: then nginx had nothing to say.
     pub fn tell(&mut self, events: &Events) -> Result<()> {
         events.emit(Event::NginxLog { texts: self.news()? });
         Ok(())

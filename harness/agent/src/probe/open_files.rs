@@ -1,4 +1,4 @@
-//! Open files: descriptors of nginx's processes, and what is open in the whole machine; and how many there may be.
+//! Open files: descriptors of nginx's processes, files open in the whole machine, and how many there may be.
 
 use super::Values;
 use crate::serve::nginx;
@@ -17,7 +17,7 @@ pub fn read() -> Result<Values> {
     Ok(values.into_iter().map(|(name, value)| (name.to_string(), value)).collect())
 }
 
-/// `1024 0 9223372036854775807`: in use, free, at most; the first and the last.
+/// Parses `1024 0 9223372036854775807` (in use, free, at most): the first and the last.
 fn file_nr(numbers: &str) -> Option<(u64, u64)> {
     let mut numbers = numbers.split_whitespace().map(str::parse);
     numbers.next()?.ok().zip(numbers.nth(1)?.ok())

@@ -1,5 +1,6 @@
-//! Every packet that passes the server's interfaces, as pcap-savefile(5) with the guest's own time, out by a port of its
-//! own. Segments are as the kernel hands them to the (virtual) card: joined, and with their checksums left to it.
+//! Captures every packet that passes the server's interfaces, as pcap-savefile(5) with the guest's own time, by a port
+//! of its own. Segments are as the kernel hands them to the (virtual) card: joined, and with their checksums left to
+//! it.
 
 use crate::fd;
 use crate::net::link_address;
@@ -15,22 +16,22 @@ use std::rc::Rc;
 use tokio::io::unix::AsyncFd;
 use tunelab_protocol::PACKET_PORT;
 
-/// The longest there is: a segment that the card would have to cut.
+/// The longest packet there is, in bytes: a segment that the card would have to cut.
 const LONGEST: usize = 256 << 10;
-/// Room for a burst, in bytes.
+/// The buffer for a burst, in bytes.
 const ROOM: usize = 32 << 20;
 
 /// Nanosecond time stamps, version 2.4, Ethernet.
 const MAGIC: u32 = 0xa1b2_3c4d;
 const ETHERNET: u32 = 1;
 
-/// Captures from its making until the run ends.
+/// A capture, from when it is made until the run ends.
 #[derive(Clone)]
 pub struct Packets(Rc<Inner>);
 
 struct Inner {
     socket: AsyncFd<Socket>,
-    /// What the machine says to itself is no packet of the network's.
+    /// The index of `lo`: packets that the machine sends to itself are not packets of the network.
     loopback: usize,
 }
 
@@ -54,7 +55,7 @@ impl Packets {
         Ok(packets)
     }
 
-    /// What has passed and was not written yet.
+    /// Writes the packets that have passed and were not written yet.
     pub fn drain(&self) {
         let mut buffer = vec![0; LONGEST];
         while let Ok(Some((at, length))) = self.next(&mut buffer) {
@@ -65,7 +66,7 @@ impl Packets {
         }
     }
 
-    /// The next packet's time and length, without a time if it is none of ours; `None` if there is no more.
+    /// Gives the next packet's time and length, without a time if it is none of ours; `None` if there is no more.
     fn next(&self, buffer: &mut [u8]) -> Result<Option<(Option<TimeSpec>, usize)>> {
         let (mut parts, mut control) = ([IoSliceMut::new(buffer)], cmsg_space!(TimeSpec));
         let socket = self.0.socket.get_ref().as_raw_fd();

@@ -1,10 +1,10 @@
-//! The network's caches, from /proc/slabinfo: `slab.nf_conntrack.object_bytes`, and how many objects are in use (near:
-//! each CPU keeps a few at hand that count as used).
+//! The network's caches, from /proc/slabinfo: `slab.nf_conntrack.object_bytes`, and the number of objects in use
+//! (nearly: each CPU keeps a few at hand that count as used).
 
 use super::Values;
 use anyhow::{Context, Result};
 
-/// SLUB merges caches of one size unless the kernel was booted with slub_nomerge: what is missing may be in another.
+/// SLUB merges caches of one size unless the kernel was booted with slub_nomerge: a missing cache may be in another.
 const CACHES: [&str; 6] = ["nf_conntrack", "ip_dst_cache", "arp_cache", "TCP", "tw_sock_TCP", "request_sock_TCP"];
 
 pub fn read() -> Result<Values> {
@@ -26,9 +26,9 @@ fn parse(text: &str) -> Values {
     values
 }
 
-/// By the names that they had first: `ip_dst_cache` is `rtable` today (KMEM_CACHE() names caches by their structures).
-/// Up to Linux 4.6 each namespace has an nf_conntrack cache of its own, named by its address. The newest stands first, and the
-/// server's, which is the oldest, last.
+/// Finds a cache by the name that it had first: `ip_dst_cache` is `rtable` today (KMEM_CACHE() names caches by their
+/// structures). Up to Linux 4.6 each namespace has an nf_conntrack cache of its own, named by its address. The newest
+/// stands first, and the server's, which is the oldest, last.
 fn known(name: &str) -> Option<&'static str> {
     let name = if name == "rtable" { "ip_dst_cache" } else { name };
     CACHES.into_iter().find(|cache| match name.strip_prefix(cache) {

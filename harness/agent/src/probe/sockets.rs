@@ -1,4 +1,4 @@
-//! /proc/net/sockstat: TCP sockets in use, orphans, TIME_WAIT, and memory in pages. And how many may be in TIME_WAIT.
+//! /proc/net/sockstat: TCP sockets in use, orphans, TIME_WAIT, and memory in pages; and how many may be in TIME_WAIT.
 
 use super::Values;
 use crate::tune;

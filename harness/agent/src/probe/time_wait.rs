@@ -1,5 +1,5 @@
-//! /proc/net/tcp: sockets in TIME_WAIT. Those that the server connected hold a port of the kernel's choice; the others are
-//! its visitors', and hold none. And how many of these ports are taken, by sockets in any state, and how many there are.
+//! /proc/net/tcp: sockets in TIME_WAIT. Those that the server connected hold a port that the kernel chose; the others
+//! are its clients', and hold none. Also how many of these ports are taken, in any state, and how many there are.
 
 use super::Values;
 use crate::tune;
@@ -7,9 +7,9 @@ use anyhow::{Context, Result};
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
-/// A tick of what the kernel tells (USER_HZ, 100 everywhere), in milliseconds.
+/// A tick of the kernel's output (USER_HZ, 100 everywhere), in milliseconds.
 const TICK_MS: u64 = 10;
-/// TCP_TIME_WAIT, and the timer of it.
+/// TCP_TIME_WAIT, and its timer.
 const STATE: &str = "06";
 const TIMER: &str = "03";
 
@@ -19,7 +19,7 @@ pub fn read() -> Result<Values> {
     Ok(parse(&table, &ports(&range).with_context(|| format!("`{range}` is no range of ports"))?))
 }
 
-/// First and last, a tab between them.
+/// The first and the last port, with a tab between them.
 fn ports(text: &str) -> Option<RangeInclusive<u16>> {
     let (first, last) = text.trim().split_once(char::is_whitespace)?;
     Some(first.parse().ok()?..=last.trim().parse().ok()?)

@@ -20,7 +20,7 @@ use tokio::time::Instant;
 use traffic::Crowd;
 use tunelab_protocol::{At, Event, Link, Phase, Plan, ProbeKind, Server, Speech, Subnet, todays_name};
 
-/// Executes the plan in this file, with its events on standard output: in `tunelab shell`, for who looks around.
+/// Executes the plan in this file, with its events on standard output, for the user of `tunelab shell`.
 pub fn main(plan: &str) -> Result<()> {
     let text = std::fs::read_to_string(plan).with_context(|| format!("failed to read {plan}"))?;
     let events = Events::new(std::io::stdout());
@@ -89,7 +89,7 @@ fn sample(sampler: &mut Option<Sampler>, events: &Events) -> Result<()> {
     sampler.as_mut().map_or(Ok(()), |s| s.sample(events))
 }
 
-/// Each population in a site of its own; those that speak IPv6 share what they speak to.
+/// Puts each group of clients into a site of its own; groups that speak IPv6 share what they speak to.
 fn build_crowds(plan: &Plan, events: &Events) -> Result<Vec<Crowd>> {
     let ipv6 = plan.populations.iter().any(|population| population.visit.speech.is_ipv6());
     let beyond =
@@ -126,7 +126,7 @@ fn build_crowds(plan: &Plan, events: &Events) -> Result<Vec<Crowd>> {
         .collect()
 }
 
-/// How the server speaks to all populations.
+/// The options of the server's routes to all clients.
 fn manner(server: &Server) -> Manner {
     Manner {
         source: Some(server.address),
@@ -141,7 +141,7 @@ fn build_site(layout: &Layout) -> Result<Site> {
     Ok(site)
 }
 
-/// Sites behind those of the populations; their tasks keep them.
+/// Builds the upstreams' sites, numbered after those of the clients; their tasks keep them.
 fn build_upstreams(plan: &Plan) -> Result<()> {
     let first = plan.populations.len() as u8 + 1;
     for (upstream, number) in plan.upstreams.iter().zip(first..) {

@@ -1,10 +1,10 @@
-//! What is due when, in virtual microseconds since Ready.
+//! The schedule of a run, in virtual microseconds since Ready.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use tunelab_protocol::Plan;
 
-/// At the same moment in this order: probes see the quiet before a round, and the end is last.
+/// Steps that are due at the same moment come in this order: probes see the quiet before a round, and the end is last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Due {
     Probe(usize),

@@ -7,7 +7,7 @@ use crate::tune::{self, Nofile};
 use anyhow::Result;
 use tunelab_protocol::{Event, LimitOf, Server, StartedBy};
 
-/// What runs until the end.
+/// Services that run until the end.
 pub struct Services(Vec<Running>);
 
 impl Services {
@@ -40,18 +40,18 @@ impl Services {
         Ok(Services(children))
     }
 
-    /// An error if a backend has ended on the way.
+    /// Gives an error if a backend has ended on the way.
     pub fn check(&mut self) -> Result<()> {
         self.0.iter_mut().try_for_each(Running::check)
     }
 
-    /// What the backends heard.
+    /// Ends the backends and reports the requests that they heard.
     pub fn finish(self, events: &Events) -> Result<()> {
         self.0.into_iter().try_for_each(|backend| tell_heard(backend, events))
     }
 }
 
-/// Readings `backend.NAME.requests` and, by version, `backend.NAME.requests_1_0`.
+/// Reports the readings `backend.NAME.requests` and, by version, `backend.NAME.requests_1_0`.
 fn tell_heard(backend: Running, events: &Events) -> Result<()> {
     let name = backend.name.clone();
     let heard = backend.finish()?;
@@ -64,7 +64,7 @@ fn tell_heard(backend: Running, events: &Events) -> Result<()> {
     Ok(())
 }
 
-/// What the processes start with.
+/// The limits of open files with which the processes start.
 fn limits(server: &Server) -> Result<Option<Nofile>> {
     if server.started_by == StartedBy::Lab {
         return server.limits.as_deref().map(Nofile::from_file).transpose();

@@ -1,4 +1,4 @@
-//! Rounds of visitors.
+//! Rounds of clients.
 
 use crate::events::Events;
 use crate::net::Place;
@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 use tunelab_protocol::{Answer, Event, Leave, Phase, Population, Search, Spread, Traffic, Trial, Visits};
 
-/// A population at its site, handing out its addresses.
+/// A group of clients at its site; hands out its addresses.
 pub struct Crowd {
     pub population: Rc<Population>,
     place: Place,
@@ -45,12 +45,12 @@ impl Crowd {
     }
 }
 
-/// All rounds that were started; a visitor may outlast its round.
+/// All rounds that were started; a client may outlast its round.
 pub struct Rounds {
     rng: Rng,
     events: Events,
     running: JoinSet<()>,
-    /// What came of those that search, by phase.
+    /// The trials of searches, by phase.
     trials: BTreeMap<String, Trials>,
 }
 
@@ -78,8 +78,8 @@ impl Rounds {
         Ok(())
     }
 
-    /// At the next rate of a search, if it is not found yet. Evenly: two visitors that come a little early and late by chance
-    /// are a higher rate for a moment.
+    /// Starts a trial at the next rate of a search, if the rate is not found yet. The clients come evenly: two clients
+    /// that come a little early and late by chance are a higher rate for a moment.
     fn start_trial(&mut self, search: &Search, phase: &Phase, round: u32, crowds: &[Crowd]) -> Result<()> {
         let trials = self.trials.entry(phase.name.clone()).or_default().clone();
         let Some(per_1000_s) = search.next(&trials.borrow()) else { return Ok(()) };
@@ -98,7 +98,7 @@ impl Rounds {
         Ok(())
     }
 
-    /// Each a little early or late, so that two seeds are two crowds.
+    /// The clients and their times, each a little early or late, so that two seeds give two crowds.
     fn arrivals(&mut self, traffic: &Traffic, crowd: &Crowd, start: Instant) -> Vec<(Instant, Visitor)> {
         let one = |number: u32| {
             let jitter = self.rng.u64(..=traffic.spacing_us / 2);
@@ -108,7 +108,7 @@ impl Rounds {
         (0..traffic.visitors).map(one).collect()
     }
 
-    /// Until the last visitor of the last round is gone.
+    /// Waits until the last client of the last round is gone.
     pub async fn finish(mut self) {
         while self.running.join_next().await.is_some() {}
     }
@@ -119,7 +119,7 @@ fn crowd<'a>(crowds: &'a [Crowd], traffic: &Traffic) -> Result<&'a Crowd> {
     crowd.with_context(|| format!("no population `{}`", traffic.population))
 }
 
-/// How a round's visitors fared, and how long it took them.
+/// The outcomes of a round's clients, and how long they took.
 #[derive(Default)]
 struct Tally {
     visits: Visits,
@@ -127,7 +127,7 @@ struct Tally {
     visit: Option<Spread>,
     errors: BTreeMap<String, u64>,
     answers: Vec<Answer>,
-    /// Tells of each time.
+    /// Report each time.
     each: bool,
 }
 

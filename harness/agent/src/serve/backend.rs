@@ -15,15 +15,15 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
 use tunelab_protocol::{Backend, Listen};
 
-/// What it says on its standard output once it listens.
+/// The line that it writes to its standard output once it listens.
 pub const READY: &str = "ready";
 
-/// Requests by their version, `HTTP/1.0`: what it says, as JSON in a line, when its standard input ends. Then it ends too.
+/// Requests by version, `HTTP/1.0`: written as one line of JSON when its standard input ends. Then it ends too.
 pub type Heard = BTreeMap<String, u64>;
 
 static HEARD: Mutex<Heard> = Mutex::new(Heard::new());
 
-/// How it is started: our own, or the scenario's under node.js. Both speak as is said here.
+/// The command that starts it: our own program, or the scenario's under node.js. Both speak as is said here.
 pub fn command(backend: &Backend) -> Result<Command> {
     let description = serde_json::to_string(backend)?;
     let mut command = match &backend.node {
@@ -59,7 +59,7 @@ async fn serve(backend: Backend) -> Result<()> {
         Listen::Unix(path) => {
             let _ = std::fs::remove_file(path);
             let socket = listen(Domain::UNIX, &SockAddr::unix(path)?, backend)?;
-            // nginx's workers are another user.
+            // nginx's workers run as another user.
             std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o666))?;
             let listener = UnixListener::from_std(socket.into())?;
             println!("{READY}");
@@ -99,7 +99,7 @@ fn listen(domain: Domain, address: &SockAddr, backend: &Backend) -> Result<Socke
     Ok(socket)
 }
 
-/// A backend that is slow to accept.
+/// Waits between two connections, as a backend that is slow to accept.
 async fn pause(backend: &Backend) {
     if backend.accept_every_us > 0 {
         tokio::time::sleep(Duration::from_micros(backend.accept_every_us)).await;
@@ -110,7 +110,7 @@ async fn converse(mut stream: impl AsyncRead + AsyncWrite + Unpin, backend: &Bac
     while let Ok(Some(request)) = http::read_request(&mut stream).await {
         *HEARD.lock().expect("nobody panics with it").entry(request.version).or_default() += 1;
         if backend.hold_path.as_ref().is_some_and(|held| request.path.starts_with(held.as_str())) {
-            // A long poll: only the other side can end it.
+            // A long poll: only the other end can finish it.
             let _ = http::read_request(&mut stream).await;
             return;
         }

@@ -10,7 +10,7 @@ pub fn bind(address: SocketAddrV4) -> Result<UdpSocket> {
     Ok(UdpSocket::from_std(socket)?)
 }
 
-/// What cannot be sent is lost, as datagrams are: the peer, or the kernel in between, had its reasons.
+/// Runs for ever. An answer that cannot be sent is lost, as datagrams are: the peer, or the kernel, had its reasons.
 pub async fn forever(socket: UdpSocket) {
     let mut buffer = [0; 2048];
     loop {

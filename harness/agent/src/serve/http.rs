@@ -2,7 +2,7 @@
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
-/// Longest head that is waited for.
+/// The longest head that is accepted, in bytes.
 const HEAD_LIMIT: usize = 16 * 1024;
 
 /// The first line of a head: `GET /path HTTP/1.0`.
@@ -26,7 +26,7 @@ pub async fn read_request(stream: &mut (impl AsyncRead + Unpin)) -> std::io::Res
     Ok(words.next().zip(words.next()).map(|(path, version)| Request { path, version }))
 }
 
-/// A whole answer of `body` bytes.
+/// Writes a whole answer with `body` bytes.
 pub async fn answer(stream: &mut (impl AsyncWrite + Unpin), keep_alive: bool, body: u64) -> std::io::Result<()> {
     let (version, connection) = if keep_alive { ("1.1", "keep-alive") } else { ("1.0", "close") };
     let mut bytes = format!(

@@ -1,4 +1,4 @@
-//! nginx: how it is started, and its processes, once it runs.
+//! nginx: its start, and its processes once it runs.
 
 use super::refused;
 use crate::fault::Mistake;
@@ -14,8 +14,8 @@ use tunelab_protocol::StartedBy;
 
 const NAME: &str = "nginx";
 
-/// It binds before it goes into the background: when the command returns, it listens. Where its configuration names no
-/// log, it keeps our streams for one.
+/// Starts nginx. It binds before it goes into the background: when the command returns, it listens. Where its
+/// configuration names no log, it keeps our streams for one.
 pub fn start(config: &str, by: &StartedBy, limits: Option<Nofile>) -> Result<()> {
     let said = Said::of_service(NAME)?;
     let mut command = command(config, by)?;
@@ -36,7 +36,7 @@ pub fn start(config: &str, by: &StartedBy, limits: Option<Nofile>) -> Result<()>
     }
 }
 
-/// By a user from a login, with that login's limits; else by us.
+/// The command: by a user from a login, with that login's limits; else by the agent.
 fn command(config: &str, by: &StartedBy) -> Result<Command> {
     if let StartedBy::Login(user) = by {
         // A user's PATH has no sbin.
@@ -48,7 +48,7 @@ fn command(config: &str, by: &StartedBy) -> Result<Command> {
     Ok(command)
 }
 
-/// As it is usual in a container.
+/// The mistake of an nginx that stays in the foreground, as is usual in a container.
 fn stays(config: &str) -> Mistake {
     let text = std::fs::read_to_string(config).unwrap_or_default();
     let line = text.lines().position(|line| line.contains("daemon") && line.contains("off"));
@@ -58,23 +58,23 @@ fn stays(config: &str) -> Mistake {
     Mistake::in_file(config, line, what)
 }
 
-/// Where it logs, if its configuration does not say: its standard error, or what it was built with.
+/// The log files, if its configuration names none: its standard error, or the path it was built with.
 pub fn default_logs() -> [PathBuf; 2] {
     [said::path_of(NAME), "/var/log/nginx/error.log".into()]
 }
 
-/// All of them.
+/// All processes of nginx.
 pub fn processes() -> Result<Vec<Pid>> {
     Ok(tool::processes()?.into_iter().filter(|&pid| tool::comm(pid).trim_end() == "nginx").collect())
 }
 
-/// The one that no other of them started.
+/// The nginx process that no other nginx process started.
 pub fn master() -> Result<Pid> {
     let all = processes()?;
     all.iter().copied().find(|&pid| !all.contains(&parent(pid))).context("no nginx runs")
 }
 
-/// The first worker, once it has set itself up: that it says so in its title is the last thing it does of that.
+/// The first worker, once it has set itself up: the last step of that is to say so in its title.
 pub fn worker() -> Result<Pid> {
     const PATIENCE: Duration = Duration::from_secs(5);
     let since = Instant::now();
@@ -91,13 +91,13 @@ fn title(pid: Pid) -> String {
     std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default()
 }
 
-/// Of a process that runs; 0 if it is gone.
+/// The parent of a process that runs; 0 if the process is gone.
 fn parent(pid: Pid) -> Pid {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     Pid::from_raw(parent_in(&stat).unwrap_or(0))
 }
 
-/// `90 (nginx) S 1 ...`: a name may have brackets and spaces in it.
+/// Reads `90 (nginx) S 1 ...`: a name may have brackets and spaces in it.
 fn parent_in(stat: &str) -> Option<i32> {
     stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
 }

@@ -1,10 +1,10 @@
-//! What nginx and node.js say of a file that they do not take, read for its place.
+//! Messages of nginx and node.js about a file that they do not take, read for the place in it.
 
 use crate::fault::Mistake;
 use tunelab_protocol::guest;
 
-/// `nginx: [emerg] unknown directive "x" in /run/tunelab/files/nginx.conf:12`: what is wrong, and where. Without a place in
-/// the words, the line of `config` that has what they quote. `None`: nginx complains of nothing.
+/// Reads `nginx: [emerg] unknown directive "x" in /run/tunelab/files/nginx.conf:12`: the error, and its place. If it
+/// names no place, it is the line of `config` that has what the words quote. `None`: nginx complains of nothing.
 pub fn nginx(said: &str, path: &str, config: &str) -> Option<Mistake> {
     let what = said.lines().find_map(|line| line.split_once("[emerg] "))?.1;
     // A line of its log has the process in front: `7#7: `.
@@ -14,7 +14,7 @@ pub fn nginx(said: &str, path: &str, config: &str) -> Option<Mistake> {
         Some((what, (file, line))) if file.starts_with(guest::FILES) => {
             Mistake::in_file(file, line.trim().parse().ok(), refuses(what))
         }
-        // In a file of the image, which the user's own includes; the words say which.
+        // The error is in a file of the image, which the user's own includes; the words say which.
         _ => Mistake::in_file(path, line_of(what, config), refuses(what)),
     })
 }
@@ -27,14 +27,14 @@ fn is_process(word: &str) -> bool {
     !word.is_empty() && word.bytes().all(|b| b.is_ascii_digit() || b == b'#')
 }
 
-/// Of the first line that has a file that is quoted, or that listens at a port that cannot be bound.
+/// The first line that has the quoted file, or that listens at the port that cannot be bound.
 fn line_of(what: &str, config: &str) -> Option<u32> {
     if let Some(address) = what.strip_prefix("bind() to ").and_then(|rest| rest.split_once(" failed")) {
         let port = address.0.rsplit(':').next()?;
         return line_with(config, |line| line.contains("listen") && line.contains(port));
     }
     let quoted = what.split('"').nth(1)?;
-    // What is not a whole path is completed with the configuration's folder.
+    // nginx completes a relative path with the folder of its configuration.
     let name = quoted.rsplit('/').next().filter(|name| !name.is_empty())?;
     line_with(config, |line| line.contains(quoted)).or_else(|| line_with(config, |line| line.contains(name)))
 }
@@ -44,7 +44,7 @@ fn line_with(config: &str, wanted: impl Fn(&str) -> bool) -> Option<u32> {
     u32::try_from(at + 1).ok()
 }
 
-/// What node.js said when it ended: the line of `program` that it names, and the error's own line (else the last).
+/// Reads node.js's last words: the line of `program` that they name, and the error's own line (else the last).
 pub fn node(said: &str, program: &str) -> (Option<u32>, String) {
     let place = said.split(program).skip(1).find_map(|rest| number(rest.strip_prefix(':')?));
     let error = said.lines().map(str::trim).find(|line| is_error(line));

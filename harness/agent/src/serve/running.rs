@@ -11,7 +11,7 @@ use std::process::{Child, ExitStatus, Stdio};
 use std::time::Instant;
 use tunelab_protocol::Backend;
 
-/// Its first words, when it cannot have its address: the scenario's mistake.
+/// Its first words when it cannot have its address, which is the scenario's mistake.
 const CANNOT_BIND: &str = "cannot bind";
 
 pub struct Running {
@@ -40,7 +40,7 @@ impl Running {
     fn wait_until_ready(&mut self) -> Result<()> {
         let since = Instant::now();
         loop {
-            // Its end first: what it said before that is there then.
+            // Look for its end first: what it wrote before its end is there then.
             let ended = self.child.try_wait()?;
             while let Some(line) = self.said.next_line()? {
                 if line.trim_end() == READY {
@@ -58,13 +58,13 @@ impl Running {
         }
     }
 
-    /// An error if it has ended: that makes every number after its death a lie.
+    /// Gives an error if it has ended: that makes every number after its death a lie.
     pub fn check(&mut self) -> Result<()> {
         let ended = self.child.try_wait()?;
         ended.map_or(Ok(()), |status| Err(self.ended(status, "during the run")))
     }
 
-    /// Ends it; requests by their version, as it counted them.
+    /// Ends it, and gives the requests by version, as it counted them.
     pub fn finish(mut self) -> Result<Heard> {
         self.check()?;
         drop(self.child.stdin.take());
@@ -82,7 +82,7 @@ impl Running {
         self.wrong(&format!("ended with {status} {when}"))
     }
 
-    /// The user's mistake, if the program is the user's, or if it could not have the address that the scenario says.
+    /// The mistake is the user's if the program is, or if it could not have the address that the scenario says.
     fn wrong(&self, what: &str) -> Error {
         let (name, said) = (&self.name, self.said.tail());
         let Some(program) = &self.program else {

@@ -1,4 +1,4 @@
-//! Something in a namespace of its own that the server forwards to: answers, then stays connected and silent.
+//! A host in a namespace of its own that the server forwards to: it answers, then stays connected and silent.
 
 use super::{echo, http};
 use crate::net::Site;

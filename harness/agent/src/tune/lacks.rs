@@ -1,14 +1,14 @@
-//! What this kernel has not: which part, in a sentence, in place of the error that follows from it.
+//! Parts that this kernel lacks: says which one, in a sentence, in place of the error that follows from it.
 
 use crate::tool;
 use anyhow::{Result, bail};
 use std::path::Path;
 
-/// A part of the kernel: the file it shows itself by, since Linux 3.2 and before.
+/// A part of the kernel: `shows` is a file that is there if the part is, since Linux 3.2 and before.
 struct Part {
     name: &'static str,
     option: &'static str,
-    /// Empty: no part that could be one.
+    /// Empty: it cannot be a module.
     module: &'static str,
     shows: &'static str,
 }
@@ -17,7 +17,7 @@ const NETFILTER: Part =
     Part { name: "netfilter", option: "CONFIG_NETFILTER", module: "", shows: "/proc/net/netfilter" };
 const IPTABLES: Part =
     Part { name: "iptables", option: "CONFIG_IP_NF_IPTABLES", module: "ip_tables", shows: "/proc/net/ip_tables_names" };
-/// Without them iptables takes its own lock for another's.
+/// Without file locks, iptables takes its own lock for that of another process.
 const FILE_LOCKS: Part = Part { name: "file locks", option: "CONFIG_FILE_LOCKING", module: "", shows: "/proc/locks" };
 const CONNTRACK: Part = Part {
     name: "connection tracking",
@@ -26,7 +26,7 @@ const CONNTRACK: Part = Part {
     shows: "/proc/sys/net/netfilter/nf_conntrack_max",
 };
 
-/// What a rule file needs.
+/// Demands what a rule file needs.
 pub fn iptables() -> Result<()> {
     NETFILTER.demand()?;
     IPTABLES.demand()?;
@@ -41,7 +41,7 @@ pub fn conntrack() -> Result<()> {
 impl Part {
     fn demand(&self) -> Result<()> {
         if !self.is_there() && !self.module.is_empty() {
-            // Built in after all, or not there: it is looked at again.
+            // It may be built in after all, or missing: it is looked at again.
             let _ = tool::modprobe(self.module, "");
         }
         if !self.is_there() {

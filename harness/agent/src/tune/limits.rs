@@ -1,4 +1,4 @@
-//! Open files: the guest's limits.d file for what we start, and no limit in the way of our own sockets.
+//! Limits of open files: the guest's limits.d file for what the agent starts, and no limit for the agent's own sockets.
 
 use crate::fault::Mistake;
 use crate::tool;
@@ -7,7 +7,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-/// Where pam_limits looks, and what it reads there ends in `.conf`.
+/// The folder where pam_limits looks; it reads files there that end in `.conf`.
 const LIMITS_D: &str = "/etc/security/limits.d";
 
 /// Soft and hard limit of open files.
@@ -18,21 +18,21 @@ pub struct Nofile {
 }
 
 impl Nofile {
-    /// From a limits.d file: the last `nofile` lines win, for whomever they are meant.
+    /// Reads a limits.d file: the last `nofile` lines win, whichever user they are meant for.
     pub fn from_file(path: &str) -> Result<Self> {
         let text = std::fs::read_to_string(path).with_context(|| format!("failed to read {path}"))?;
         let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
         Ok(parse(&text, Nofile { soft, hard }, most(), path)?)
     }
 
-    /// Of a process that runs.
+    /// The limits of a running process.
     pub fn of_process(pid: impl std::fmt::Display) -> Result<Self> {
         let path = format!("/proc/{pid}/limits");
         let text = std::fs::read_to_string(&path).with_context(|| format!("failed to read {path}"))?;
         of_proc(&text).with_context(|| format!("{path} says nothing of open files"))
     }
 
-    /// What a shell of this user's says after a login.
+    /// The limits that a shell of this user reports after a login.
     pub fn of_login(user: &str) -> Result<Self> {
         let said = tool::run_command(&mut login(user, "ulimit -Sn; ulimit -Hn")?)?;
         let mut numbers = said.split_whitespace().map(str::parse::<u64>);
@@ -42,7 +42,7 @@ impl Nofile {
         }
     }
 
-    /// The command starts under these limits.
+    /// Makes the command start under these limits.
     pub fn apply(self, command: &mut Command) {
         // SAFETY: setrlimit is async-signal-safe.
         unsafe {
@@ -51,7 +51,7 @@ impl Nofile {
     }
 }
 
-/// limits.conf(5): `domain type item value`, type `soft`, `hard` or `-` for both. No more than `most` can be had.
+/// Parses limits.conf(5): `domain type item value`, type `soft`, `hard` or `-` for both. More than `most` is an error.
 fn parse(text: &str, from: Nofile, most: u64, path: &str) -> Result<Nofile, Mistake> {
     let (mut limits, mut last) = (from, None);
     for (n, line) in (1..).zip(text.lines().map(|l| l.split('#').next().unwrap_or_default())) {
@@ -79,14 +79,14 @@ fn parse(text: &str, from: Nofile, most: u64, path: &str) -> Result<Nofile, Mist
     }
 }
 
-/// `Max open files            1024                 4096                 files`.
+/// Parses `Max open files            1024                 4096                 files`.
 fn of_proc(text: &str) -> Option<Nofile> {
     let line = text.lines().find_map(|line| line.strip_prefix("Max open files"))?;
     let mut numbers = line.split_whitespace();
     Some(Nofile { soft: numbers.next()?.parse().ok()?, hard: numbers.next()?.parse().ok()? })
 }
 
-/// Puts a limits.d file where PAM looks for it. On a tmpfs over that folder: the root disk cannot be written to, and is
+/// Puts a limits.d file where PAM looks for it, on a tmpfs over that folder: the root disk cannot be written to, and is
 /// empty there.
 pub fn install(path: &str) -> Result<()> {
     tool::tmpfs(LIMITS_D)?;
@@ -94,7 +94,7 @@ pub fn install(path: &str) -> Result<()> {
     std::fs::copy(path, &installed).map(drop).with_context(|| format!("failed to copy {path} to {installed}"))
 }
 
-/// A line for a user's shell, in a session of PAM's, with what a login program (sshd, getty) has from init.
+/// The command for a line in a user's shell, in a PAM session, with what a login program (sshd, getty) has from init.
 pub fn login(user: &str, line: &str) -> Result<Command> {
     let mut command = Command::new("su");
     command.args(["-s", "/bin/sh", user, "-c", line]);
@@ -102,12 +102,12 @@ pub fn login(user: &str, line: &str) -> Result<Command> {
     Ok(command)
 }
 
-/// As many files as the kernel allows a process at all.
+/// The highest number of files that the kernel allows a process.
 fn most() -> u64 {
     super::read("fs.nr_open").and_then(|text| text.parse().ok()).unwrap_or(1 << 20)
 }
 
-/// Visitors of six days may all hold a socket.
+/// Raises the agent's own limit: the clients of six days may all hold a socket.
 pub fn raise_own() -> Result<()> {
     let most = most();
     setrlimit(Resource::RLIMIT_NOFILE, most, most).context("failed to raise the agent's own limit of open files")

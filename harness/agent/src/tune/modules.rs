@@ -5,7 +5,7 @@ use crate::tool;
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
 
-/// Loads a module with parameters. Where it is built in, or there already, modprobe says nothing and sets nothing: then
+/// Loads a module with parameters. If it is built in, or there already, modprobe says nothing and sets nothing: then
 /// each parameter is set by the file that the kernel has for it.
 pub fn load(name: &str, parameters: &str) -> Result<()> {
     if folder(name).exists() {
@@ -37,7 +37,7 @@ fn set(module: &str, parameter: &str) -> Result<()> {
     })
 }
 
-/// What the kernel's command line says to a module: `nf_conntrack.hashsize=4096` is `hashsize=4096`.
+/// The words of the kernel's command line for a module: `nf_conntrack.hashsize=4096` is `hashsize=4096`.
 pub fn words(name: &str) -> Result<Vec<String>> {
     let line = std::fs::read_to_string("/proc/cmdline").context("failed to read /proc/cmdline")?;
     Ok(said_to(name, &line))

@@ -1,4 +1,4 @@
-//! What an nginx configuration says outside of all braces.
+//! Directives of an nginx configuration outside of all braces.
 
 /// The first argument of a directive: `error_log /var/log/nginx/error.log warn;`.
 pub fn directive<'a>(config: &'a str, name: &str) -> Option<&'a str> {

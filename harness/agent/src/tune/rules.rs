@@ -23,7 +23,7 @@ pub fn load(file: &str) -> Result<()> {
     Err(refused(&said, file, &rules).into())
 }
 
-/// Into the namespace of this thread; what it says if it refuses them.
+/// Loads rules into the namespace of this thread; gives what the program says if it refuses them.
 fn restore(rules: File) -> Result<Option<String>> {
     let restore = first_of(&RESTORE).context("this guest has no iptables-restore")?;
     let ended = tool::end_of(&mut Command::new(restore), rules, tool::PATIENCE)?;
@@ -34,14 +34,14 @@ fn restore(rules: File) -> Result<Option<String>> {
     }
 }
 
-/// `iptables-restore: line 4 failed`, `Error occurred at line: 4`, `line 4: RULE_APPEND failed (...)`.
+/// Reads `iptables-restore: line 4 failed`, `Error occurred at line: 4`, `line 4: RULE_APPEND failed (...)`.
 fn refused(said: &str, file: &str, rules: &str) -> Mistake {
     let lines: Vec<&str> = said.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     let telling = lines.iter().filter(|line| !line.starts_with("Try `") && !line.starts_with("Error occurred at line"));
     let what: Vec<&str> = telling.copied().take(3).collect();
     let place = lines.iter().find_map(|line| number_behind(line, "line"));
     let at = place.and_then(|place| rules.lines().nth(place.checked_sub(1)? as usize));
-    // Only then does the kernel see the table.
+    // Only at COMMIT does the kernel see the table.
     let whole = at.is_some_and(|line| line.trim() == "COMMIT");
     let hint = if whole { " (the kernel refuses a rule of this table)" } else { "" };
     Mistake::in_file(file, place, format!("iptables refuses it: {}{hint}", what.join("; ")))
@@ -53,8 +53,8 @@ fn number_behind(line: &str, word: &str) -> Option<u32> {
     rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
 }
 
-/// Before 4.10 conntrack tracks in every namespace as soon as it is there, with a limit that all share: a full table
-/// would drop what has not even reached the server.
+/// Keeps conntrack out of a site. Before 4.10 it tracks in every namespace as soon as it is there, with a limit that
+/// all share: a full table would drop packets before they reach the server.
 pub fn leave_untracked() -> Result<()> {
     const RULES: &str = "*raw\n-A PREROUTING -j CT --notrack\n-A OUTPUT -j CT --notrack\nCOMMIT\n";
     if release::at_least((4, 10)) || super::read("net.netfilter.nf_conntrack_max").is_none() {
@@ -68,8 +68,8 @@ pub fn leave_untracked() -> Result<()> {
     }
 }
 
-/// An error of iptables seldom says what the kernel lacks. Of the server's namespace only: in another one up to Linux 3.8
-/// there is no /proc/net/netfilter.
+/// An error of iptables seldom says what the kernel lacks. This checks the server's namespace only: in another one up
+/// to Linux 3.8 there is no /proc/net/netfilter.
 fn what_is_missing(rules: &str) -> Result<()> {
     lacks::iptables()?;
     if TRACKS.iter().any(|word| rules.contains(word)) { lacks::conntrack() } else { Ok(()) }

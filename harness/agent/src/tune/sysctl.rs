@@ -1,4 +1,4 @@
-//! sysctl.d files and single sysctls, by whichever of its names this kernel knows each.
+//! sysctl.d files and single sysctls, each by whichever of its names this kernel knows.
 
 use crate::events::Events;
 use crate::fault::Mistake;
@@ -11,7 +11,7 @@ use tunelab_protocol::{Event, Server, Sysctl, spellings};
 /// All settings as files.
 const TREE: &str = "/proc/sys";
 
-/// The value now; `None` if this kernel has it under none of its names.
+/// Reads the value; `None` if this kernel has it under none of its names.
 pub fn read(name: &str) -> Option<String> {
     spellings(name).iter().find_map(|name| {
         let text = std::fs::read_to_string(file(TREE.as_ref(), name)).ok()?;
@@ -23,7 +23,7 @@ pub fn write(name: &str, value: &str) -> Result<()> {
     write_as(TREE.as_ref(), name, value).map(drop).with_context(|| format!("failed to set {name} = {value}"))
 }
 
-/// Files in order, then single ones. What this kernel does not have or refuses is an outcome, unless required.
+/// Applies files in order, then single ones. What this kernel does not have or refuses is an outcome, unless required.
 pub fn apply(server: &Server, events: &Events) -> Result<()> {
     for file in &server.sysctl_files {
         let text = std::fs::read_to_string(file).with_context(|| format!("failed to read {file}"))?;
@@ -38,7 +38,7 @@ pub fn apply(server: &Server, events: &Events) -> Result<()> {
     Ok(())
 }
 
-/// Single ones; of what this kernel does not have or refuses as in [`apply`].
+/// Sets single ones; a setting that this kernel lacks or refuses is treated as in [`apply`].
 pub fn change(sysctls: &[Sysctl], events: &Events) -> Result<()> {
     sysctls.iter().try_for_each(|Sysctl { name, value, required }| set(name, value, *required, events))
 }
@@ -61,11 +61,11 @@ fn set(name: &str, value: &str, required: bool, events: &Events) -> Result<()> {
     Ok(())
 }
 
-/// By the name as it is written, else by another that this kernel knows; which it was.
+/// Writes by the name as given, else by another that this kernel knows; returns the name used.
 fn write_as(tree: &Path, name: &str, value: &str) -> Result<String, Error> {
     let others = spellings(name).into_iter().filter(|other| other != name);
     for name in std::iter::once(name.to_string()).chain(others) {
-        // Never to create: for a name that is missing, kernels would answer "permission denied".
+        // The file is never created: for a name that is missing, kernels would answer "permission denied".
         match File::options().write(true).open(file(tree, &name)) {
             Err(e) if e.kind() == ErrorKind::NotFound => {}
             open => return open?.write_all(value.as_bytes()).map(|()| name),
@@ -79,7 +79,7 @@ fn file(tree: &Path, name: &str) -> PathBuf {
     tree.join(name.replace('.', "/"))
 }
 
-/// sysctl.conf(5): `name = value`, comments with `#` or `;`, `-` in front says that failing is fine.
+/// Parses sysctl.conf(5): `name = value`, comments with `#` or `;`; `-` in front says that failing is fine.
 fn parse(text: &str, file: &str) -> Result<Vec<(String, String)>, Mistake> {
     let lines = (1..).zip(text.lines().map(str::trim)).filter(|(_, l)| !l.is_empty() && !l.starts_with(['#', ';']));
     lines

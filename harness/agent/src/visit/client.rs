@@ -1,4 +1,4 @@
-//! A visitor's connection: the kernel's own TCP, and HTTP as a browser would speak it.
+//! A client's connection: the kernel's own TCP, and HTTP as a browser would speak it.
 
 use super::{Fare, Visitor, flights::Flights, sequence};
 use std::net::SocketAddr;
@@ -11,7 +11,7 @@ use tunelab_protocol::{Answer, Http, Visit};
 pub struct Client {
     stream: TcpStream,
     patience: Duration,
-    /// Half a round trip, where answers are told by flights.
+    /// Half a round trip, if answers are reported by flights.
     half_trip: Option<Duration>,
 }
 
@@ -20,7 +20,7 @@ impl Client {
         let socket = visitor.place.enter(|| {
             let socket = TcpSocket::new_v4()?;
             if let Some(source) = visitor.own_address() {
-                // For a client that comes back: its own last connection from there may not be quite gone.
+                // A client that comes back needs this: its own last connection from there may not be quite gone.
                 socket.set_reuseaddr(source.port() != 0)?;
                 socket.bind(source.into())?;
             }
@@ -47,7 +47,7 @@ impl Client {
         self.stream.write_all(request(visit, path).as_bytes()).await.map_err(|e| Fare::of(&e))
     }
 
-    /// Sends a request and reads the whole answer; how it came, where that is told.
+    /// Sends a request and reads the whole answer; returns how it came, if that is reported.
     pub async fn ask(&mut self, visit: &Visit, path: &str, paused_us: u64) -> Result<Option<Answer>, Fare> {
         let mut flights = self.flights();
         let server = flights.as_ref().and_then(Flights::other_end);
@@ -70,7 +70,7 @@ impl Client {
         }))
     }
 
-    /// None yet, of an answer that is told by flights.
+    /// An empty list of flights, if an answer is reported by flights.
     fn flights(&self) -> Option<Flights> {
         match self.stream.local_addr().ok()? {
             SocketAddr::V4(own) => Some(Flights::new(own, self.half_trip?)),
@@ -78,7 +78,7 @@ impl Client {
         }
     }
 
-    /// Until the server's FIN; then ours follows.
+    /// Waits for the server's FIN; then ours follows.
     pub async fn wait_for_close(&mut self) -> Result<(), Fare> {
         let mut rest = [0; 256];
         let until_end = async {
@@ -88,14 +88,14 @@ impl Client {
         timeout(self.patience, until_end).await.unwrap_or(Err(Fare::AnswerTimeout))
     }
 
-    /// RST instead of FIN.
+    /// Closes with RST instead of FIN.
     pub fn reset(self) -> Result<(), Fare> {
         socket2::SockRef::from(&self.stream).set_linger(Some(Duration::ZERO)).map_err(|e| Fare::of(&e))
     }
 }
 
-/// A flight comes all at once, before anybody can read of it: of the 128 kB that the kernel begins with (`tcp_rmem`), a
-/// second flight would find too little left, and our window rather than the server's would tell how large it is.
+/// Enlarges the receive buffer. A flight comes all at once, before any of it is read: of the kernel's first 128 kB
+/// (`tcp_rmem`), too little would be left for a second flight, and our window, not the server's, would tell its size.
 fn make_room(socket: &TcpSocket) -> anyhow::Result<()> {
     const ROOM_BYTES: usize = 4 << 20;
     Ok(nix::sys::socket::setsockopt(socket, nix::sys::socket::sockopt::RcvBufForce, &ROOM_BYTES)?)
@@ -142,7 +142,7 @@ async fn read_more(stream: &mut TcpStream, bytes: &mut Vec<u8>, flights: Option<
     }
 }
 
-/// The status, 0 if it is none, and the length of the body where it is said.
+/// Gives the status, 0 if there is none, and the length of the body if the head has it.
 fn parse_head(head: &str) -> (u16, Option<usize>) {
     let mut lines = head.lines();
     let status = lines.next().and_then(|line| line.split(' ').nth(1)?.parse().ok()).unwrap_or(0);

@@ -1,4 +1,4 @@
-//! A visitor that speaks UDP: a datagram for each path, and one back for each.
+//! A client that speaks UDP: a datagram for each path, and one back for each.
 
 use super::{Fare, Visitor};
 use nix::sys::socket::{setsockopt, sockopt::Ipv4RecvErr};
@@ -15,7 +15,7 @@ pub async fn ask(visitor: &Visitor) -> Result<(), Fare> {
         if visitor.population.visit.recverr {
             setsockopt(&socket, Ipv4RecvErr, &true)?;
         }
-        // So that an ICMP error finds its way back here.
+        // Connected, so that an ICMP error finds its way back here.
         socket.connect(&visitor.target.into())?;
         socket.set_nonblocking(true)?;
         Ok(UdpSocket::from_std(socket.into())?)

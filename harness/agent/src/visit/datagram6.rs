@@ -1,11 +1,11 @@
-//! A visitor that sends one datagram by IPv6, into a network of its own.
+//! A client that sends one datagram by IPv6, into a network of its own.
 
 use super::{Fare, Visitor};
 use std::mem;
 use std::net::{Ipv6Addr, UdpSocket};
 
-/// It has fared well once its datagram has left. Its socket stays, and holds what the kernel needs to reach the address: no
-/// collection frees that.
+/// The client is served once its datagram has left. Its socket stays, and holds what the kernel needs to reach the
+/// address: no collection frees that.
 pub fn send(visitor: &Visitor) -> Result<(), Fare> {
     let target = visitor.place.beyond().behind_the_router().map_err(|e| Fare::of_any(&e))?;
     let socket = UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0)).map_err(|e| Fare::of(&e))?;

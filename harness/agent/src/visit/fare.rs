@@ -1,4 +1,4 @@
-//! How a visitor fared: served, or what first went wrong.
+//! The outcome of a client: served, or what first went wrong.
 
 use std::io;
 use tunelab_protocol::{Answer, Visits};
@@ -7,11 +7,11 @@ use tunelab_protocol::{Answer, Visits};
 #[derive(Debug)]
 pub struct Visited {
     pub fare: Fare,
-    /// How long it took to connect; `None` without a connection.
+    /// The time it took to connect; `None` without a connection.
     pub connect_us: Option<u64>,
-    /// How long it took to be served, without the leaving.
+    /// The time it took to be served, without the leaving.
     pub served_us: Option<u64>,
-    /// How each answer came, where that is told.
+    /// How each answer came, if that is reported.
     pub answers: Vec<Answer>,
 }
 
@@ -22,14 +22,14 @@ pub enum Fare {
     AnswerTimeout,
     Reset,
     Closed,
-    /// Such as 502.
+    /// An answer with a status such as 502.
     ErrorStatus(u16),
-    /// With its errno; 0 if it was none of the kernel's.
+    /// An error with its errno; 0 if it was none of the kernel's.
     LocalError(i32),
 }
 
 impl Fare {
-    /// What an error of a socket means to the visitor.
+    /// The outcome that an error of a socket means for the client.
     pub fn of(error: &io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionRefused | io::ErrorKind::BrokenPipe => {
@@ -41,12 +41,12 @@ impl Fare {
         }
     }
 
-    /// The same, of an error that may be one of a socket.
+    /// The same for an error that may be one of a socket.
     pub fn of_any(error: &anyhow::Error) -> Self {
         error.downcast_ref().map_or(Fare::LocalError(0), Fare::of)
     }
 
-    /// The errno's name, of a local error; the number of a status.
+    /// The errno's name of a local error; the number of a status.
     pub fn error(self) -> Option<String> {
         match self {
             Fare::ErrorStatus(status) => Some(status.to_string()),

@@ -1,4 +1,4 @@
-//! In which flights an answer came: a sender that may have N segments on the way waits a round trip for the next N.
+//! The flights of an answer: a sender that may have N segments on the way waits a round trip for the next N.
 
 use super::other_end::{self, OtherEnd};
 use std::net::SocketAddrV4;
@@ -7,11 +7,11 @@ use tokio::time::Instant;
 
 /// The flights of one answer, as far as it has come.
 pub struct Flights {
-    /// The visitor's end of the connection.
+    /// The client's end of the connection.
     visitor: SocketAddrV4,
-    /// The server's, as the first byte came.
+    /// The server's end when the first byte came.
     pub sent_by: Option<OtherEnd>,
-    /// Half a round trip: what comes within it of a flight's first byte was sent in one go.
+    /// Half a round trip: bytes that come within it of a flight's first byte were sent in one go.
     half_trip: Duration,
     began: Option<Instant>,
     bytes: Vec<u64>,
@@ -29,7 +29,7 @@ impl Flights {
 
     pub fn arrived(&mut self, bytes: usize, at: Instant) {
         if self.bytes.is_empty() {
-            // Our acknowledgements are half a round trip away from it.
+            // Our acknowledgements are still half a round trip away from the server.
             self.sent_by = self.other_end();
         }
         match (self.began, self.bytes.last_mut()) {
@@ -41,7 +41,7 @@ impl Flights {
         }
     }
 
-    /// Bytes of each.
+    /// The bytes of each flight.
     pub fn into_bytes(self) -> Vec<u64> {
         self.bytes
     }

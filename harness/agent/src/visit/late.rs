@@ -16,9 +16,9 @@ const ETHERNET: usize = 14;
 /// Room for the packets of a burst, in bytes.
 const ROOM: usize = 16 << 20;
 
-/// What left a site lately: its visitors' packets that may be sent again.
+/// Packets that clients of a site sent lately and that may be sent again.
 ///
-/// One for all visitors of a site: closing such a socket waits for an RCU grace period, in which nobody else is served.
+/// One socket for all clients of a site: closing one waits for an RCU grace period, in which no other client is served.
 pub struct Capture {
     socket: RefCell<Socket>,
     seen: RefCell<HashMap<Ipv4Addr, Seen>>,
@@ -34,7 +34,7 @@ struct Seen {
 impl Capture {
     pub fn start(namespace: &Namespace, subnet: Subnet) -> Result<Self> {
         namespace.enter(|| {
-            // Protocol 0 hears nothing until it is bound, so that nothing slips past the filter.
+            // Protocol 0 hears nothing until the socket is bound, so that nothing slips past the filter.
             let socket = Socket::new(Domain::PACKET, Type::RAW, Some(Protocol::from(0))).context("AF_PACKET")?;
             attach_filter(&socket, subnet)?;
             socket.bind(&crate::net::link_address(crate::net::index(crate::net::SITE_NIC)?)?)?;
@@ -44,7 +44,7 @@ impl Capture {
         })
     }
 
-    /// Takes note of what has been sent since. To be called more often than the socket can fill up.
+    /// Keeps what has been sent since the last call. To be called more often than the socket can fill up.
     pub fn drain(&self) {
         let (mut socket, mut seen) = (self.socket.borrow_mut(), self.seen.borrow_mut());
         let mut buffer = [0; 2048];
@@ -76,7 +76,7 @@ impl Capture {
     }
 }
 
-/// Where things are in a frame.
+/// The positions of the parts of a frame.
 struct Segment {
     source: Ipv4Addr,
     tcp: usize,
@@ -100,13 +100,13 @@ impl Segment {
         Some(Segment { source, tcp, end, flags: *frame.get(tcp + 13)?, payload: end.checked_sub(tcp + offset)? })
     }
 
-    /// ACK and nothing else, without data.
+    /// Says whether it is an ACK and nothing else, without data.
     fn is_pure_ack(&self) -> bool {
         self.flags == 0x10 && self.payload == 0
     }
 }
 
-/// A captured packet of our own kernel has its checksum left to the (virtual) card; we are that card now.
+/// Fills in the checksum that our own kernel leaves to the (virtual) card in a captured packet; we are that card now.
 fn complete_checksum(frame: &mut [u8]) {
     let Some(Segment { tcp, end, .. }) = Segment::of(frame) else { return };
     frame[tcp + 16..tcp + 18].fill(0);
@@ -127,7 +127,7 @@ pub(super) fn fold(mut sum: u32) -> u16 {
     !(sum as u16)
 }
 
-/// Classic BPF: IPv4 from this subnet, whole; nothing else.
+/// Attaches a filter in classic BPF: IPv4 from this subnet, whole; nothing else.
 fn attach_filter(socket: &Socket, subnet: Subnet) -> Result<()> {
     let step = |code: u32, jt, jf, k| libc::sock_filter { code: code as u16, jt, jf, k };
     let (load_half, load_word) =

@@ -1,4 +1,4 @@
-//! One visitor: connects from an address of its own, asks, and leaves in its population's way.
+//! One client: connects from an address of its own, asks, and leaves in the way of its group.
 
 mod client;
 mod datagram;
@@ -24,14 +24,14 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 use tunelab_protocol::{Leave, Population, Speech};
 
-/// Longer than the longest delayed ACK (200 ms, `TCP_DELACK_MAX`): whoever vanishes has acknowledged all it got.
+/// Longer than the longest delayed ACK (200 ms, `TCP_DELACK_MAX`): a client that vanishes has acknowledged all it got.
 const SETTLE: Duration = Duration::from_millis(300);
 
-/// Everything a visitor needs to know.
+/// Everything a client needs to know.
 pub struct Visitor {
     pub population: Rc<Population>,
     pub place: Place,
-    /// Counted from 0 within its population.
+    /// The client's number within its group, counted from 0.
     pub number: u32,
     pub source: Ipv4Addr,
     pub target: SocketAddrV4,
@@ -70,14 +70,14 @@ impl Visitor {
         let talked = self.talk(&mut client, visited).await;
         match talked {
             Ok(()) => visited.served_us = Some(start.elapsed().as_micros() as u64),
-            // Leaves as who was served does: else who closes first would be a race.
+            // It leaves like a client that was served: else it would be a race which end closes first.
             Err(Fare::ErrorStatus(_)) => {}
             Err(unhappy) => return Err(unhappy),
         }
         talked.and(self.leave(client).await)
     }
 
-    /// Asks for everything, with its pauses.
+    /// Requests all paths, with the pauses.
     async fn talk(&self, client: &mut Client, visited: &mut Visited) -> Result<(), Fare> {
         let visit = &self.population.visit;
         let (last, earlier) = visit.paths.split_last().expect("a visit has a path");
@@ -103,7 +103,7 @@ impl Visitor {
             Leave::Vanish { .. } => {
                 sleep(SETTLE).await;
                 self.depart()?;
-                // Closing would only be noticed here; the socket stays as the vanished machine's would have.
+                // Closing would be noticed only here; the socket stays as it would on a vanished machine.
                 mem::forget(client);
             }
             Leave::LateDuplicate { of, after_us } => {
@@ -123,13 +123,13 @@ impl Visitor {
         self.place.depart(self.source).map_err(|e| Fare::of_any(&e))
     }
 
-    /// To bind to; at the server the kernel chooses.
+    /// The address to bind to; on the server the kernel chooses it.
     fn own_address(&self) -> Option<SocketAddrV4> {
         matches!(self.place, Place::Site(_))
             .then(|| SocketAddrV4::new(self.source, self.population.visit.source_port.unwrap_or(0)))
     }
 
-    /// What it asks for, one after the other, with its pauses.
+    /// Asks for each path, one after the other, with its pauses.
     async fn each_path(&self, mut ask: impl AsyncFnMut(usize, &str) -> Result<(), Fare>) -> Result<(), Fare> {
         let visit = &self.population.visit;
         let pauses = std::iter::once(&0).chain(&visit.pauses_us);

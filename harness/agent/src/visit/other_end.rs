@@ -1,8 +1,8 @@
-//! The server's end of a visitor's connection, as /proc/net/tcp has it: every kernel does, without a module.
+//! The server's end of a client's connection, from /proc/net/tcp: every kernel has it, without a module.
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 
-/// A tick of what the kernel tells (USER_HZ, 100 everywhere), in milliseconds.
+/// A tick of the kernel's output (USER_HZ, 100 everywhere), in milliseconds.
 const TICK_MS: u64 = 10;
 
 #[derive(Debug, PartialEq, Eq)]
@@ -13,7 +13,7 @@ pub struct OtherEnd {
     pub cwnd: u32,
 }
 
-/// The socket of this thread's namespace whose peer is the visitor; `None` if there is none, as behind an upstream.
+/// The socket of this thread's namespace with the client as its peer; `None` if there is none, as behind an upstream.
 pub fn of(visitor: SocketAddrV4) -> Option<OtherEnd> {
     find(&std::fs::read_to_string("/proc/net/tcp").ok()?, visitor)
 }

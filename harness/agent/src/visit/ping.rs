@@ -1,5 +1,5 @@
-//! A visitor that pings: an ICMP echo request for each path. By a raw socket: those made for it (SOCK_DGRAM) are for
-//! the groups of net.ipv4.ping_group_range only.
+//! A client that pings: an ICMP echo request for each path. It uses a raw socket: those made for it (SOCK_DGRAM) are
+//! only for the groups of net.ipv4.ping_group_range.
 
 use super::late::{fold, sum_words};
 use super::{Fare, Visitor};
@@ -18,7 +18,7 @@ pub async fn ask(visitor: &Visitor) -> Result<(), Fare> {
         if let Some(source) = visitor.own_address() {
             socket.bind(&source.into())?;
         }
-        // Hears the target only.
+        // A connected socket hears the target only.
         socket.connect(&visitor.target.into())?;
         fd::watch(socket)
     });
@@ -43,7 +43,7 @@ fn request(id: u16, sequence: u16) -> Vec<u8> {
     packet
 }
 
-/// Until ours comes: such a socket hears the answers to others, too.
+/// Waits for our answer: such a socket hears the answers to other clients, too.
 async fn reply(socket: &AsyncFd<Socket>, id: u16, sequence: u16) -> io::Result<()> {
     let mut packet = [0; 2048];
     loop {

@@ -1,11 +1,11 @@
-//! A visitor that sends one IPv6 packet with a header of its own, to an address on the link.
+//! A client that sends one IPv6 packet with a header of its own, to an address on the link.
 
 use super::{Fare, Visitor};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::net::{Ipv6Addr, SocketAddrV6};
 
-/// It has fared well once its packet was taken. That waits for the neighbour to be found (3 s: mcast_solicit times
-/// retrans_time_ms), and holds what the kernel needs to reach it.
+/// The client is served once its packet was taken. The packet waits for the neighbour to be found (3 s: mcast_solicit
+/// times retrans_time_ms), and holds what the kernel needs to reach it.
 pub fn send(visitor: &Visitor) -> Result<(), Fare> {
     let [source, target] = visitor.place.beyond().on_link();
     // IPPROTO_RAW: the IPv6 header is ours.

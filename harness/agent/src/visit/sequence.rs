@@ -1,14 +1,14 @@
-//! The first sequence number of a connection that is not the kernel's choice: by TCP_REPAIR, which is there since Linux 3.5.
+//! Chooses a connection's first sequence number in place of the kernel: by TCP_REPAIR, which is there since Linux 3.5.
 
 use super::Fare;
 use std::os::fd::AsRawFd;
 
-/// The first connection's, and how much older each further one's is: more than a window, and more than the kernel's clock
-/// (a number every 64 ns in net/core/secure_seq.c) would make of the time between.
+/// The first connection's number, and how much older each further one's is: more than a window, and more than the
+/// kernel's clock (a number every 64 ns in net/core/secure_seq.c) would make of the time between.
 const FIRST: u32 = 0xc000_0000;
 const OLDER_BY: u32 = 1 << 24;
 
-/// Each socket's older than that of the one before it. To be called before it connects.
+/// Makes each socket's number older than that of the one before it. To be called before it connects.
 pub fn choose_older(socket: &impl AsRawFd, number: u32) -> Result<(), Fare> {
     let set = |option, value: u32| {
         // SAFETY: the value is read within the call.

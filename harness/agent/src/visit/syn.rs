@@ -1,4 +1,4 @@
-//! One SYN from an address that answers nothing: a half-open connection, made by hand as no socket would leave it there.
+//! One SYN from an address that answers nothing: a half-open connection, made by hand, as no socket would leave one.
 
 use super::late::{fold, sum_words};
 use super::{Fare, Visitor};
@@ -7,7 +7,7 @@ use std::net::SocketAddrV4;
 
 const SYN: u8 = 2;
 
-/// It has fared well once its SYN has left; nobody waits for an answer.
+/// The client is served once its SYN has left; nothing waits for an answer.
 pub fn send(visitor: &Visitor) -> Result<(), Fare> {
     // IPPROTO_RAW: the IP header is ours, and with it the source.
     let socket = visitor.place.enter(|| Ok(Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::from(255)))?));

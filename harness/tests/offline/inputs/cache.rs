@@ -1,10 +1,10 @@
-//! Entries of the cache that somebody, or a full disk, has changed: whatever is in their place, it is told and hangs nothing.
+//! Entries of the cache that a user, or a full disk, has changed: any of them is reported, and hangs nothing.
 
 use super::{Project, Row, odd, path, strings};
 use std::fs;
 use tunelab::{cache::Cache, image::Recipes};
 
-/// Where the manifest of an image, a kernel or a saved machine is.
+/// The path of the manifest of an image, a kernel or a saved machine.
 fn manifest(project: &Project, of: &str) -> String {
     match of {
         "image" => {

@@ -4,7 +4,7 @@ use super::{Row, look};
 
 const SCENARIO: &str = "scenarios/whole/scenario.toml";
 
-/// What stands there, what stands there instead, and what is said of it.
+/// The text that stands there, its replacement, and what is said of it.
 type Edit = (&'static str, &'static str, &'static [&'static str]);
 
 /// Words that leave the file: names, texts, requests, settings, command lines.
@@ -78,7 +78,7 @@ const WORDS: &[Edit] = &[
     ("count(502)", "count(E)", &["unknown thing to count `E`"]),
 ];
 
-/// What a machine, a server or a client cannot have.
+/// Numbers that a machine, a server or a client cannot have.
 const NUMBERS: &[Edit] = &[
     ("memory = \"1 GiB\"", "memory = \"64 MiB\"", &["at least `128 MiB`", "toml:8:10"]),
     ("memory = \"1 GiB\"", "memory = \"2000 GiB\"", &["at most `1024 GiB`"]),
@@ -164,7 +164,7 @@ const ADDRESSES: &[Edit] = &[
     ("\"10.1.0.0/16\"", "\"10.1.0.0/\"", &["is not a prefix length"]),
 ];
 
-/// What refers to a part that was itself refused is no second mistake.
+/// A reference to a part that was itself refused is no second mistake.
 const ONE_EACH: &[Edit] = &[
     ("subnet = \"10.1.0.0/16\"", "subnet = 7", &["expected a subnet"]),
     ("subnet = \"10.1.0.0/16\"\n", "", &["`subnet` is missing in `clients.browsers`"]),
@@ -220,7 +220,7 @@ const ONE_EACH: &[Edit] = &[
     ("delay = \"50 ms\"", "delay = \"50 m\"", &["`50 m` is not a time"]),
 ];
 
-/// Claims, and what else is nothing.
+/// Claims, and all the rest.
 const REST: &[Edit] = &[
     ("assert = [\"log-lines == 1\"]", "assert = []", &["`assert` is empty", "toml:"]),
     ("assert = [\"log-lines == 1\"]", "assert = [\"\"]", &["`` compares nothing"]),
@@ -247,7 +247,7 @@ const REST: &[Edit] = &[
     ("node = \"server.js\"", "node = \"sever.js\"", &["there is no file `sever.js`"]),
 ];
 
-/// In files that are deployed.
+/// Edits of files that are deployed.
 const DEPLOYED: &[(&str, Edit)] = &[
     ("rules.v4", ("*filter\n", "\u{feff}*filter\n", &["begins with a byte order mark", "rules.v4:1:1"])),
     ("rules.v4", ("*filter\n", "*filter\r\n", &["lines end as on Windows", "rules.v4:1:8"])),
@@ -267,7 +267,7 @@ const DEPLOYED: &[(&str, Edit)] = &[
     ("server.js", ("console.log(1)", " ", &["there is no program in this file"])),
 ];
 
-/// As these programs read them on a real machine: line ends of Windows are blanks to all but iptables-restore.
+/// Files as these programs read them on a real machine: all but iptables-restore take line ends of Windows for blanks.
 const RIGHT: &[(&str, &str, &str)] = &[
     ("base.conf", "= 16\n", "= 16\r\n"),
     ("limits.conf", "1024\n", "1024\r\n"),

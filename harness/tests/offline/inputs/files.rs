@@ -3,7 +3,7 @@
 use super::{Project, Row, look, odd, path, project::FILES, strings};
 use std::{fs, os::unix::fs::symlink};
 
-/// What reads it; keyrings are no text.
+/// The arguments of a command that reads the file; keyrings are no text.
 fn reads(file: &str) -> Vec<String> {
     match file {
         "scenarios/article.toml" => strings(&["claims"]),
@@ -33,7 +33,7 @@ pub fn rows() -> Vec<Row> {
 
 const FLAGS: &[&str] = &["--sysctl", "--rules", "--nginx", "--limits", "--kernel", "--modules"];
 
-/// The same where a flag names it.
+/// The same for files that a flag names.
 fn own() -> Vec<Row> {
     let mut rows = Vec::new();
     for flag in FLAGS {
@@ -50,7 +50,7 @@ fn own() -> Vec<Row> {
                 args.extend(strings(&[flag, "mine"]));
                 args
             };
-            // A link to a device may be given here: what it leads to is looked at.
+            // A link to a device may be given here: the device that it leads to is looked at.
             let says =
                 if odd.name == "a link to a device" { &["is a device, not a regular file"][..] } else { odd.says };
             rows.push(Row::new(format!("{flag}: {}", odd.name), given, &[&["mine"], says].concat()));
@@ -59,7 +59,7 @@ fn own() -> Vec<Row> {
     rows
 }
 
-/// Links of a scenario's own.
+/// Links in a scenario's own folder.
 fn links() -> Vec<Row> {
     let link = |name: &'static str, from: &'static str, to: &'static str, says: &'static [&'static str]| {
         let given = move |project: &Project| {

@@ -4,7 +4,7 @@ use super::{Project, Row, strings};
 
 type Said = &'static [&'static str];
 
-/// Of a scenario's run.
+/// Arguments of a scenario's run.
 const SCENARIO: &[(&[&str], Said)] = &[
     (&["--seed", "1..99999999999"], &["that would be 199999999998 runs", "at most 10000"]),
     (&["--seed", "0..18446744073709551615"], &["runs, and one command does at most 10000"]),
@@ -45,7 +45,7 @@ const SCENARIO: &[(&[&str], Said)] = &[
     (&["--accept", "--memory", "1GiB"], &["cannot be used with"]),
 ];
 
-/// Of the other subcommands.
+/// Arguments of the other subcommands.
 const OTHERS: &[(&[&str], Said)] = &[
     (&["scenario", "../whole"], &["there is no scenario at `../whole`"]),
     (&["scenario", ""], &["there is no scenario ``"]),
@@ -86,7 +86,7 @@ pub fn rows() -> Vec<Row> {
     rows
 }
 
-/// Each word is short enough, all together are not.
+/// Each word is short enough, but all together are not.
 fn long_command_line() -> Row {
     let given = |_: &Project| {
         let words = (0..5).flat_map(|_| ["--cmdline".to_owned(), "x".repeat(250)]);
@@ -95,7 +95,7 @@ fn long_command_line() -> Row {
     Row::new("five long words", given, &["1268 characters of the kernel's command line", "room for 1024"])
 }
 
-/// It is named, and the others are listed.
+/// The folder is named, and the others are listed.
 fn without_a_scenario() -> Row {
     let given = |project: &Project| {
         project.put("scenarios/unfinished/nginx.conf", b"");

@@ -1,10 +1,10 @@
-//! Too much of what is right once: too deep, too long, too many. None of it takes long, and what is said is short.
+//! Too much of something right: too deep, too long, too many. None of it takes long, and the message is short.
 
 use super::{Project, Row, look};
 
 const SCENARIO: &str = "scenarios/whole/scenario.toml";
 
-/// In place of the file, and what is said.
+/// A row with this text in place of the file, and what is said.
 fn whole(
     name: &'static str,
     file: &'static str,
@@ -18,7 +18,7 @@ fn whole(
     Row::new(name, given, says)
 }
 
-/// Tables by numbered names, beside what is there.
+/// A row with tables of numbered names, added to the file.
 fn tables(name: &'static str, of: &'static str, says: &[&str]) -> Row {
     let given = move |project: &Project| {
         let more: String = (0..3000).map(|n| format!("[{of}.n{n}]\n")).collect();

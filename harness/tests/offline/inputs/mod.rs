@@ -1,4 +1,4 @@
-//! Every input that was tried in order to break something, as one table: what is given, how it ends, and what is said. The
+//! Every input that was tried in order to break something, as one table: the input, the exit code, and the message. The
 //! real binary runs; no machine starts.
 //!
 //! An edit is one mistake, and one mistake is one error: unless a row says otherwise, nothing else may be reported.
@@ -24,7 +24,7 @@ use std::{
 /// Longer than any of it takes on a busy host, and shorter than a hang.
 const DEADLINE: Duration = Duration::from_secs(60);
 
-/// Makes what is given, in a project of its own; the arguments.
+/// Makes the input, in a project of its own; returns the arguments.
 type Given = Box<dyn Fn(&Project) -> Vec<String> + Send + Sync>;
 
 /// One line of the table.
@@ -32,7 +32,7 @@ pub struct Row {
     pub name: String,
     pub given: Given,
     pub exit: i32,
-    /// All of it is said, on standard output or standard error.
+    /// All of these are said, on standard output or standard error.
     pub says: Vec<String>,
 }
 
@@ -46,7 +46,7 @@ impl Row {
         Row { name: name.into(), given: Box::new(given), exit: 2, says }
     }
 
-    /// What went otherwise than it should; none if nothing did.
+    /// Says what went wrong; `None` if nothing did.
     fn wrong(&self) -> Option<String> {
         let project = Project::new();
         let args = (self.given)(&project);
@@ -69,11 +69,11 @@ fn run(project: &Project, args: &[String]) -> Output {
     command.args(args).timeout(DEADLINE).output().unwrap()
 }
 
-/// Without the temporary folder's name.
+/// The output, without the temporary folder's name.
 fn said(output: &Output, project: &Project) -> String {
     let both = [&output.stdout[..], &output.stderr].concat();
     let said = String::from_utf8_lossy(&both).replace(&format!("{}/", project.home().display()), "");
-    // A long message goes on in the next line of its frame.
+    // A long message continues in the next line of its frame.
     said.replace("\n  | ", " ")
 }
 
@@ -81,12 +81,12 @@ fn strings(words: &[&str]) -> Vec<String> {
     words.iter().map(|word| (*word).to_owned()).collect()
 }
 
-/// The scenario is read, and then refused for another reason, so that nothing runs.
+/// Arguments that read the scenario, and refuse it then for another reason, so that nothing runs.
 fn look() -> Vec<String> {
     strings(&["scenario", "whole", "--variant", "none"])
 }
 
-/// Runs the rows side by side, and tells of all that went wrong.
+/// Runs the rows side by side, and reports all that went wrong.
 fn check(rows: Vec<Row>, at_least: usize) {
     assert!(rows.len() >= at_least, "{} rows", rows.len());
     let (next, wrong) = (AtomicUsize::new(0), std::sync::Mutex::new(Vec::new()));
@@ -103,7 +103,7 @@ fn check(rows: Vec<Row>, at_least: usize) {
     assert!(wrong.is_empty(), "{} of {} rows:\n\n{}", wrong.len(), rows.len(), wrong.join("\n"));
 }
 
-/// Where the rows put something for the binary to find.
+/// The path where the rows put something for the binary to find.
 fn path(project: &Project, name: &str) -> PathBuf {
     project.home().join(name)
 }

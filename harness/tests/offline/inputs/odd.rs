@@ -1,4 +1,4 @@
-//! What a path can lead to beside the text that is meant.
+//! Odd things that a path can lead to in place of the text that is meant.
 
 use std::{
     fs::{self, File},
@@ -11,7 +11,7 @@ pub struct Odd {
     /// Puts it where a good file was.
     pub put: fn(&Path),
     pub says: &'static [&'static str],
-    /// It is text that is wrong: what is no text may hold it.
+    /// It is wrong as text only: a file that is no text may hold it.
     pub is_text: bool,
 }
 

@@ -1,5 +1,4 @@
-//! A project of its own for each row: a scenario that uses most of what there is, an image, a keyring, an article, a
-//! snapshot.
+//! A project for each row: a scenario that uses most of what there is, an image, a keyring, an article, a snapshot.
 
 use std::{
     fs,
@@ -161,7 +160,7 @@ section = "Tables"
 
 const SNAPSHOT: &str = "---\nsource: scenarios/whole/scenario.toml\nexpression: outcome\n---\nscenario = \"whole\"\n\n[variant.default.log]\nlines = 1\n";
 
-/// What of it is broken by odd files, each with what it is called and where.
+/// Files of it that are replaced by odd ones, each with its path and its content.
 pub const FILES: &[(&str, &str)] = &[
     ("scenarios/whole/scenario.toml", SCENARIO),
     ("scenarios/whole/nginx.conf", "events {}\nhttp {}\n"),
@@ -197,7 +196,7 @@ impl Project {
         fs::write(path, bytes).unwrap();
     }
 
-    /// `from` stands in it once at least; the first becomes `to`.
+    /// Replaces the first `from` in a file by `to`; it must be there at least once.
     pub fn edit(&self, name: &str, from: &str, to: &str) {
         let path = self.home().join(name);
         let text = fs::read_to_string(&path).unwrap();

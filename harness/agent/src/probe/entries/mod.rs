@@ -1,9 +1,9 @@
 //! Follows every conntrack entry from birth to expiry, by ctnetlink, without disturbing it.
 //!
 //! The kernel tells of births and deaths as they happen. Between an entry's expiry and its death lies up to a minute,
-//! until the gc comes by (since Linux 4.9); what an entry's time stamps say is when its timer ran out: `nf_ct_delete`
-//! subtracts the lag (`net.netfilter.nf_conntrack_timestamp`, kernel 2.6.38 and later). Listing the table would reap
-//! what has expired; it is done once, at the very end, for those that are still alive.
+//! until the gc comes by (since Linux 4.9); an entry's time stamps say when its timer ran out: `nf_ct_delete` subtracts
+//! the lag (`net.netfilter.nf_conntrack_timestamp`, kernel 2.6.38 and later). Listing the table would reap expired
+//! entries; it is done once, at the very end, for those that are still alive.
 
 mod tally;
 mod wire;
@@ -19,10 +19,10 @@ use tally::Tallies;
 use tokio::io::unix::AsyncFd;
 use tunelab_protocol::{Event, Population};
 
-/// Off by default; asked for before the first visitor comes.
+/// Off by default; turned on before the first client comes.
 const TIME_STAMPS: &str = "net.netfilter.nf_conntrack_timestamp";
 
-/// Forgets all entries, of a conntrack that is there: built in, it has tracked since the machine was booted.
+/// Forgets all entries if conntrack is there: a built-in one has tracked since the machine was booted.
 pub fn forget() -> Result<()> {
     match tune::read("net.netfilter.nf_conntrack_count") {
         None => Ok(()),
@@ -41,7 +41,7 @@ struct Watch {
 
 impl EntryWatch {
     pub fn start(populations: &[Rc<Population>], events: &Events) -> Result<Self> {
-        // Built in is fine; whoever lacks it is told when the socket is opened.
+        // It may be built in; if it is missing, the error comes when the socket is opened.
         let _ = crate::tool::modprobe("nf_conntrack_netlink", "");
         tune::lacks::conntrack()?;
         tune::write(TIME_STAMPS, "1")
@@ -61,12 +61,12 @@ impl EntryWatch {
         Ok(EntryWatch(watch))
     }
 
-    /// Tells what each population's entries did; those alive count with the time they have left.
+    /// Reports what the entries of each group of clients did; living entries count with the time they have left.
     pub fn finish(&self) -> Result<()> {
         let watch = &self.0;
         watch.hear()?;
         let alive = wire::list().context("failed to list the conntrack table")?;
-        // Listing reaps what had expired, and the kernel tells of those deaths as of any other.
+        // Listing reaps expired entries, and the kernel tells of those deaths as of any other.
         watch.hear()?;
         for entries in watch.tallies.borrow().summary(&alive) {
             watch.events.emit(Event::Entries(entries));
@@ -75,8 +75,8 @@ impl EntryWatch {
     }
 }
 
-/// Who only listens never learns that nobody speaks: a kernel without ctnetlink says so when it is asked something. The
-/// table holds no visitor yet.
+/// Opens the socket for news. It asks once first: only then does a kernel without ctnetlink say so; a socket that only
+/// listens hears nothing. The table holds no client yet.
 fn listen() -> Result<Socket> {
     wire::list()?;
     wire::open_news()

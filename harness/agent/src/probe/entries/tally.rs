@@ -1,4 +1,4 @@
-//! What the entries of each population did. No kernel here.
+//! Counts what the entries of each group of clients did. No kernel is needed here.
 
 use super::wire::{News, What};
 use std::collections::BTreeMap;
@@ -22,7 +22,7 @@ const SYN_SENT: u8 = 1;
 #[derive(Clone)]
 pub struct Tallies {
     tallies: Vec<Tally>,
-    /// Of the living, by their ids: before Linux 5.12 an entry's death does not say which state it was in.
+    /// States of living entries by id: before Linux 5.12 an entry's death does not say which state it was in.
     states: BTreeMap<u32, u8>,
 }
 
@@ -32,7 +32,7 @@ struct Tally {
     subnet: Subnet,
     created: u64,
     picked_up: u64,
-    /// State last seen, and life in milliseconds.
+    /// The state seen last, and the life in milliseconds.
     lives: Vec<(&'static str, u64)>,
 }
 
@@ -58,7 +58,7 @@ impl Tallies {
         }
     }
 
-    /// The end: one summary for each population, with those that are still `alive`.
+    /// Gives one summary for each group of clients at the end, with the entries that are still `alive`.
     pub fn summary(&self, alive: &[News]) -> Vec<Entries> {
         let mut all = self.clone();
         alive.iter().for_each(|news| all.note(news));

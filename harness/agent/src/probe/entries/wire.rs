@@ -1,4 +1,4 @@
-//! ctnetlink: what is said and asked.
+//! ctnetlink: its messages and requests.
 
 use crate::netlink::{self, Body, Message, attributes, messages};
 use crate::release;
@@ -11,17 +11,17 @@ use std::net::Ipv4Addr;
 /// NFNLGRP_CONNTRACK_NEW and _DESTROY.
 const GROUPS: [u32; 2] = [1, 3];
 /// NFNLGRP_CONNTRACK_UPDATE: changes of state, three times as many, each of which costs the guest as much as a packet.
-/// Heard only where the news of a death does not say the last state (before Linux 5.12, commit 86d21fc74745).
+/// Joined only where the news of a death does not say the last state (before Linux 5.12, commit 86d21fc74745).
 const CHANGES: u32 = 2;
 const DEATHS_TELL: (u32, u32) = (5, 12);
-/// Room for the news of a whole burst while the agent is busy with visitors.
+/// Buffer in bytes for the news of a whole burst while the agent is busy with clients.
 const BUFFER: usize = 16 << 20;
 /// linux/netfilter/nfnetlink_conntrack.h: a message's kind is the subsystem's number and one of these.
 const CTNETLINK: u16 = (libc::NFNL_SUBSYS_CTNETLINK as u16) << 8;
 const NEW: u16 = CTNETLINK;
 const GET: u16 = CTNETLINK | 1;
 const DELETE: u16 = CTNETLINK | 2;
-/// `struct nfgenmsg`: family, version, and what is nothing here.
+/// `struct nfgenmsg`: family, version, and a field that is 0 here.
 const FIXED: [u8; 4] = [libc::AF_INET as u8, 0, 0, 0];
 /// Attributes by the kernel's names. Numbers are big-endian, time stamps nanoseconds of CLOCK_REALTIME.
 const CTA_TUPLE_ORIG: u16 = 1;
@@ -41,12 +41,12 @@ const CTA_TIMESTAMP_STOP: u16 = 2;
 #[derive(Debug, Clone)]
 pub struct News {
     pub what: What,
-    /// One entry has one for as long as it lives.
+    /// An entry keeps its id for as long as it lives.
     pub id: u32,
     pub source: Ipv4Addr,
     /// The kernel's number of the TCP state; `None` for other protocols, and at death before Linux 5.12.
     pub tcp_state: Option<u8>,
-    /// Milliseconds from birth to expiry: known at death, and of a listed entry from the time it has left.
+    /// Milliseconds from birth to expiry: known at death; for a listed entry, from the time it has left.
     pub life_ms: u64,
 }
 
@@ -64,7 +64,7 @@ fn open() -> Result<Socket> {
     Ok(socket)
 }
 
-/// A socket that hears of every entry.
+/// Opens a socket that receives the news of every entry.
 pub fn open_news() -> Result<Socket> {
     let socket = open()?;
     setsockopt(&socket, RcvBufForce, &BUFFER)?;
@@ -73,7 +73,7 @@ pub fn open_news() -> Result<Socket> {
     Ok(socket)
 }
 
-/// Everything in the table that has not expired.
+/// Lists everything in the table that has not expired.
 pub fn list() -> Result<Vec<News>> {
     let socket = open()?;
     netlink::send(&socket, Body::new(GET, &FIXED, &[]), NLM_F_DUMP)?;
@@ -95,7 +95,7 @@ pub fn flush() -> Result<()> {
     netlink::ask(&open()?, Body::new(DELETE, &FIXED, &[]), 0)
 }
 
-/// All entries that one datagram speaks of.
+/// Reads the news of all entries in one datagram.
 pub fn read(bytes: &[u8]) -> Result<Vec<News>> {
     Ok(messages(bytes)?.into_iter().filter_map(|message| interpret(message, false)).collect())
 }
@@ -135,7 +135,7 @@ fn real_ns() -> u64 {
     std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_nanos() as u64)
 }
 
-/// Birth and death.
+/// The times of birth and death.
 fn time_stamps(bytes: &[u8]) -> (Option<u64>, Option<u64>) {
     let stamp = |kind| netlink::value(bytes, kind)?.try_into().ok().map(u64::from_be_bytes);
     (stamp(CTA_TIMESTAMP_START), stamp(CTA_TIMESTAMP_STOP))
