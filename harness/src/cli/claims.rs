@@ -64,7 +64,7 @@ pub fn run(args: &Args) -> Result<Outcome> {
     Ok(Outcome::AsExpected)
 }
 
-/// A project of one's own has scenarios with claims, and no article of which they settle some.
+/// Answers for a project of the user's own, which has scenarios with claims and no article.
 fn without_article(args: &Args, project: &Project) -> Result<Outcome> {
     let file = project.catalogue()?.folder().join(ARTICLE);
     let sentence = format!("there is no article here whose claims could be settled: no `{}`", file.display());
@@ -79,7 +79,7 @@ fn without_article(args: &Args, project: &Project) -> Result<Outcome> {
     Ok(Outcome::AsExpected)
 }
 
-/// In the article's order; by name or by number.
+/// Selects claims by name or by number, in the article's order.
 fn shown<'a>(names: &[String], all: &'a [Settled]) -> Result<Vec<&'a Settled>> {
     let is = |settled: &Settled, name: &str| settled.claim.id == name || settled.claim.number.to_string() == name;
     let ids: Vec<&str> = all.iter().map(|settled| settled.claim.id.as_str()).collect();

@@ -50,7 +50,8 @@ fn nowhere() -> Error {
         .hint("the pages of the built-in scenarios come with tunelab's source, in `docs/`")
 }
 
-/// Pages that are not what they should be, and what they should be; `None` for one whose scenario is gone.
+/// Returns the pages that differ from what they should be, with the right text; `None` for a page whose scenario is
+/// gone.
 pub fn stale(project: &Project) -> Result<Vec<(PathBuf, Option<String>)>> {
     let pages = pages(project)?;
     let folder = project.folder().unwrap_or(Path::new(""));
@@ -64,7 +65,7 @@ pub fn stale(project: &Project) -> Result<Vec<(PathBuf, Option<String>)>> {
 
 const SCENARIOS: &str = "docs/scenarios";
 
-/// A project may keep pages of its own there, which are not ours to remove.
+/// Whether the page is ours to remove: a project may keep pages of its own there.
 fn is_ours(page: &Path) -> bool {
     fs::read_to_string(page).is_ok_and(|text| text.contains(report::page::WRITTEN))
 }

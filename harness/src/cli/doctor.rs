@@ -34,7 +34,7 @@ pub struct Args {
     format: Format,
 }
 
-/// Exit 3 if something needed is missing, after the table has said what.
+/// Exits with 3 if something needed is missing, after the table has said what.
 pub async fn run(args: Args, cache: &Cache, teller: &Teller) -> Result<()> {
     let (needed, optional) = ([RUN, BUILD].concat(), [&[Need::Depmod], TESTS].concat());
     let wanted = if args.all { [&needed[..], &optional[..]].concat() } else { needed.clone() };
@@ -64,10 +64,10 @@ async fn prove(cache: &Cache, teller: &Teller) -> Result<Proof> {
     Ok(proof)
 }
 
-/// All that is to be said of this host.
+/// Everything to be said about this host.
 struct Found {
     needed: Survey,
-    /// What only `--kernel` and `cargo test` need.
+    /// The needs of `--kernel` and `cargo test` alone.
     optional: Survey,
     kvm: KvmState,
     proof: Result<Proof>,
@@ -112,7 +112,7 @@ fn tools(title: &str, survey: &Survey) -> Table {
     table
 }
 
-/// One need of the document.
+/// Makes the document's entry for one need.
 fn entry(row: &Row, needed: bool) -> serde_json::Value {
     let mut entry = json!({
         "name": row.need.name(), "purpose": row.need.purpose(), "packages": Packaging::here().packages(row.need),

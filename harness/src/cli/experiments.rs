@@ -8,7 +8,7 @@ use crate::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Of all scenarios, on those images that are asked for, else on all that some scenario names.
+/// Returns all scenarios' results, on the images that are asked for, else on all that a scenario names.
 pub fn all(project: &Project, asked: &[String]) -> Result<(Vec<Experiment>, Vec<String>)> {
     let scenarios = project.scenarios()?;
     let images = images(asked, &scenarios)?;
@@ -16,7 +16,7 @@ pub fn all(project: &Project, asked: &[String]) -> Result<(Vec<Experiment>, Vec<
     Ok((experiments, images))
 }
 
-/// Each once.
+/// Returns each image once.
 fn images(asked: &[String], scenarios: &[Found]) -> Result<Vec<String>> {
     let named: BTreeSet<&str> = scenarios.iter().flat_map(|found| &found.scenario.images).map(String::as_str).collect();
     let named: Vec<&str> = named.into_iter().collect();
@@ -33,7 +33,7 @@ fn images(asked: &[String], scenarios: &[Found]) -> Result<Vec<String>> {
     Ok(images)
 }
 
-/// A scenario with what is stored of it on those images that it names.
+/// Returns a scenario with its stored results on those images that it names.
 fn experiment(found: Found, images: &[String]) -> Result<Experiment> {
     let Found { scenario, snapshots, .. } = found;
     let named: Vec<&String> = images.iter().filter(|image| scenario.images.contains(image)).collect();

@@ -11,7 +11,7 @@ use tokio::{
     sync::watch,
 };
 
-/// How long a cleaning up that was asked for may take before it is insisted on.
+/// How long the cleaning up may take before it is insisted on.
 const GRACE: Duration = Duration::from_millis(1500);
 /// How long a killed QEMU may take to be gone before that is told.
 const DEATH: Duration = Duration::from_secs(2);
@@ -44,7 +44,7 @@ impl Interrupt {
         Interrupt { asked, insisted }
     }
 
-    /// Becomes true at the first: whoever has a machine shuts it down.
+    /// Becomes true at the first: code that has a machine shuts it down.
     pub fn asked(&self) -> watch::Receiver<bool> {
         self.asked.clone()
     }
@@ -68,8 +68,8 @@ impl Interrupt {
     }
 }
 
-/// Waits until the kernel has taken apart each QEMU that was killed: what it holds (memory, a core) is not ours to leave
-/// behind, and the next run would find it.
+/// Waits until the kernel has taken apart each QEMU that was killed: its memory and its core are not ours to leave
+/// behind, and the next run would find them taken.
 pub async fn until_all_are_gone() {
     let mut living = living();
     if tokio::time::timeout(DEATH, living.wait_for(BTreeSet::is_empty)).await.is_ok() {
@@ -79,7 +79,7 @@ pub async fn until_all_are_gone() {
     let _ = living.wait_for(BTreeSet::is_empty).await;
 }
 
-/// What is killed and not gone.
+/// Says which killed processes are not gone.
 fn left(living: &BTreeSet<i32>) -> String {
     let pids: Vec<String> = living.iter().map(i32::to_string).collect();
     match &pids[..] {
@@ -91,7 +91,7 @@ fn left(living: &BTreeSet<i32>) -> String {
 struct Signals {
     int: Signal,
     term: Signal,
-    /// `None` under nohup(1): a terminal that is closed is nothing to us.
+    /// `None` under nohup(1), where a closed terminal means nothing to us.
     hup: Option<Signal>,
 }
 
@@ -103,7 +103,7 @@ impl Signals {
         Ok(Signals { int: int?, term: term?, hup })
     }
 
-    /// The next of them, in words.
+    /// Waits for the next signal, and names it.
     async fn next(&mut self) -> &'static str {
         let hup = async {
             match &mut self.hup {
@@ -119,7 +119,7 @@ impl Signals {
     }
 }
 
-/// Whether whoever started us wants this signal ignored.
+/// Whether the process that started us wants this signal ignored.
 fn is_ignored(signal: SignalKind) -> bool {
     // SAFETY: it only asks; all zeroes is a sigaction.
     unsafe {

@@ -15,7 +15,7 @@ use crate::{
 };
 use std::collections::BTreeSet;
 
-/// Runs and their results, in order, of any number of scenarios, images and repeats.
+/// Judges runs and their results, in order, of any number of scenarios, images and repeats.
 pub fn judge(scenarios: &[Found], runs: Vec<(RunSpec, Result<RunResult>)>, mode: Mode) -> Result<Vec<Verdict>> {
     let mut groups: Vec<Vec<(RunSpec, Result<RunResult>)>> = Vec::new();
     for run in runs {
@@ -39,7 +39,7 @@ pub fn judge(scenarios: &[Found], runs: Vec<(RunSpec, Result<RunResult>)>, mode:
     judged.collect()
 }
 
-/// One snapshot's worth of runs.
+/// Whether two runs belong to one snapshot.
 fn same(a: &RunSpec, b: &RunSpec) -> bool {
     let key = |spec: &RunSpec| (spec.run.scenario.clone(), spec.run.image.clone(), spec.run.seed, spec.run.repeat);
     key(a) == key(b)
@@ -97,7 +97,8 @@ fn told(scenario: &Scenario, spec: RunSpec, result: Result<RunResult>) -> Told {
     Told { result: result.map(ran), run: spec.run }
 }
 
-/// No claim is about the user's own files: they are asked what is said of the variant that they change.
+/// The variant whose claims apply. No claim is about the user's own files: they are asked about the variant that they
+/// change.
 fn asked_of<'a>(scenario: &'a Scenario, variant: &'a str) -> &'a str {
     scenario.variants.first().filter(|_| variant == YOURS).map_or(variant, |first| &first.name)
 }

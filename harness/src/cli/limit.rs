@@ -16,7 +16,7 @@ const VARIABLE: &str = "TUNELAB_CACHE_LIMIT";
 /// The images and saved machines of all scenarios on four images are 15 GiB.
 const DEFAULT: u64 = 20 << 30;
 
-/// What a command keeps to when it is done; taken before it begins.
+/// The limit that a command keeps to when it is done; taken before it begins.
 pub struct Limit {
     bytes: u64,
     since: SystemTime,
@@ -24,7 +24,8 @@ pub struct Limit {
 }
 
 impl Limit {
-    /// None if the user wants none; wrong words are refused before anything is done. `images` are the recipes that may ask for what is kept.
+    /// Returns `None` if the user wants no limit; wrong words are refused before anything is done. `images` are the
+    /// recipes that may ask for what is kept.
     pub fn of_environment(images: Recipes) -> Result<Option<Self>> {
         let text = std::env::var_os(VARIABLE).unwrap_or_default();
         let bytes = match &*text.to_string_lossy() {
@@ -39,8 +40,8 @@ impl Limit {
         self.bytes
     }
 
-    /// Removes what was used least recently, but nothing that was used since, and says what went. What cannot be
-    /// removed is told too: the command itself has done its work.
+    /// Removes entries that were used least recently, but none that was used since, and names them. A failed removal is
+    /// told too: the command itself has done its work.
     pub async fn keep(&self, cache: &Cache, teller: &Teller) {
         // A broken recipe asks for nothing, and must not keep anything that is broken.
         let recipes = self.images.list().unwrap_or_default();

@@ -39,7 +39,7 @@ impl MachineArgs {
         self.kernel.as_deref().map(|file| GivenKernel::open(file, self.modules.as_deref())).transpose()
     }
 
-    /// Why the outcome says nothing about the image's snapshot.
+    /// Says why the outcome says nothing about the image's snapshot.
     pub fn not_comparable(&self) -> Option<&'static str> {
         match self {
             _ if self.kernel.is_some() => Some("the kernel is not the image's own"),
@@ -52,7 +52,7 @@ impl MachineArgs {
         self.memory.is_some() || self.cpus.is_some() || !self.cmdline.is_empty() || !self.module.is_empty()
     }
 
-    /// In place of what the scenario, or the image, says.
+    /// Replaces what the scenario, or the image, says.
     pub fn reshape(&self, machine: &mut Machine) {
         machine.memory_bytes = self.memory.unwrap_or(machine.memory_bytes);
         machine.cpus = self.cpus.unwrap_or(machine.cpus);
@@ -61,7 +61,7 @@ impl MachineArgs {
         machine.cmdline.extend(self.module.iter().map(|m| format!("{}.{}", m.name, m.parameters)));
     }
 
-    /// The run's machine, and the modules that its plan loads: what is said here comes last, and the last word counts.
+    /// Changes the run's machine, and the modules that its plan loads: the flags come last, and the last word counts.
     pub fn apply(&self, run: &mut RunSpec) {
         self.reshape(&mut run.machine);
         for given in &self.module {
@@ -73,7 +73,7 @@ impl MachineArgs {
     }
 }
 
-/// Modules are called with `-` or `_`, as one likes.
+/// Whether two names mean one module: they may be written with `-` or `_`.
 fn same(a: &str, b: &str) -> bool {
     a.replace('-', "_") == b.replace('-', "_")
 }

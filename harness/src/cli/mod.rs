@@ -88,13 +88,13 @@ enum Command {
     Man(man::Args),
 }
 
-/// How a command ended that did what it was asked to.
+/// How a command ended that did its work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     AsExpected,
-    /// What is to be said was said; the exit code says it again.
+    /// The message was shown; the exit code says it again.
     Ended(Exit),
-    /// What ran in a guest ended so; its exit code is ours.
+    /// The program in the guest ended with this exit code, which becomes ours.
     Code(u8),
 }
 
@@ -151,7 +151,7 @@ fn fail(error: &Error) -> ExitCode {
     ExitCode::from(error.exit() as u8)
 }
 
-/// Shows what `work` tells, and gives it up when the user insists: whatever it holds ends with its future.
+/// Shows what `work` tells, and gives it up when the user insists: everything it holds ends with its future.
 async fn working<T>(quiet: bool, work: impl AsyncFnOnce(&Teller) -> Result<T>) -> Result<T> {
     let mut interrupt = Interrupt::watch();
     showing(quiet, async |teller| {
@@ -182,7 +182,7 @@ fn style(quiet: bool) -> Style {
     }
 }
 
-/// The word must be one of what there is; the nearest is suggested.
+/// Wants one of the known words; the error suggests the nearest.
 fn known(word: &str, known: &[&str], otherwise: impl FnOnce() -> String) -> Result<()> {
     if known.contains(&word) {
         return Ok(());

@@ -3,8 +3,8 @@
 use crate::error::{Context, Result};
 use std::io::{ErrorKind, Write, stdout};
 
-/// Writes it. A reader that has seen enough (`| head`) and is gone is no error: what is left is for nobody, and the exit code
-/// stays what the command says.
+/// Writes the text. A reader that has seen enough (`| head`) and is gone is no error: the rest is not needed, and the
+/// exit code stays what the command says.
 pub fn say(text: impl AsRef<str>) -> Result<()> {
     let mut out = stdout();
     match out.write_all(text.as_ref().as_bytes()).and_then(|()| out.flush()) {

@@ -214,10 +214,10 @@ fn say_where(args: &Args, project: &Project, images: &Recipes, specs: &[RunSpec]
     }
 }
 
-/// Runs of one command. A range of seeds is quickly written, and each seed boots a machine of its own.
+/// The most runs of one command. A range of seeds is quickly written, and each seed boots a machine of its own.
 const MOST_RUNS: u128 = 10_000;
 
-/// Counted before any of it is made.
+/// Counts the runs before any of them is made.
 fn check_count(args: &Args, found: &[Found]) -> Result<()> {
     let seeds: u128 = args.seed.iter().map(|seeds| u128::from(seeds.0.end() - seeds.0.start()) + 1).sum();
     let images = args.image.len().max(1) as u128;
@@ -230,7 +230,7 @@ fn check_count(args: &Args, found: &[Found]) -> Result<()> {
     Ok(())
 }
 
-/// Scenarios x images x seeds x repeats x variants.
+/// Makes a run for each scenario x image x seed x repeat x variant.
 fn specs(args: &Args, images: &Recipes, found: &[Found], kernel: Option<&GivenKernel>) -> Result<Vec<RunSpec>> {
     let recipes = images.names();
     let mut specs = Vec::new();
@@ -282,7 +282,7 @@ fn variants<'a>(
     })
 }
 
-/// The lab at work, its story shown, Ctrl-C heard.
+/// Runs the lab, shows its story, and listens for Ctrl-C.
 async fn execute(
     args: &Args,
     policy: InstallPolicy,
@@ -323,7 +323,7 @@ fn request(args: &Args, policy: InstallPolicy, images: &Recipes, runs: Vec<RunSp
     }
 }
 
-/// A real machine's value beside a thousandth of its traffic says nothing, and looks like a cure.
+/// Warns of values for a real machine: beside a thousandth of its traffic they say nothing, and look like a cure.
 fn warn_of_scale(own: &OwnFiles, scenario: &Scenario) -> Result<()> {
     for name in own.unscaled(scenario)? {
         aside(format!("warning: `{}` is scaled down, its `{name}` too; yours is taken as it is", scenario.name));
@@ -348,13 +348,13 @@ fn print(args: &Args, verdicts: &[Verdict]) -> Result<()> {
     say(text)
 }
 
-/// Results whose records are not where they were to be.
+/// Returns the results whose records are not where they should be.
 fn not_copied(verdicts: &[Verdict]) -> impl Iterator<Item = &str> {
     let ran = verdicts.iter().flat_map(|v| &v.runs).filter_map(|told| told.result.as_ref().ok());
     ran.filter_map(|ran| ran.result.not_copied.as_deref())
 }
 
-/// The worst of all: a broken guest says more than a host, a host more than a difference.
+/// Returns the worst of all: a broken guest says more than a host, a host more than a difference.
 fn exit(verdicts: &[Verdict]) -> Option<Exit> {
     let broken = verdicts.iter().flat_map(|v| &v.runs).filter_map(|told| told.result.as_ref().err()).map(Error::exit);
     let as_expected = verdicts.iter().all(|v| v.comparison.as_expected())

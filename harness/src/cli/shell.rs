@@ -59,7 +59,7 @@ pub struct Args {
     command: Vec<String>,
 }
 
-/// Ends as the guest's shell did.
+/// Ends with the exit code of the guest's shell.
 pub async fn run(args: Args, policy: InstallPolicy) -> Result<Outcome> {
     let project = args.images.project()?;
     let found = project.named(args.scenario.as_slice())?;
@@ -125,7 +125,7 @@ fn spec(found: &Found, args: &Args, kernel: Option<&GivenKernel>) -> Result<RunS
     Ok(spec)
 }
 
-/// What a person at the prompt cannot guess.
+/// Tells a person at the prompt what they cannot guess.
 fn greet(run: Option<&RunSpec>) {
     aside("the root disk is read-only; /run, /tmp and /var/log are writable, and gone when this shell ends");
     if let Some(RunSpec { run, .. }) = run {

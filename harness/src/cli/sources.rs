@@ -17,7 +17,7 @@ impl ImagesArg {
     }
 }
 
-/// On standard error, so that what is read by scripts stays as it is.
+/// Prints notes on standard error, so that scripts read the same output as before.
 pub fn say_notes(project: &Project) {
     project.notes().iter().for_each(|line| aside(format!("note: {}", visible(line))));
 }

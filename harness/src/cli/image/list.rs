@@ -7,7 +7,7 @@ use crate::{
 use comfy_table::{ColumnConstraint, ContentArrangement, Table, presets};
 use serde_json::{Value, json};
 
-/// Of what is read in a pipe or a log, in characters; on a terminal its own width counts.
+/// The width of text for a pipe or a log, in characters; on a terminal its own width counts.
 const WIDTH: u16 = 100;
 
 /// A recipe, and what the store has of it.
@@ -16,7 +16,7 @@ pub struct Row<'a> {
     pub stored: Option<&'a Stored>,
 }
 
-/// What all of the cache holds, and how much it may.
+/// How much the whole cache holds, and how much it may.
 pub struct Room {
     pub held_bytes: u64,
     pub limit_bytes: Option<u64>,
@@ -51,7 +51,7 @@ pub fn human(rows: &[Row<'_>], room: &Room) -> String {
     out + &footer(rows, room)
 }
 
-/// Each once: several images share one.
+/// Returns each limit once: several images share one.
 fn limits<'a>(rows: &[Row<'a>]) -> Vec<&'a String> {
     let mut limits = Vec::new();
     for what in rows.iter().flat_map(|row| &row.recipe.cannot) {
@@ -114,7 +114,7 @@ fn packages_of(packages: &Packages) -> String {
     }
 }
 
-/// Of the first URL; the others are its mirrors.
+/// Returns the host of the first URL; the others are its mirrors.
 fn host(urls: &[String]) -> &str {
     let url = urls.first().map_or("", String::as_str);
     url.split_once("://").map_or(url, |(_, rest)| rest).split('/').next().unwrap_or_default()
