@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use tunelab_protocol::Stamped;
 
 /// The run to which a piece of the story belongs.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub struct RunName {
     /// The scenario's name, or the end of its path where one command runs two of that name.
     pub scenario: String,

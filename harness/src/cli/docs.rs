@@ -64,6 +64,7 @@ pub fn stale(project: &Project) -> Result<Vec<(PathBuf, Option<String>)>> {
 }
 
 const SCENARIOS: &str = "docs/scenarios";
+const METRICS: &str = "docs/reference/metrics.md";
 
 /// Whether the page is ours to remove: a project may keep pages of its own there.
 fn is_ours(page: &Path) -> bool {
@@ -77,7 +78,7 @@ fn pages(project: &Project) -> Result<Vec<(PathBuf, String)>> {
     let claims = article.map(|article| {
         let all = claims::settle(&article, &experiments, &images);
         let page = report::claims::markdown(&all, &all.iter().collect::<Vec<_>>(), &images);
-        (PathBuf::from("docs/claims.md"), page)
+        [(PathBuf::from("docs/claims.md"), page), (PathBuf::from(METRICS), report::reference::render())]
     });
     // The article is ours, and our README says `cargo run`.
     let command = if claims.is_some() { "cargo run --" } else { "tunelab" };
@@ -85,7 +86,7 @@ fn pages(project: &Project) -> Result<Vec<(PathBuf, String)>> {
         let name = format!("{}.md", experiment.scenario.name);
         (Path::new(SCENARIOS).join(name), report::page::render(experiment, command))
     };
-    Ok(claims.into_iter().chain(experiments.iter().map(page)).collect())
+    Ok(claims.into_iter().flatten().chain(experiments.iter().map(page)).collect())
 }
 
 fn write(path: &Path, text: Option<&str>) -> Result<()> {

@@ -13,6 +13,7 @@ mod list;
 mod machine;
 mod man;
 mod matrix;
+mod report;
 mod say;
 mod scenario;
 mod shell;
@@ -27,7 +28,7 @@ use crate::{
     error::{Error, Exit, Result},
     host::InstallPolicy,
     outcome::snapshot,
-    report::{self, Style, diagnostic},
+    report::{Style, aside, diagnostic, follow},
     story::Teller,
 };
 use clap::{Parser, Subcommand};
@@ -45,6 +46,7 @@ Examples:
   tunelab scenario ./incidents/web3                   one of yours, by its path
   tunelab list                                        what there is
   tunelab claims                                      what the article claims, and what runs made of it
+  tunelab report records/*                            what came of runs, from their records
   tunelab shell debian-12                             look around in a guest
   tunelab doctor --fix                                install what this host lacks
 
@@ -80,6 +82,7 @@ enum Command {
     List(list::Args),
     Matrix(matrix::Args),
     Claims(claims::Args),
+    Report(report::Args),
     Docs(docs::Args),
     Shell(shell::Args),
     Image(image::Args),
@@ -105,6 +108,7 @@ async fn run(cli: Cli) -> Result<Outcome> {
         Command::List(args) => list::run(&args),
         Command::Matrix(args) => matrix::run(&args),
         Command::Claims(args) => claims::run(&args),
+        Command::Report(args) => report::run(&args),
         Command::Docs(args) => docs::run(&args),
         Command::Shell(args) => shell::run(args, policy).await,
         Command::Image(args) => {
@@ -146,7 +150,7 @@ pub fn main() -> ExitCode {
 
 fn fail(error: &Error) -> ExitCode {
     if error.exit() != Exit::Interrupted {
-        report::aside(diagnostic::render(error, stderr().is_terminal()).trim_end_matches('\n'));
+        aside(diagnostic::render(error, stderr().is_terminal()).trim_end_matches('\n'));
     }
     ExitCode::from(error.exit() as u8)
 }
@@ -166,7 +170,7 @@ async fn working<T>(quiet: bool, work: impl AsyncFnOnce(&Teller) -> Result<T>) -
 /// Shows on standard error what `work` tells, while it works. For every command that may take long.
 async fn showing<T>(quiet: bool, work: impl AsyncFnOnce(&Teller) -> T) -> T {
     let (teller, story) = Teller::new();
-    let reader = tokio::spawn(report::follow(story, style(quiet)));
+    let reader = tokio::spawn(follow(story, style(quiet)));
     let result = work(&teller).await;
     drop(teller);
     // The last of the story comes before what is printed next; a teller that is still held elsewhere must not hold us.

@@ -146,7 +146,7 @@ impl From<ClockName> for Clock {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Format {
+pub enum Format {
     Human,
     Json,
     Junit,

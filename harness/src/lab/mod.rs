@@ -2,6 +2,7 @@
 
 pub mod agent;
 mod distribution;
+pub mod kept;
 mod login;
 pub mod mistake;
 mod one;
@@ -41,7 +42,8 @@ pub const SHIFT: u8 = 1;
 /// Images built at once: while one build waits for the network, another unpacks.
 pub const BUILDS: usize = 2;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Clock {
     /// `-icount`: days in seconds, and the same bytes every time.
     Virtual,

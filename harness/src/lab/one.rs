@@ -1,7 +1,7 @@
 //! Makes one run: restores, hands over the plan, follows the record to its end, and proves the machine's end.
 
 use super::{
-    Lab, RunResult, mistake, out,
+    Lab, RunResult, kept, mistake, out,
     room::{Room, given_up, where_to_look},
     slow, warm,
 };
@@ -44,23 +44,36 @@ async fn attempt(lab: &Lab<'_>, spec: &RunSpec, out: Option<&Path>) -> Result<Ru
     let since = Instant::now();
     let ended = follow(lab, spec, &machine).await;
     let wall_seconds = since.elapsed().as_secs_f64();
+    let modules_sha256 = recipe.image.foreign.as_ref().and_then(|kernel| kernel.modules_sha256.clone());
+    let known = kept::Circumstances {
+        kernel: &warm.kernel,
+        kernel_sha256: recipe.image.kernel_sha256(),
+        modules_sha256: modules_sha256.as_deref(),
+        clock: lab.request.clock,
+        wall_seconds,
+        boot_retries: &warm.boot_retries,
+    };
+    let described = kept::write(room.path(), spec, &known);
     // The machine ends first, then its folder: QEMU holds the record open until it is gone.
     let gone = slow::ended(machine, lab.teller).await;
     let (path, not_copied) = out::keep(room.close(lab.request.keep || ended.is_err()), out);
     not_copied.iter().for_each(|why| lab.teller.notice(why));
     ended.map_err(|e| where_to_look(e, &path))?;
+    if let Err(error) = described {
+        lab.teller.notice(format!("{}: it cannot be read again: {}", spec.run, error.message()));
+    }
     // A machine that is not gone is only noted: the run came to its end all the same.
     if let Err(left) = gone {
         lab.teller.notice(format!("{}: {left}", spec.run));
     }
-    let events = path.join("events.jsonl");
+    let events = path.join(kept::EVENTS);
     let record =
         Record::load(&events).map_err(|e| where_to_look(mistake::at_the_end_of(&events, spec).unwrap_or(e), &path))?;
     Ok(RunResult {
         run: spec.run.clone(),
         kernel: warm.kernel,
         kernel_sha256: recipe.image.kernel_sha256().to_owned(),
-        modules_sha256: recipe.image.foreign.as_ref().and_then(|kernel| kernel.modules_sha256.clone()),
+        modules_sha256,
         clock: lab.request.clock,
         virtual_seconds: record.lasted().as_secs_f64(),
         wall_seconds,

@@ -194,6 +194,13 @@ impl Found {
         Found { label: scenario.name.clone(), origin: Origin::Project, snapshots, images, scenario }
     }
 
+    /// A scenario as a record has it, to be compared with the snapshots of `known`, the one of that name in a project. None is
+    /// written.
+    pub fn of_a_record(label: &str, scenario: Scenario, known: Option<Found>) -> Self {
+        let snapshots = known.map_or_else(|| Shelf::beside(&scenario.folder), |known| known.snapshots).read_only();
+        Found { label: label.to_owned(), origin: Origin::Path, snapshots, images: Vec::new(), scenario }
+    }
+
     /// A scenario in a folder of its own.
     fn alone(folder: &Path) -> Result<Self> {
         let scenario = load(folder)?;

@@ -2,8 +2,7 @@
 //!
 //! While it works: `progress` (what a run is at), drawn as `lines` (pipes, CI) or `bars` (terminals). At the end:
 //! `summary` for people (`own`: what their files change), `json` and `junit` for machines. `claims`: the article's, over all scenarios;
-//! `page`: one scenario's page. `diagnostic` shows
-//! errors.
+//! `page`: one scenario's page; `reference`: what a metric can be. `diagnostic` shows errors.
 
 mod aside;
 mod bars;
@@ -15,6 +14,7 @@ mod lines;
 mod own;
 pub mod page;
 mod progress;
+pub mod reference;
 pub mod summary;
 
 pub use aside::aside;

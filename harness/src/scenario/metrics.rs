@@ -19,8 +19,7 @@ pub struct Known<'a> {
 }
 
 /// What claims know by these names already.
-const RESERVED: [&str; 7] =
-    ["leaks", "log", "series", "sysctl", "open-files", "refused-sysctls", "renamed-sysctls"];
+const RESERVED: [&str; 7] = ["leaks", "log", "series", "sysctl", "open-files", "refused-sysctls", "renamed-sysctls"];
 
 pub fn metrics(root: &Section<'_>, known: &Known<'_>) -> Vec<Metric> {
     let read = |(name, section): (Spanned<String>, Section<'_>)| {

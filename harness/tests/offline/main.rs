@@ -13,6 +13,7 @@ mod host;
 mod image;
 mod images;
 mod inputs;
+mod kept;
 mod kernel;
 mod made;
 mod mistakes;
