@@ -30,5 +30,5 @@ pub mod read;
 pub mod story;
 pub mod visible;
 
-/// The program's name, and its package's.
+/// The name of the program, and of its package.
 pub const PROGRAM: &str = "tunelab";

@@ -1,10 +1,10 @@
-//! Metrics of answers that are told by flights.
+//! Metrics of answers that are reported with their flights.
 
 use super::record::Record;
 use crate::scenario::{OfAnswers, Rank, Where};
 use tunelab_protocol::{Answer, Event};
 
-/// Of all answers that the metric is about; times in milliseconds.
+/// Returns the metric over all answers that it is about; times are in milliseconds.
 pub fn value(record: &Record, about: &Where, of: OfAnswers) -> Option<u64> {
     let answers: Vec<&Answer> = answers(record, about).collect();
     let all = |read: fn(&Answer) -> Option<u64>| answers.iter().filter_map(move |answer| read(answer));
@@ -37,7 +37,8 @@ fn flight(answer: &Answer, number: u32) -> Option<u64> {
     answer.flights.get(number.checked_sub(1)? as usize).copied()
 }
 
-/// The shortest pause after which an answer was sent with a smaller window than the server had before.
+/// Returns the shortest pause, in microseconds, after which an answer was sent with a smaller window than the server
+/// had before.
 fn falls_us(answers: &[&Answer]) -> Option<u64> {
     let fell = |a: &&&Answer| a.server_cwnd.zip(a.sent_with_cwnd).is_some_and(|(before, sent)| sent < before);
     answers.iter().filter(fell).map(|a| a.paused_us).min()

@@ -1,4 +1,4 @@
-//! What became of each kind of clients, and of their conntrack entries.
+//! The outcomes of each kind of clients, and their conntrack entries.
 
 use super::{ClientOutcomes, record::Record, visits};
 use serde::Serialize;
@@ -14,30 +14,31 @@ pub struct Clients {
     pub entries: Option<Kept>,
 }
 
-/// The conntrack entries of their addresses.
+/// The conntrack entries of the clients' addresses.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Kept {
     pub entries: u64,
-    /// Of these, made by a packet in the middle of a connection (`nf_conntrack_tcp_loose`).
+    /// Entries that were made by a packet in the middle of a connection (`nf_conntrack_tcp_loose`).
     pub picked_up: u64,
-    /// Still there when the run ended.
+    /// Entries that were still there when the run ended.
     pub alive_at_end: u64,
-    /// From birth to expiry of the entry that lived longest, rounded to seconds.
+    /// The time from birth to expiry of the entry that lived longest, rounded to seconds.
     pub longest_life_s: u64,
-    /// The state it was in last, by the kernel's name.
+    /// The last state of that entry, by the kernel's name.
     pub last_state: String,
-    /// The kernel's timer that explains the life; empty if none of the reported ones does.
+    /// The kernel's timer that explains its life; empty if none of the reported ones does.
     pub timer: String,
-    /// It outlived its client by more than an hour: see [`LEAK`].
+    /// Whether it outlived its client by more than an hour: see [`LEAK`].
     pub leaks: bool,
 }
 
 /// An entry that is still there so long after its client must have gone is a leak. An hour is far above what TCP needs
-/// to close (all of conntrack's timers but one are 5 minutes at most) and far below the one that is not, five days.
+/// to close (all of conntrack's timers but one are 5 minutes at most) and far below that one timer, five days.
 pub const LEAK: Duration = Duration::from_secs(3600);
 
 impl Clients {
+    /// Computes the outcomes and the entries of one group of clients.
     pub fn of(population: &Population, record: &Record, timers: &Timers) -> Self {
         let outcomes = ClientOutcomes::of(visits(&record.events, &population.name));
         let entries = entries(record, &population.name);
@@ -45,7 +46,7 @@ impl Clients {
     }
 }
 
-/// Names of clients whose entries outlive them; `None` if no probe followed entries.
+/// Returns the names of clients with entries that outlive them; `None` if no probe followed entries.
 pub fn leaks(record: &Record, plan: &Plan) -> Option<Vec<String>> {
     let followed = plan.probes.iter().any(|probe| probe.kind == ProbeKind::ConntrackEntries);
     let leak = |population: &&Population| entries(record, &population.name).is_some_and(|e| outlives(population, e));
@@ -77,7 +78,7 @@ fn outlives(population: &Population, entries: &Entries) -> bool {
     population.visit.leave != Leave::Stay && life > LEAK + stay(population)
 }
 
-/// The longest that a client can be there by the plan: what its entry lives beyond that, it lives alone.
+/// Returns the longest time that a client can be there by the plan: after that its entry lives alone.
 fn stay(population: &Population) -> Duration {
     let visit = &population.visit;
     let requests = visit.paths.len() as u64;
@@ -96,14 +97,15 @@ pub struct Timers(BTreeMap<String, u64>);
 const PREFIX: &str = "net.netfilter.nf_conntrack_tcp_timeout_";
 
 impl Timers {
+    /// Takes the timeouts out of the sysctls' effective values.
     pub fn of<'a>(sysctls: impl Iterator<Item = (&'a String, &'a String)>) -> Self {
         let timer =
             |(name, value): (&String, &String)| Some((name.strip_prefix(PREFIX)?.to_owned(), value.parse().ok()?));
         Timers(sysctls.filter_map(timer).collect())
     }
 
-    /// The timer of the last state, if the life is long enough for it. Else a cap: the kernel takes `max_retrans` or
-    /// `unacknowledged` instead where they are shorter and the peer did not answer (tcp_packet(),
+    /// Returns the timer of the last state, if the life is long enough for it. Else it returns a cap: the kernel takes
+    /// `max_retrans` or `unacknowledged` instead where they are shorter and the peer did not answer (tcp_packet(),
     /// nf_conntrack_proto_tcp.c).
     fn explain(&self, state: &str, life: Duration) -> Option<String> {
         let own = match state {
@@ -118,7 +120,7 @@ impl Timers {
         (!names.is_empty()).then(|| names.join(" or "))
     }
 
-    /// Timers run in the kernel's ticks: a second of grace.
+    /// Whether the life is as long as the timer. Timers run in the kernel's ticks, hence a second of grace.
     fn reached(&self, timer: &str, life: Duration) -> bool {
         self.0.get(timer).is_some_and(|seconds| life + Duration::from_secs(1) >= Duration::from_secs(*seconds))
     }

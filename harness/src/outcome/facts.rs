@@ -1,5 +1,6 @@
-//! What of an outcome means something: the scenario's metrics, its series, leaks, what the logs said, and the settings that a
-//! claim is about. A snapshot holds it, and claims are judged by it. An exact zero is left out.
+//! The facts, the part of an outcome that means something: the scenario's metrics, its series, leaks, what the logs
+//! said, and the settings that a claim is about. A snapshot holds them, and claims are judged by them. An exact zero is
+//! left out.
 
 use super::Outcome;
 use crate::scenario::{Claim, Expression, Scenario, Subject};
@@ -12,7 +13,7 @@ const LEAKS: &str = "leaks";
 const REFUSED: &str = "refused-sysctls";
 const RENAMED: &str = "renamed-sysctls";
 
-/// Metrics by their names, then the tables.
+/// Returns the facts: metrics by their names, then the tables.
 pub fn of(outcome: &Outcome, scenario: &Scenario) -> Table {
     let mut facts = Table::new();
     let metrics = outcome.metrics.iter().filter(|(_, measured)| !measured.is_nothing());
@@ -64,8 +65,8 @@ fn open_files(outcome: &Outcome, scenario: &Scenario) -> Table {
     subjects(scenario).filter_map(named).collect()
 }
 
-/// What stands in the facts by this name, and the name. A metric that is not there is zero; of the others only a list can be
-/// left out as there is nothing in it.
+/// Returns the subject's name, and its value in the facts. A metric that is not there is zero. Of the other subjects
+/// only a list can be left out because it is empty.
 pub fn find(facts: &Table, subject: &Subject) -> (String, Option<Value>) {
     let in_table = |key: &str, name: &str| facts.get(key).and_then(|table| table.get(name)).cloned();
     let list = |key: &str| (key.to_owned(), Some(facts.get(key).cloned().unwrap_or(Value::Array(Vec::new()))));

@@ -1,10 +1,11 @@
-//! What the kernel's log said, and how often.
+//! The texts in the kernel's log, and how often each came.
 
 use super::record::Record;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use tunelab_protocol::Event;
 
+/// The kernel's log since traffic began.
 #[derive(Debug, Clone, Serialize)]
 pub struct Log {
     /// Lines since traffic began, without the kernel's own remarks about lines it left out.
@@ -16,6 +17,7 @@ pub struct Log {
 }
 
 impl Log {
+    /// Counts the lines of the log by their text.
     pub fn of(record: &Record) -> Self {
         let mut texts = BTreeMap::<String, u64>::new();
         for text in since_traffic(record).filter(|text| left_out(text).is_none()) {
@@ -33,13 +35,13 @@ fn since_traffic(record: &Record) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Lines that the kernel left out, by its own count.
+/// Returns the number of lines that the kernel left out, by its own count.
 pub fn suppressed(record: &Record) -> u64 {
     since_traffic(record).filter_map(left_out).sum()
 }
 
-/// Lines with this text, of a phase or since traffic began; without a text all but the kernel's remarks about lines it left
-/// out.
+/// Returns the number of lines with this text, of a phase or since traffic began; without a text it counts all lines
+/// but the kernel's remarks about lines it left out.
 pub fn lines(record: &Record, wanted: Option<&str>, phase: Option<&str>) -> u64 {
     let counts = |text: &str| wanted.map_or_else(|| left_out(text).is_none(), |wanted| text.contains(wanted));
     let (mut inside, mut found) = (false, 0);
@@ -54,7 +56,8 @@ pub fn lines(record: &Record, wanted: Option<&str>, phase: Option<&str>) -> u64 
     found
 }
 
-/// When the kernel said that the conntrack table was full, and how many packets it dropped for that.
+/// Returns when the kernel said that the conntrack table was full, in microseconds, and how many packets it dropped for
+/// that.
 pub fn refusals(record: &Record) -> Vec<(u64, u64)> {
     let (start, mut full) = (record.start_us(), false);
     let said = record.events.iter().filter(|e| e.at_us >= start).filter_map(|stamped| {
@@ -66,10 +69,10 @@ pub fn refusals(record: &Record) -> Vec<(u64, u64)> {
     said.collect()
 }
 
-/// Of all versions (`__nf_conntrack_alloc`); what follows differs.
+/// The part of the message that all versions have (`__nf_conntrack_alloc`); what follows differs.
 const FULL: &str = "nf_conntrack: table full";
 
-/// `net_ratelimit: 805 callbacks suppressed`.
+/// Returns the number in `net_ratelimit: 805 callbacks suppressed`.
 fn left_out(text: &str) -> Option<u64> {
     let count = text.trim().strip_suffix(" callbacks suppressed")?;
     count.rsplit(' ').next()?.parse().ok()

@@ -1,4 +1,5 @@
-//! The numbers that a scenario asks for by name (`[metric.x]`): functions of readings, of what clients tell, of logs.
+//! Computes the numbers that a scenario asks for by name (`[metric.x]`): functions of readings, of what clients report,
+//! of logs.
 
 use super::{
     answers, clients, log, nginx_log,
@@ -12,12 +13,12 @@ use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
 use tunelab_protocol::{Entries, Event, Plan, Spread, Trial, Visits, sustained};
 
-/// `None`: this kernel has no such reading.
+/// The number that was measured; `None`: this kernel has no such reading.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Measured(pub Option<Num>);
 
 impl Measured {
-    /// Zero, and not by chance.
+    /// Whether it is zero, and not by chance: the number has no tolerance.
     pub fn is_nothing(&self) -> bool {
         self.0.is_some_and(|number| number.value == 0 && number.tolerance == 0)
     }
@@ -32,6 +33,7 @@ impl Serialize for Measured {
     }
 }
 
+/// Returns all metrics of the scenario, by name.
 pub fn all(record: &Record, metrics: &[Metric], plan: &Plan) -> BTreeMap<String, Measured> {
     let one = |metric: &Metric| {
         let number = |value| {
@@ -44,8 +46,8 @@ pub fn all(record: &Record, metrics: &[Metric], plan: &Plan) -> BTreeMap<String,
     metrics.iter().map(one).collect()
 }
 
-/// As far as a search goes: in each of its trials every client was served, and one in which some is not would be another
-/// outcome.
+/// Whether the number is as far as a search goes, and so exact: in each trial of the search every client was served,
+/// and a trial in which some are not would be another outcome.
 fn is_top(value: u64, metric: &Metric, plan: &Plan) -> bool {
     let Value::RateMax(clients) = &metric.value else { return false };
     let searches = plan.phases.iter().filter(|phase| phase.searches(clients)).filter_map(|phase| phase.search);
@@ -96,8 +98,8 @@ fn count(record: &Record, about: &Where, counted: &Counted, plan: &Plan) -> Opti
     }
 }
 
-/// Of all rounds that the metric is about. How many clients come in a search is the search's own affair: its trials count
-/// only where the metric names their phase.
+/// Counts clients with this outcome in all rounds that the metric is about. How many clients come in a search is the
+/// search's own affair: its trials count only where the metric names their phase.
 fn clients_with(record: &Record, about: &Where, outcome: &ClientOutcome) -> u64 {
     let counts = record.events.iter().filter_map(|stamped| match &stamped.event {
         Event::Round { phase, population, visits, errors, per_1000_s, .. }
@@ -124,7 +126,7 @@ fn of_a_round(visits: &Visits, errors: &BTreeMap<String, u64>, outcome: &ClientO
     }
 }
 
-/// `None` if there was no such rate.
+/// Returns the highest rate that was sustained, in clients per 1000 s; `None` if there was no such rate.
 fn rate_max(record: &Record, about: &Where, clients: &str) -> Option<u64> {
     let trials = record.events.iter().filter_map(|stamped| match &stamped.event {
         Event::Round { phase, population, visits, per_1000_s: Some(rate), .. }
@@ -137,7 +139,7 @@ fn rate_max(record: &Record, about: &Where, clients: &str) -> Option<u64> {
     sustained(&trials.collect::<Vec<_>>()).map(u64::from)
 }
 
-/// Of connecting and of whole visits, in milliseconds, over all rounds that the metric is about.
+/// Returns a time of connecting or of whole visits, in milliseconds, over all rounds that the metric is about.
 fn time_ms(
     record: &Record,
     about: &Where,
@@ -158,14 +160,15 @@ fn time_ms(
     us.map(|us| (us + 500) / 1000)
 }
 
-/// Of an even number the median is the longer of the two in the middle: a time that a client had.
+/// Returns the time that `percent` per cent did not exceed. Of an even number of times the median is the longer of the
+/// two in the middle: a time that a client had.
 fn percentile(mut times: Vec<u64>, percent: u8) -> Option<u64> {
     times.sort_unstable();
     let at = times.len() * usize::from(percent) / 100;
     times.get(at.min(times.len().checked_sub(1)?)).copied()
 }
 
-/// Of all clients that the metric is about; `None` if none were followed.
+/// Returns the entries of all clients that the metric is about; `None` if none were followed.
 fn entries<'a>(record: &'a Record, about: &'a Where) -> Option<impl Iterator<Item = &'a Entries>> {
     let all = move || {
         record.events.iter().filter_map(move |stamped| match &stamped.event {

@@ -1,8 +1,10 @@
-//! Record -> outcome: the numbers that the scenario asks for, and what else people want to know; claims about it; its snapshot.
+//! Turns a record into an outcome: the numbers that the scenario asks for, and what else people want to know. Also
+//! judges claims about it, and compares it with its snapshot.
 //!
-//! Reading order: `record` (what goes in), `mod` (the outcome), the numbers in it (`num`) and where they come from (`metrics`,
-//! `answers`, `readings`, `series`), its other parts (`table`, `clients`, `log`, `nginx_log`, `open_files`), what of it a claim
-//! can be about and a snapshot holds (`facts`), then what is done with that: `claims`, `snapshot`.
+//! Reading order: `record` (what goes in), `mod` (the outcome), the numbers in it (`num`) and where they come from
+//! (`metrics`, `answers`, `readings`, `series`), its other parts (`table`, `clients`, `log`, `nginx_log`,
+//! `open_files`), the part that claims can be about and a snapshot holds (`facts`), then what is done with that:
+//! `claims`, `snapshot`.
 
 mod answers;
 pub mod claims;
@@ -34,55 +36,58 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use tunelab_protocol::{Event, Plan, Stamped, Visits};
 
-/// What one variant did. A snapshot holds the [facts](Outcome::facts) of it; the rest is for people, and for scripts that read
-/// `--format json`.
+/// The outcome of one variant. A snapshot holds the [facts](Outcome::facts) of it; the rest is for people, and for
+/// scripts that read `--format json`.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Outcome {
-    /// What the scenario asks for by name.
+    /// The numbers that the scenario asks for by name.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub metrics: BTreeMap<String, Measured>,
-    /// Readings over time that it asks for.
+    /// The readings over time that the scenario asks for.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub series: BTreeMap<String, series::Points>,
-    /// Clients whose entries outlive them by more than [`LEAK`]. Absent if no probe followed entries.
+    /// Names of clients with conntrack entries that outlive them by more than [`LEAK`]. Absent if no probe followed
+    /// entries.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub leaks: Option<Vec<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub table: Option<Table>,
-    /// What became of all clients together; without the trials of a search, which are about a rate.
+    /// The outcomes of all clients together, without the trials of a search, which are about a rate.
     pub total: ClientOutcomes,
-    /// What became of them, by name.
+    /// The outcomes of clients, by name.
     pub clients: BTreeMap<String, Clients>,
-    /// The same by phase, then by name; left out where there is but one phase with clients.
+    /// The same by phase, then by name; left out where there is only one phase with clients.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub phases: BTreeMap<String, BTreeMap<String, ClientOutcomes>>,
     pub log: Log,
     /// Absent if no probe read it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub nginx_log: Option<NginxLog>,
-    /// How many files may be open: by init, nginx's processes, a shell after a login. Absent if it was not asked.
+    /// The limits of open files: of init, of nginx's processes, of a shell after a login. Absent if none was asked for.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub open_files: BTreeMap<String, OpenFiles>,
-    /// What makes the network to these clients, `netem` or `agent`, where it delays or loses packets.
+    /// The part that makes the network to these clients, `netem` or `agent`, where it delays or loses packets.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub links: BTreeMap<String, &'static str>,
     /// Effective values by today's names; `absent` where this kernel has none.
     pub sysctls: BTreeMap<String, String>,
-    /// Names as they are written, where this kernel has another for the same, and that one.
+    /// Names as they are written, where this kernel has another name for the same setting, and that name.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub renamed_sysctls: BTreeMap<String, String>,
-    /// What the kernel did not take, and why: `not on this kernel`, or its own words for a value it refuses.
+    /// Settings that the kernel did not take, and why: `not on this kernel`, or its own words for a value that it
+    /// refuses.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub refused_sysctls: BTreeMap<String, String>,
 }
 
-/// Each client is counted once, as served or by what first went wrong; see [`Visits`].
+/// The number of clients with each outcome. Each client is counted once, as served or by what first went wrong; see
+/// [`Visits`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct ClientOutcomes {
     pub served: u64,
-    /// All that were not.
+    /// All clients that were not served.
     pub failed: u64,
     pub connect_timeout: u64,
     pub response_timeout: u64,
@@ -108,6 +113,7 @@ impl ClientOutcomes {
 }
 
 impl Outcome {
+    /// Computes the outcome of one run from its record.
     pub fn of(record: &Record, plan: &Plan, scenario: &Scenario) -> Self {
         let sysctls = sysctls(&record.events);
         let timers = Timers::of(sysctls.iter());
@@ -132,12 +138,12 @@ impl Outcome {
         }
     }
 
-    /// All of it, in the order of the fields.
+    /// Returns all of the outcome as a table, in the order of the fields.
     pub fn document(&self) -> toml::Table {
         document(self)
     }
 
-    /// What the scenario is about: what its snapshot holds and its claims look into.
+    /// Returns what the scenario is about: its snapshot holds this, and its claims look into it.
     pub fn facts(&self, scenario: &Scenario) -> toml::Table {
         facts::of(self, scenario)
     }
@@ -147,7 +153,7 @@ fn document(part: &impl Serialize) -> toml::Table {
     toml::Table::try_from(part).expect("an outcome is made of tables, texts and numbers")
 }
 
-/// Of all rounds that are wanted, by phase and clients; without the trials of a search.
+/// Adds up all rounds that are wanted, by phase and clients, without the trials of a search.
 fn total(events: &[Stamped], wanted: impl Fn(&str, &str) -> bool) -> Visits {
     let mut total = Visits::default();
     for event in events {
@@ -164,7 +170,8 @@ fn visits(events: &[Stamped], of: &str) -> Visits {
     total(events, |_, population| population == of)
 }
 
-/// Where there is more than one phase with clients that were to be served: how many come in a search is its own affair.
+/// Returns the outcomes by phase, then by name, where there is more than one phase with clients that were to be served.
+/// A search is no such phase: how many clients come in it is its own affair.
 fn phases(record: &Record, plan: &Plan) -> BTreeMap<String, BTreeMap<String, ClientOutcomes>> {
     let busy: Vec<_> = plan.phases.iter().filter(|phase| !phase.traffic.is_empty() && phase.search.is_none()).collect();
     if busy.len() < 2 {

@@ -1,10 +1,11 @@
-//! What nginx's error log said, and how often.
+//! The lines of nginx's error log, and how often each kind came.
 
 use super::record::Record;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use tunelab_protocol::Event;
 
+/// nginx's error log in one run.
 #[derive(Debug, Clone, Serialize)]
 pub struct NginxLog {
     /// All lines from nginx's start to the end.
@@ -14,14 +15,15 @@ pub struct NginxLog {
 }
 
 impl NginxLog {
-    /// `None` if no probe read it. What is said during a search depends on how it went, and is left out.
+    /// Returns `None` if no probe read the log. Lines that nginx writes during a search depend on how the search went,
+    /// and are left out.
     pub fn of(record: &Record) -> Option<Self> {
         let texts = texts(record, |phase| !searched(record).contains(phase))?;
         Some(NginxLog { lines: texts.values().sum(), texts })
     }
 }
 
-/// Of the phases that are wanted, by name.
+/// Returns the count of each kind of line in the phases that are wanted, by name; `None` if no probe read the log.
 fn texts(record: &Record, wanted: impl Fn(&str) -> bool) -> Option<BTreeMap<String, u64>> {
     let (mut phase, mut read, mut all) = ("", false, BTreeMap::new());
     for stamped in &record.events {
@@ -47,7 +49,8 @@ fn searched(record: &Record) -> BTreeSet<&str> {
     searched.collect()
 }
 
-/// Lines that have these words in them, or all, of one phase or of all.
+/// Returns the number of lines that have these words in them, or of all lines; of one phase or of all. `None` if no
+/// probe read the log.
 pub fn lines(record: &Record, words: Option<&str>, phase: Option<&str>) -> Option<u64> {
     let texts = texts(record, |name| phase.is_none_or(|phase| phase == name))?;
     Some(texts.iter().filter(|(text, _)| words.is_none_or(|words| text.contains(words))).map(|(_, n)| n).sum())

@@ -5,23 +5,23 @@ use serde::{Serialize, Serializer};
 use std::{fmt, time::Duration};
 use tunelab_protocol::readings::Unit;
 
-/// One saved machine repeats exactly, but two builds of it have different hash seeds and phases of the kernel's
-/// workers. A number that depends on them has a tolerance.
+/// A number of an outcome. One saved machine repeats exactly, but two builds of it have different hash seeds and phases
+/// of the kernel's workers. A number that depends on them has a tolerance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Num {
     pub value: u64,
-    /// How far another build's may be from it; 0: exact.
+    /// How far another build's number may be from it; 0: exact.
     pub tolerance: u64,
     pub unit: Unit,
 }
 
 impl Num {
-    /// A count.
+    /// Makes an exact count.
     pub fn exact(value: u64) -> Self {
         Num { value, tolerance: 0, unit: Unit::Count }
     }
 
-    /// Reads what a number was written as: `700`, `"2400 ± 240"`, `"1480 ms"`, `"1480 ± 5 ms"`.
+    /// Reads a number as it was written: `700`, `"2400 ± 240"`, `"1480 ms"`, `"1480 ± 5 ms"`. Anything else is `None`.
     pub fn of(value: &toml::Value) -> Option<Self> {
         match value {
             toml::Value::Integer(n) => Some(Num::exact(u64::try_from(*n).ok()?)),
@@ -44,7 +44,7 @@ impl Num {
         }
     }
 
-    /// As people read it: `5d ± 10s`, `1480 ± 5 ms`.
+    /// Returns the number as people read it: `5d ± 10s`, `1480 ± 5 ms`.
     pub fn shown(&self) -> String {
         let whole = |ms: u64| ms >= 10_000 && ms % 1_000 == 0;
         if self.unit != Unit::Milliseconds || !whole(self.value) || !(self.tolerance == 0 || whole(self.tolerance)) {
@@ -57,13 +57,14 @@ impl Num {
         }
     }
 
-    /// Whether another run's number is as good as this one.
+    /// Whether another run's number is as good as this one: it has the same unit, and differs by no more than the
+    /// tolerance. An exact number admits none.
     pub fn admits(&self, other: &Num) -> bool {
         self.unit == other.unit && self.tolerance > 0 && self.value.abs_diff(other.value) <= self.tolerance
     }
 
-    /// Whether both have their tolerance by one rule: so much, or such a share of the number, rounded down. A zero that is
-    /// written as exact has one all the same where something near it is stored.
+    /// Whether both have their tolerance by one rule: a fixed amount, or a share of the number, rounded down. A share
+    /// of zero is zero, so a zero is written as exact; it passes too where the stored number near it has a tolerance.
     pub fn is_as_near_as(&self, other: &Num) -> bool {
         let share = |a: &Num, b: &Num| u128::from(a.tolerance) * u128::from(b.value);
         let near = |number: &Num| number.value > 0 && number.tolerance > 0;
@@ -75,7 +76,7 @@ impl Num {
     }
 }
 
-/// A part of an outcome as people read it: numbers without their tolerance, lists without brackets.
+/// Returns a part of an outcome as people read it: numbers without their tolerance, lists without brackets.
 pub fn plain(value: &toml::Value) -> String {
     use toml::Value;
     match (Num::of(value), value) {

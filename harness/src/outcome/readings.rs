@@ -1,11 +1,11 @@
-//! What probes read, over time.
+//! The readings of probes over time.
 
 use super::record::Record;
 use std::collections::{BTreeMap, BTreeSet};
 use tunelab_protocol::{Event, Stamped};
 
-/// One reading with its times in microseconds; of a phase with the value it began with. What is left out of a sample is as it
-/// was.
+/// Returns one reading as pairs of a time in microseconds and a value; for a phase, with the value it began with. A
+/// value that is left out of a sample is unchanged.
 pub fn readings(record: &Record, name: &str, phase: Option<&str>) -> Vec<(u64, u64)> {
     let (mut inside, mut found, mut before) = (phase.is_none(), Vec::new(), None);
     for stamped in &record.events {
@@ -30,7 +30,7 @@ pub fn readings(record: &Record, name: &str, phase: Option<&str>) -> Vec<(u64, u
     found
 }
 
-/// The part of a counter's delta in those of all of its group, in per cent and rounded down.
+/// Returns the share of one counter's delta in the deltas of all of its group, in per cent and rounded down.
 pub fn ratio_percent(record: &Record, part: &str, group: &str, phase: Option<&str>) -> Option<u64> {
     let all: BTreeSet<&str> =
         record.events.iter().filter_map(sample).flat_map(|values| values.keys()).map(String::as_str).collect();
@@ -46,11 +46,13 @@ fn sample(stamped: &Stamped) -> Option<&BTreeMap<String, u64>> {
     }
 }
 
+/// Returns the last value less the first.
 pub fn delta(readings: &[(u64, u64)]) -> Option<u64> {
     Some(readings.last()?.1.saturating_sub(readings.first()?.1))
 }
 
-/// From the first reading above `bound` to the one after the last such, in milliseconds; where there is none, to the end.
+/// Returns the time from the first reading above `bound` to the reading after the last one above it, in milliseconds;
+/// if there is no such reading, to the end.
 pub fn above_ms(readings: &[(u64, u64)], bound: u64, end_us: u64) -> Option<u64> {
     readings.first()?;
     let mut above = readings.iter().filter(|(_, value)| *value > bound);
@@ -60,20 +62,20 @@ pub fn above_ms(readings: &[(u64, u64)], bound: u64, end_us: u64) -> Option<u64>
     Some((end - first + 500) / 1000)
 }
 
-/// From `start_us` to the first reading of at least `bound`, in milliseconds; `None` if there is none.
+/// Returns the time from `start_us` to the first reading of at least `bound`, in milliseconds; `None` if there is none.
 pub fn reaches_ms(readings: &[(u64, u64)], bound: u64, start_us: u64) -> Option<u64> {
     let (at, _) = readings.iter().find(|(_, value)| *value >= bound)?;
     Some((at.saturating_sub(start_us) + 500) / 1000)
 }
 
-/// When a phase begins, or traffic.
+/// Returns when a phase begins, or traffic, in microseconds.
 pub fn start_us(record: &Record, phase: Option<&str>) -> u64 {
     let begins = |event: &Event| matches!(event, Event::Phase { name } if Some(name.as_str()) == phase);
     let phase = record.events.iter().find(|stamped| begins(&stamped.event)).map(|stamped| stamped.at_us);
     phase.unwrap_or_else(|| record.start_us())
 }
 
-/// When a phase is over, or the whole run.
+/// Returns when a phase is over, or the whole run, in microseconds.
 pub fn end_us(record: &Record, phase: Option<&str>) -> u64 {
     let end = record.events.last().map_or(0, |e| e.at_us);
     let mut begun =

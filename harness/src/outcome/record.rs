@@ -14,12 +14,13 @@ pub struct Record {
 }
 
 impl Record {
+    /// Reads the record of a run from its file.
     pub fn load(path: &Path) -> Result<Self> {
         let bytes = std::fs::read(path).host(|| format!("failed to read the record `{}`", path.display()))?;
         Self::parse(&bytes)
     }
 
-    /// One JSON object a line. Silence, a word too many, an unknown word and a failure are different errors.
+    /// Parses one JSON object a line. Silence, a word too many, an unknown word and a failure are different errors.
     pub fn parse(bytes: &[u8]) -> Result<Self> {
         let text = String::from_utf8_lossy(bytes);
         let mut events: Vec<Stamped> = Vec::new();
@@ -35,12 +36,12 @@ impl Record {
         Ok(Record { events, fingerprint: hex::encode(Sha256::digest(bytes)) })
     }
 
-    /// When traffic began: rounds and probes count from here.
+    /// Returns when traffic began, in microseconds: rounds and probes count from here.
     pub fn start_us(&self) -> u64 {
         self.events.iter().find(|e| e.event == Event::Ready).map_or(0, |e| e.at_us)
     }
 
-    /// Time in the guest from the plan's start to its end.
+    /// Returns the time in the guest from the plan's start to its end.
     pub fn lasted(&self) -> Duration {
         Duration::from_micros(self.events.last().map_or(0, |e| e.at_us))
     }
@@ -68,7 +69,7 @@ fn after_the_end(event: &Event) -> Error {
     }
 }
 
-/// Ends with `done`, and with nothing else.
+/// Checks that the record ends with `done`, and with nothing else.
 fn whole(events: &[Stamped]) -> Result<()> {
     match events.last() {
         None => Err(Error::guest("the record is empty").hint("the machine was lost before its agent read the plan")),

@@ -1,13 +1,15 @@
-//! Readings over time (`[series.x]`): how much it was at which second since traffic began.
+//! Readings over time (`[series.x]`): the value at each second that is asked for, counted from when traffic began.
 
 use super::{metrics::Measured, num::Num, readings::readings, record::Record};
 use crate::{plan::virtual_time, scenario::Series};
 use std::collections::BTreeMap;
 use tunelab_protocol::Plan;
 
-/// By `020-s`, as long as the plan lasts; all as wide as the last, so that they stand in order.
+/// The points of a series by `020-s`, as long as the plan lasts. All keys are as wide as the last, so that they stand
+/// in order.
 pub type Points = BTreeMap<String, Measured>;
 
+/// Returns the points of each series, by its name.
 pub fn all(record: &Record, plan: &Plan, series: &[Series]) -> BTreeMap<String, Points> {
     let seconds = virtual_time(plan).as_secs();
     let width = seconds.to_string().len();
@@ -16,7 +18,7 @@ pub fn all(record: &Record, plan: &Plan, series: &[Series]) -> BTreeMap<String, 
     series.iter().map(|one| (one.name.clone(), points(one))).collect()
 }
 
-/// The last reading until then; one that is due at that second comes a little after it.
+/// Returns the last reading until that second; a reading that is due at that second comes a little after it.
 fn point(record: &Record, series: &Series, at_s: u64, variant: &str) -> Measured {
     const A_LITTLE_US: u64 = 100_000;
     let until_us = record.start_us() + at_s * 1_000_000 + A_LITTLE_US;

@@ -1,4 +1,4 @@
-//! How the conntrack table went: its count by day, and when it was full.
+//! The conntrack table over a run: its count by day, and when it was full.
 
 use super::{log, record::Record};
 use serde::Serialize;
@@ -8,7 +8,7 @@ use tunelab_protocol::{Event, Plan, ProbeKind};
 const DAY_US: u64 = 86_400_000_000;
 const HOUR_US: u64 = 3_600_000_000;
 
-/// What one run did to the table.
+/// The effect of one run on the table.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Table {
@@ -26,8 +26,8 @@ pub struct Table {
     /// Hours from the start to the last look before the last refused entry.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_full_h: Option<u64>,
-    /// Packets dropped because they would have needed an entry: by the kernel's counter, or by its log where it does not
-    /// count.
+    /// Packets dropped because they would have needed an entry: by the kernel's counter, or by its log where it does
+    /// not count.
     pub drops: u64,
     /// Entries without an answer that were sacrificed to make room; absent where the kernel does not count them.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -35,7 +35,7 @@ pub struct Table {
 }
 
 impl Table {
-    /// `None` if the run did not look at conntrack.
+    /// Returns the effect of a run; `None` if the run did not look at conntrack.
     pub fn of(record: &Record, plan: &Plan) -> Option<Self> {
         let start = record.start_us();
         let samples: Vec<(u64, &BTreeMap<String, u64>)> = samples(record).collect();
@@ -55,12 +55,13 @@ impl Table {
     }
 }
 
-/// Rounds in which the table refused an entry; `None` if the run did not look at conntrack.
+/// Returns the number of rounds in which the table refused an entry; `None` if the run did not look at conntrack.
 pub fn full_rounds(record: &Record, plan: &Plan) -> Option<u64> {
     looked(record).then(|| rounds(plan, record.start_us(), &refusals(record, plan)).count() as u64)
 }
 
-/// Packets that it dropped for want of room; `None` if the run did not look at conntrack.
+/// Returns the number of packets that were dropped because the table had no room; `None` if the run did not look at
+/// conntrack.
 pub fn refused_packets(record: &Record, plan: &Plan) -> Option<u64> {
     looked(record).then(|| refusals(record, plan).iter().map(|(_, drops)| drops).sum())
 }
@@ -69,7 +70,7 @@ fn looked(record: &Record) -> bool {
     samples(record).any(|(_, values)| values.contains_key("conntrack.count"))
 }
 
-/// Phase and round of the refusals, each once.
+/// Returns phase and round of the refusals, each pair once.
 fn rounds(plan: &Plan, start: u64, full: &[(u64, u64)]) -> impl Iterator<Item = (usize, u64)> {
     let all: BTreeSet<(usize, u64)> =
         full.iter().filter_map(|(at, _)| round_at(plan, at.saturating_sub(start))).collect();
@@ -83,11 +84,12 @@ fn samples(record: &Record) -> impl Iterator<Item = (u64, &BTreeMap<String, u64>
     })
 }
 
-/// Refused entries by the look before they were found: they fell after that, and in its round.
+/// Returns pairs of a time and a number of refused entries. The time, in microseconds, is that of the look before they
+/// were found: they were refused after that look, and in its round.
 ///
-/// Without CONFIG_NF_CONNTRACK_PROCFS (Ubuntu's kernels from 3.5 on) nothing counts them, and the kernel's log is asked:
-/// it has a line for each, or says how many it left out. Where the log is followed and has no such line, what the counter
-/// counted was dropped for another reason: for want of a port to masquerade with, for one.
+/// Without CONFIG_NF_CONNTRACK_PROCFS (Ubuntu's kernels from 3.5 on) no counter counts them, and the kernel's log is
+/// asked: it has a line for each, or says how many it left out. Where the log is followed and has no such line, the
+/// packets that the counter counted were dropped for another reason: for want of a port to masquerade with, for one.
 fn refusals(record: &Record, plan: &Plan) -> Vec<(u64, u64)> {
     let (mut before, mut last, mut found) = (record.start_us(), record.start_us(), Vec::new());
     let logged = log::refusals(record);
@@ -107,8 +109,9 @@ fn refusals(record: &Record, plan: &Plan) -> Vec<(u64, u64)> {
     found
 }
 
-/// The last reading at the end of each whole day. A probe due at a round's start is read before its traffic, at most
-/// moments after the hour; a minute keeps it and loses everything of the round's own.
+/// Returns the last reading at the end of each whole day. A probe that is due at a round's start is read before the
+/// round's traffic, at most moments after the hour; a minute of grace includes that reading and excludes everything of
+/// the round's own.
 fn per_day(samples: &[(u64, &BTreeMap<String, u64>)], start: u64, end: u64) -> impl Iterator<Item = u64> {
     let days = (end.saturating_sub(start) + 60_000_000) / DAY_US;
     (1..=days).filter_map(move |day| {
@@ -118,7 +121,7 @@ fn per_day(samples: &[(u64, &BTreeMap<String, u64>)], start: u64, end: u64) -> i
     })
 }
 
-/// Phase and round at a time since the start.
+/// Returns phase and round at a time since the start, in microseconds.
 fn round_at(plan: &Plan, mut at_us: u64) -> Option<(usize, u64)> {
     for (n, phase) in plan.phases.iter().enumerate() {
         let lasts = u64::from(phase.rounds) * phase.every_us;

@@ -1,4 +1,5 @@
-//! Checked scenario + variant + seed -> what the lab runs and the guest executes. Pure.
+//! Makes what the lab runs and the guest executes from a checked scenario, a variant and a seed. All functions are
+//! pure.
 
 use crate::{
     scenario::{During, Machine, Scenario, Variant},
@@ -13,16 +14,18 @@ use tunelab_protocol::{Backend, Phase, Plan, Traffic, VERSION, guest};
 pub struct RunSpec {
     pub run: Arc<RunName>,
     pub machine: Machine,
-    /// Deployed to [`guest::FILES`] by these names; the same for all variants of a scenario, but for the user's own.
+    /// Files that are deployed to [`guest::FILES`] by these names; the same for all variants of a scenario, except the
+    /// user's own.
     pub files: BTreeMap<String, PathBuf>,
     pub plan: Plan,
-    /// The scenario's file, for what turns out to be wrong in it.
+    /// The scenario's file, for errors that are found in it later.
     pub source: NamedSource<String>,
-    /// Why its outcome is not one of the image's snapshot: `None` if it is.
+    /// Why its outcome does not belong to the image's snapshot: `None` if it does.
     pub not_comparable: Option<&'static str>,
 }
 
 impl RunSpec {
+    /// Makes the spec of one run of a variant.
     pub fn new(scenario: &Scenario, variant: &Variant, run: RunName) -> Self {
         RunSpec {
             machine: variant.machine.clone(),
@@ -34,12 +37,13 @@ impl RunSpec {
         }
     }
 
-    /// How long the plan lasts in the guest.
+    /// Returns how long the plan lasts in the guest.
     pub fn virtual_time(&self) -> Duration {
         virtual_time(&self.plan)
     }
 }
 
+/// Makes the plan that the guest executes.
 pub fn plan(scenario: &Scenario, variant: &Variant, seed: u64) -> Plan {
     Plan {
         version: VERSION,
@@ -55,7 +59,7 @@ pub fn plan(scenario: &Scenario, variant: &Variant, seed: u64) -> Plan {
     }
 }
 
-/// With what the variant has otherwise in them, and with each time that a metric needs.
+/// Returns the phases with the variant's changes to them, and with each client's time where a metric needs it.
 fn phases(scenario: &Scenario, variant: &Variant) -> Vec<Phase> {
     let with = |phase: &Phase| {
         let During { sysctls, search } = variant.during.get(&phase.name).cloned().unwrap_or_default();
@@ -96,7 +100,7 @@ fn server(scenario: &Scenario, Variant { server, own, .. }: &Variant) -> tunelab
     }
 }
 
-/// From the start of the first phase to the end of the last.
+/// Returns the time from the start of the first phase to the end of the last.
 pub fn virtual_time(plan: &Plan) -> Duration {
     Duration::from_micros(plan.phases.iter().map(|p| u64::from(p.rounds) * p.every_us).sum())
 }

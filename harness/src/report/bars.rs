@@ -5,6 +5,7 @@ use crate::story::{RunName, Story};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
+/// The bars of all steps and runs at work.
 #[derive(Default)]
 pub struct Bars {
     all: MultiProgress,
@@ -12,10 +13,11 @@ pub struct Bars {
     runs: HashMap<Arc<RunName>, (ProgressBar, Progress)>,
 }
 
-/// A bar counts thousandths.
+/// The length of a bar, which counts thousandths.
 const WHOLE: u64 = 1000;
 
 impl Bars {
+    /// Shows one piece of the story.
     pub fn hear(&mut self, story: Story) {
         match story {
             Story::Notice(line) => self.say(line),
@@ -76,7 +78,7 @@ impl Bars {
     }
 
     fn say(&self, line: String) {
-        // Only fails if standard error is gone, and then there is nobody to tell.
+        // This fails only if standard error is gone, and then there is no reader to tell.
         let _ = self.all.println(line);
     }
 

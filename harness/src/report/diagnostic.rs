@@ -1,10 +1,10 @@
-//! Errors for people: what failed, where in which file, why, and a `hint:` on a line of its own.
+//! Shows errors to people: what failed, where in which file, why, and a `hint:` on a line of its own.
 
 use crate::error::Error;
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, SourceCode};
 use std::fmt;
 
-/// Colours and frames on a terminal, ASCII without colour elsewhere.
+/// Returns the text of an error, with colours and frames on a terminal, in ASCII without colour elsewhere.
 pub fn render(error: &Error, terminal: bool) -> String {
     let theme = if terminal { GraphicalTheme::unicode() } else { theme_plain() };
     let handler = GraphicalReportHandler::new_themed(theme).with_links(false).with_width(120).with_context_lines(1);
@@ -34,7 +34,7 @@ fn hint(diagnostic: &dyn Diagnostic) -> String {
     diagnostic.help().map(|help| format!("hint: {help}\n")).unwrap_or_default()
 }
 
-/// miette's frame with the place in the file; the hint is ours, because miette calls it help.
+/// Returns miette's frame with the place in the file; the hint is ours, because miette calls it help.
 fn placed(handler: &GraphicalReportHandler, diagnostic: &dyn Diagnostic) -> String {
     let mut frame = String::new();
     match handler.render_report(&mut frame, &Placed(diagnostic)) {

@@ -1,4 +1,4 @@
-//! One JSON document per run, a line each: for scripts.
+//! Writes one JSON document per run, a line each: for scripts.
 
 use super::{Compared, Ran, Told, Verdict};
 use crate::{
@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 /// Why a claim has no verdict where only some variants ran.
 const NOT_JUDGED: &str = "not all of its variants ran";
 
-/// All runs of all verdicts, in order.
+/// Returns all runs of all verdicts, in order, a line each.
 pub fn render(verdicts: &[Verdict]) -> String {
     let documents = verdicts.iter().flat_map(|v| v.runs.iter().map(|told| document(v, told)));
     documents.map(|document| format!("{document}\n")).collect()
@@ -37,7 +37,8 @@ fn document(verdict: &Verdict, told: &Told) -> Value {
     document
 }
 
-/// The same keys as a run's, so that a script finds what it looks for.
+/// Returns the same keys as for a run, so that a script finds what it looks for; only `record` is missing, and `error`
+/// is added.
 fn of_failure(error: &Error, compared: &Compared) -> Value {
     json!({
         "kernel": null,
@@ -73,7 +74,7 @@ fn of_run(ran: &Ran, verdict: &Verdict) -> Value {
     })
 }
 
-/// The claims about this run's variant, each with the verdict that people are shown.
+/// Returns the claims about this run's variant, each with the verdict that people are shown.
 fn claims_of(ran: &Ran, verdict: &Verdict) -> Vec<Value> {
     let claim = |finding: &claims::Finding| match verdict.claims.iter().find(|judged| judged.id == finding.id) {
         // The user's own files have no control.
@@ -88,6 +89,7 @@ fn said(id: &str, verdict: claims::Verdict, why: Option<&str>, evidence: &[Strin
     json!({ "id": id, "verdict": verdict, "why": why, "evidence": evidence })
 }
 
+/// Returns the word for a clock.
 pub fn clock(clock: Clock) -> &'static str {
     match clock {
         Clock::Virtual => "virtual",
@@ -95,7 +97,7 @@ pub fn clock(clock: Clock) -> &'static str {
     }
 }
 
-/// Numbers as numbers: how near they have to be is the snapshot's business.
+/// Returns numbers as numbers: how near they have to be is the snapshot's business.
 fn plain(value: &toml::Value) -> Value {
     if let Some(number) = Num::of(value) {
         return number.value.into();

@@ -1,4 +1,4 @@
-//! JUnit XML: a suite per scenario and image; a case per variant, one per claim, and one for the snapshot.
+//! Writes JUnit XML: a suite per scenario and image; a case per variant, one per claim, and one for the snapshot.
 
 use super::{Compared, Told, Verdict};
 use crate::{
@@ -11,6 +11,7 @@ use crate::{
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 use std::time::Duration;
 
+/// Returns the XML of all verdicts.
 pub fn render(verdicts: &[Verdict]) -> Result<String> {
     let mut report = Report::new("tunelab");
     report.add_test_suites(verdicts.iter().map(suite));
@@ -48,7 +49,8 @@ fn variant(told: &Told) -> TestCase {
     case
 }
 
-/// A claim that does not hold is a result; one whose verdict is no longer the snapshot's is a failure.
+/// Returns the case of a claim. A claim that does not hold is a result; a claim with another verdict than in the
+/// snapshot is a failure.
 fn claim(judged: &Judged, compared: &Compared) -> TestCase {
     let verdict = judged.verdict.word();
     let was = match compared {

@@ -1,18 +1,19 @@
-//! Plain lines, for pipes and CI: a step when it begins and ends, a run once a virtual day.
+//! Shows progress as plain lines, for pipes and CI: a step when it begins and ends, a run once a virtual day.
 
 use super::progress::Progress;
 use crate::story::{RunName, Story};
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
+/// The runs and steps at work, and what was told of them.
 #[derive(Debug, Default)]
 pub struct Lines {
     runs: HashMap<Arc<RunName>, (Progress, u64)>,
-    /// Quarters of a step already told.
+    /// The quarters of each step that were told already.
     steps: HashMap<String, u32>,
 }
 
 impl Lines {
-    /// What is to be printed of this piece; mostly nothing.
+    /// Returns the lines to print for this piece; mostly none.
     pub fn hear(&mut self, story: &Story) -> Vec<String> {
         let line = match story {
             Story::Notice(line) => Some(line.clone()),
@@ -67,6 +68,7 @@ impl Lines {
     }
 }
 
+/// Writes a time as `1.2 s`.
 pub fn seconds(time: Duration) -> String {
     format!("{:.1} s", time.as_secs_f64())
 }

@@ -1,8 +1,9 @@
 //! Readers of stories and records: they print and draw, and never run anything.
 //!
-//! While it works: `progress` (what a run is at), drawn as `lines` (pipes, CI) or `bars` (terminals). At the end:
-//! `summary` for people (`own`: what their files change), `json` and `junit` for machines. `claims`: the article's, over all scenarios;
-//! `page`: one scenario's page; `reference`: what a metric can be. `diagnostic` shows errors.
+//! While a command works: `progress` (what a run is at), drawn as `lines` (pipes, CI) or `bars` (terminals). At the
+//! end: `summary` for people (`own`: what the user's files change), `json` and `junit` for machines. `claims`: the
+//! article's claims, over all scenarios; `page`: one scenario's page; `reference`: what a metric can be. `diagnostic`
+//! shows errors.
 
 mod aside;
 mod bars;
@@ -47,41 +48,44 @@ pub struct Verdict {
     /// Release of a kernel that is not the image's own.
     pub kernel: Option<String>,
     pub seed: u64,
-    /// Which of `--repeat`, from 1.
+    /// The number of the repeat (`--repeat`), from 1.
     pub repeat: u32,
     pub runs: Vec<Told>,
     pub claims: Vec<Judged>,
-    /// Claims about variants of which some did not run.
+    /// The number of claims about variants of which some did not run.
     pub unjudged: usize,
-    /// Metrics that no claim is about: what the others came to stands in the claims' evidence.
+    /// Metrics that no claim is about: the values of the others stand in the claims' evidence.
     pub unclaimed: Vec<String>,
     pub comparison: Compared,
 }
 
-/// One run and what is to be said of it.
+/// One run and its result.
 #[derive(Debug)]
 pub struct Told {
     pub run: Arc<RunName>,
     pub result: Result<Ran, Error>,
 }
 
+/// A run that came to its end.
 #[derive(Debug)]
 pub struct Ran {
     pub result: RunResult,
     pub outcome: Outcome,
-    /// What of the outcome the scenario is about ([`Outcome::facts`]).
+    /// The part of the outcome that the scenario is about ([`Outcome::facts`]).
     pub facts: toml::Table,
     pub findings: Vec<Finding>,
 }
 
+/// Whether the outcomes were compared with the snapshot, and with which result.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Compared {
     With(Comparison),
-    /// Not at all, and why not.
+    /// They were not compared, for this reason.
     Not(&'static str),
 }
 
 impl Compared {
+    /// Returns the word for it in the JSON document.
     pub fn word(&self) -> &'static str {
         match self {
             Compared::With(comparison) => comparison.word(),
@@ -89,6 +93,7 @@ impl Compared {
         }
     }
 
+    /// Whether nothing differs from the snapshot; a run that was not compared counts as expected.
     pub fn as_expected(&self) -> bool {
         !matches!(self, Compared::With(comparison) if !comparison.as_expected())
     }
@@ -100,11 +105,11 @@ pub struct Sameness {
     /// `scenario/variant on image`, and the seed if it is not 1.
     pub run: String,
     pub runs: usize,
-    /// Different ones; one is as it should be.
+    /// The number of different fingerprints; one is as it should be.
     pub fingerprints: usize,
 }
 
-/// Of all runs under the virtual clock that were repeated.
+/// Compares the fingerprints of all runs under the virtual clock that were repeated.
 pub fn sameness(verdicts: &[Verdict]) -> Vec<Sameness> {
     let mut found: BTreeMap<String, (usize, BTreeSet<&str>)> = BTreeMap::new();
     for result in verdicts.iter().flat_map(|v| &v.runs).filter_map(|told| Some(&told.result.as_ref().ok()?.result)) {

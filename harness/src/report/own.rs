@@ -1,4 +1,5 @@
-//! What the user's own files change, in words: `yours` against the variant it is made from, and the nearest of the others.
+//! Says what the user's own files change, in words: `yours` against the variant it is made from, and against the
+//! nearest of the others.
 
 use super::Ran;
 use crate::{
@@ -11,10 +12,11 @@ use crate::{
 };
 use toml::Value;
 
-/// More than this, and nobody reads on.
+/// The most changes that are listed: no reader goes on after that.
 const LINES: usize = 20;
 
-/// Empty if there is no `yours`, or nothing that it could be compared with ran. The last line is the verdict.
+/// Returns what the files change; the last line is the verdict. It is empty if there is no `yours`, or if nothing ran
+/// that `yours` could be compared with.
 pub fn render(verdict: &super::Verdict) -> String {
     let ran: Vec<&Ran> = verdict.runs.iter().filter_map(|told| told.result.as_ref().ok()).collect();
     let (yours, shipped): (Vec<&Ran>, Vec<&Ran>) = ran.into_iter().partition(|ran| name(ran) == YOURS);
@@ -34,7 +36,8 @@ fn name(ran: &Ran) -> &str {
     &ran.result.run.variant
 }
 
-/// What is said of the variant that they change, and is so no longer, or only now. Where it asks in vain it says nothing.
+/// Returns the claims about the variant that the files change, if they held and hold no longer, or hold only now. A
+/// claim that does not apply or is unsettled says nothing.
 fn turned(before: &Ran, after: &Ran) -> Vec<String> {
     let turn = |now: &Finding| {
         let was = before.findings.iter().find(|was| was.id == now.id)?;
@@ -47,7 +50,7 @@ fn turned(before: &Ran, after: &Ran) -> Vec<String> {
     after.findings.iter().filter_map(turn).collect()
 }
 
-/// What clients notice, and else how much there is that they do not.
+/// Says how much changes, and what of it clients notice.
 fn short(before: &Ran, after: &Ran, changes: &[String]) -> String {
     let of = name(before);
     if changes.is_empty() {
@@ -61,7 +64,7 @@ fn short(before: &Ran, after: &Ran, changes: &[String]) -> String {
     format!("your files change {} of `{of}`: {noticed}", things(changes.len()))
 }
 
-/// What of the files had no effect, as the kernel did not take it: above it is said why.
+/// Says how many sysctls in the files had no effect, because the kernel did not take them; the reason is said above.
 fn refused(before: &Ran, after: &Ran) -> String {
     let known = &before.outcome.refused_sysctls;
     match after.outcome.refused_sysctls.keys().filter(|name| !known.contains_key(*name)).count() {
@@ -75,7 +78,8 @@ fn things(n: usize) -> String {
     if n == 1 { "one thing".into() } else { format!("{n} things") }
 }
 
-/// Which other shipped variant comes out more like it says what the files amount to.
+/// Names the other shipped variant with an outcome nearer to that of `yours`, if there is one: it says what the files
+/// amount to.
 fn nearest(shipped: &[&Ran], yours: &Ran, from_first: usize) -> String {
     let others = shipped.iter().skip(1).map(|ran| (changes(ran, yours).len(), name(ran)));
     match others.min_by_key(|(n, _)| *n) {
@@ -85,7 +89,8 @@ fn nearest(shipped: &[&Ran], yours: &Ran, from_first: usize) -> String {
     }
 }
 
-/// By the place in the facts; numbers that are near enough are no change, and neither are the sysctls themselves.
+/// Returns the changes by their place in the facts. Numbers that are near enough are no change, and neither are the
+/// sysctls themselves.
 fn changes(before: &Ran, after: &Ran) -> Vec<String> {
     let mut found = Vec::new();
     differences("", &Value::Table(before.facts.clone()), &Value::Table(after.facts.clone()), &mut found);
@@ -100,7 +105,7 @@ fn differences(at: &str, before: &Value, after: &Value, found: &mut Vec<String>)
         for key in keys.filter(|key| !(at.is_empty() && SETTINGS.contains(&key.as_str()))) {
             let path = if at.is_empty() { key.clone() } else { format!("{at}.{key}") };
             let (before, after) = (before.get(key), after.get(key));
-            // A metric that is zero is left out.
+            // A metric that is zero is left out of the facts.
             let number = before.or(after).is_some_and(|value| Num::of(value).is_some());
             let none = if number { Value::Integer(0) } else { Value::String("none".into()) };
             differences(&path, before.unwrap_or(&none), after.unwrap_or(&none), found);

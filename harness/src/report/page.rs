@@ -1,4 +1,5 @@
-//! A scenario's page: what happens, why, on which kernels, what helps. From its file and its stored outcomes.
+//! Writes a scenario's page from its file and its stored outcomes: what happens, why, on which kernels, what mitigates
+//! it.
 
 use crate::{
     outcome::{
@@ -12,10 +13,10 @@ use std::{collections::BTreeMap, time::Duration};
 use toml::Value;
 use tunelab_protocol::Phase;
 
-/// What tells a page of ours from others.
+/// The words that tell a page of ours from others.
 pub const WRITTEN: &str = "This page is written by `tunelab docs`";
 
-/// `command` runs tunelab.
+/// Returns the page. `command` is the command that runs tunelab.
 pub fn render(experiment: &Experiment, command: &str) -> String {
     let scenario = &experiment.scenario;
     let mut out = format!("# {}\n\n{}.\n\n", scenario.name, capital(&scenario.summary));
@@ -39,7 +40,7 @@ fn capital(text: &str) -> String {
     letters.next().map(|c| c.to_uppercase().collect::<String>()).unwrap_or_default() + letters.as_str()
 }
 
-/// The comment at the top of the file.
+/// Returns the comment at the top of the scenario's file.
 fn introduction(scenario: &Scenario) -> String {
     let lines = scenario.source.inner().lines().take_while(|line| line.starts_with('#'));
     let text: String = lines.map(|line| format!("{}\n", line.trim_start_matches('#').trim())).collect();
@@ -55,7 +56,7 @@ fn phases(scenario: &Scenario) -> String {
     out
 }
 
-/// What variants search between on their own: the rates, and in which.
+/// Returns the rates that variants search between on their own, and the names of these variants.
 fn own_rates<'a>(scenario: &'a Scenario, phase: &Phase) -> BTreeMap<(u32, u32), Vec<&'a str>> {
     let mut found = BTreeMap::<_, Vec<_>>::new();
     for variant in &scenario.variants {
@@ -91,7 +92,7 @@ fn variants(scenario: &Scenario, which: impl Fn(&&Variant) -> bool) -> String {
     which.map(|v| format!("- `{}`: {}\n", v.name, v.summary)).collect()
 }
 
-/// A row for each metric and a column for each variant; a metric that is zero everywhere is left out.
+/// Returns a row for each metric and a column for each variant; a metric that is zero everywhere is left out.
 fn outcomes(experiment: &Experiment) -> String {
     let stored: Vec<_> = experiment.outcomes.iter().filter_map(|(image, all)| Some((image, all.as_ref()?))).collect();
     if stored.is_empty() {
@@ -109,10 +110,10 @@ fn outcomes(experiment: &Experiment) -> String {
     out
 }
 
-/// What a metric is that is not stored.
+/// The value of a metric that is not stored.
 const NOTHING: &str = "0";
 
-/// One value, or one for each that some images have alike.
+/// Returns one value, or one for each group of images that have the same value.
 fn cell(stored: &[(&String, &Outcomes)], variant: &str, name: &str) -> String {
     let shown = |value: &Value| Num::of(value).map_or_else(|| plain(value), |number| number.shown());
     let mut values: Vec<(String, Vec<&str>)> = Vec::new();
@@ -133,7 +134,7 @@ fn cell(stored: &[(&String, &Outcomes)], variant: &str, name: &str) -> String {
     }
 }
 
-/// The words that an engineer searches for.
+/// Returns the lines of the logs: the words that an engineer searches for.
 fn logs(experiment: &Experiment) -> String {
     let mut said: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for variant in &experiment.scenario.variants {
@@ -157,7 +158,8 @@ fn mitigations(scenario: &Scenario) -> String {
     if list.is_empty() { list } else { format!("\n## What helps\n\n{list}") }
 }
 
-/// What is reckoned of a measure, beside the table that has it; and where a search could find no more.
+/// Returns the calculated values of metrics, beside the table that has the measured ones; and where a search could find
+/// no more.
 fn expected(scenario: &Scenario) -> String {
     let mut out = String::new();
     for metric in &scenario.metrics {
@@ -178,7 +180,7 @@ fn expected(scenario: &Scenario) -> String {
     out
 }
 
-/// Each claim with its verdicts; images with the same one together.
+/// Returns each claim with its verdicts; images with the same verdict stand together.
 fn claims(experiment: &Experiment) -> String {
     let judged: Vec<(&String, Vec<Judged>)> = experiment
         .outcomes
@@ -206,7 +208,7 @@ fn claims(experiment: &Experiment) -> String {
     out
 }
 
-/// What could have turned it, or why nothing could.
+/// Returns the control that could have turned the claim, or why nothing could.
 fn control(claim: &Claim) -> String {
     let variants = |names: &[String]| format!("`{}`", names.join("`, `"));
     match &claim.uncontrolled_because {
@@ -215,7 +217,7 @@ fn control(claim: &Claim) -> String {
     }
 }
 
-/// Why, on which images.
+/// Returns the images on which the claim is unsettled, each with the reason.
 fn unsettled(judged: &[(&String, Vec<Judged>)], id: &str) -> Vec<String> {
     let why = |(image, all): &(&String, Vec<Judged>)| {
         let found = all.iter().find(|judged| judged.id == id)?;

@@ -1,11 +1,12 @@
-//! What a run is at: its clock, its table, its visitors.
+//! The progress of a run: its clock, its table, its clients.
 
 use std::{fmt, time::Duration};
 use tunelab_protocol::{Event, Stamped, Visits};
 
+/// The progress of one run.
 #[derive(Debug, Clone, Default)]
 pub struct Progress {
-    /// In the guest, since traffic began.
+    /// The time in the guest since traffic began.
     pub clock: Duration,
     pub total: Duration,
     start_us: u64,
@@ -14,10 +15,12 @@ pub struct Progress {
 }
 
 impl Progress {
+    /// Begins the progress of a run that lasts `total` in the guest.
     pub fn of(total: Duration) -> Self {
         Progress { total, ..Self::default() }
     }
 
+    /// Takes in one event of the run.
     pub fn take(&mut self, event: &Stamped) {
         match &event.event {
             Event::Ready => self.start_us = event.at_us,
@@ -32,13 +35,13 @@ impl Progress {
         self.clock = Duration::from_micros(event.at_us.saturating_sub(self.start_us));
     }
 
-    /// Whole days gone by; lines are written once for each.
+    /// Returns the whole days gone by; a line is written once for each.
     pub fn day(&self) -> u64 {
         self.clock.as_secs() / 86_400
     }
 }
 
-/// `day 3, 14:05  table 512/700  served 1203  refused 12`.
+/// Writes `day 3, 14:05  table 512/700  served 1203  refused 12`.
 impl fmt::Display for Progress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let minutes = self.clock.as_secs() / 60;

@@ -1,4 +1,4 @@
-//! The end of a run for people: a short table, the claims, what the snapshot said, where the records are.
+//! Shows the end of a run to people: a short table, the claims, what the snapshot said, where the records are.
 
 use super::{Compared, Ran, Sameness, Verdict, diagnostic, json::clock, lines::seconds, own};
 use crate::{
@@ -10,7 +10,7 @@ use crate::{
 use comfy_table::{ContentArrangement, presets};
 use std::time::Duration;
 
-/// `terminal`: colours in the diff, frames around errors.
+/// Returns the summary; with `terminal` the diff has colours, and errors have frames.
 pub fn render(verdict: &Verdict, terminal: bool) -> String {
     let mut out = heading(verdict);
     if verdict.runs.iter().any(|told| told.result.is_ok()) {
@@ -27,7 +27,7 @@ pub fn render(verdict: &Verdict, terminal: bool) -> String {
     let whole = verdict.runs.iter().all(|told| told.result.is_ok());
     out += &snapshot(verdict, whole, terminal);
     out += &records(verdict);
-    // Last: it is what was asked.
+    // This comes last: it is what the user asked for.
     out + &own::render(verdict)
 }
 
@@ -60,7 +60,7 @@ fn table(verdict: &Verdict) -> comfy_table::Table {
     table
 }
 
-/// Columns and cells: what every scenario has, and what its probes give.
+/// Returns columns and cells: those that every scenario has, and those that its probes give.
 fn row(ran: &Ran) -> Vec<(String, String)> {
     let outcome = &ran.outcome;
     let mut row = vec![
@@ -80,7 +80,7 @@ fn row(ran: &Ran) -> Vec<(String, String)> {
     row.into_iter().map(|(column, cell)| (column.to_owned(), cell)).collect()
 }
 
-/// Metrics that no claim is about, a row each; without those that are zero in each variant.
+/// Returns the metrics that no claim is about, a row each, without those that are zero in each variant.
 fn metrics(verdict: &Verdict) -> String {
     let ran: Vec<&Ran> = verdict.runs.iter().filter_map(|told| told.result.as_ref().ok()).collect();
     let mut table = comfy_table::Table::new();
@@ -103,7 +103,7 @@ fn hours(hours: u64) -> String {
     units::show(Duration::from_secs(hours * 3600))
 }
 
-/// What the kernel did not take as it was written: one line for all variants in which it was so.
+/// Returns the sysctls that the kernel did not take as they were written: one line for all variants in which it was so.
 fn sysctls(verdict: &Verdict) -> String {
     let mut said: Vec<(String, Vec<&str>)> = Vec::new();
     for ran in verdict.runs.iter().filter_map(|told| told.result.as_ref().ok()) {
@@ -142,7 +142,7 @@ fn snapshot(verdict: &Verdict, whole: bool, terminal: bool) -> String {
         _ if verdict.origin == Origin::BuiltIn => {
             "hint: what comes with tunelab is not changed by a run; with `--accept` it says how to make a copy your own\n"
         }
-        // `cargo insta` looks into cargo's workspaces alone.
+        // `cargo insta` looks only into cargo's workspaces.
         Some(pending) if !pending.ancestors().any(|folder| folder.join("Cargo.toml").exists()) => {
             "hint: `--accept` takes it\n"
         }
@@ -180,7 +180,7 @@ fn records(verdict: &Verdict) -> String {
     if lines.is_empty() { lines } else { format!("records\n{lines}") }
 }
 
-/// What `--repeat` shows: one fingerprint per variant, or how many.
+/// Returns what `--repeat` shows: one fingerprint per variant, or how many.
 pub fn render_sameness(all: &[Sameness]) -> String {
     let line = |s: &Sameness| match s.fingerprints {
         1 => format!("  {}: one in {} runs\n", s.run, s.runs),

@@ -1,4 +1,4 @@
-//! Which IPv4 addresses the server, its upstreams and its clients can have.
+//! Checks which IPv4 addresses the server, its upstreams and its clients can have.
 
 use super::problems::Problems;
 use std::{net::Ipv4Addr, ops::RangeInclusive};
@@ -7,8 +7,8 @@ use tunelab_protocol::Subnet;
 
 type Taken = (RangeInclusive<Ipv4Addr>, &'static str);
 
-/// Addresses that no host of a scenario can have, and why. The lab's own are QEMU's network, by which SSH comes, and what
-/// joins the server to its clients.
+/// Addresses that no host of a scenario can have, and why. The lab's own are QEMU's network, which carries SSH, and the
+/// network that joins the server to its clients.
 const TAKEN: [Taken; 6] = [
     (Ipv4Addr::new(0, 0, 0, 0)..=Ipv4Addr::new(0, 255, 255, 255), "stands for no host"),
     (Ipv4Addr::new(10, 0, 2, 0)..=Ipv4Addr::new(10, 0, 2, 255), "is the lab's own, for SSH into the guest"),
@@ -20,7 +20,7 @@ const TAKEN: [Taken; 6] = [
 
 const HINT: &str = "for example `10.8.0.1`; all of 10.0.0.0/8 but 10.0.2.0/24 and 10.255.0.0/16 is free";
 
-/// The server's, or an upstream's.
+/// Checks the address of the server, or of an upstream.
 pub fn check_host(address: &Spanned<Ipv4Addr>, problems: &Problems) {
     let host = *address.get_ref();
     let taken = TAKEN.iter().find(|(taken, _)| taken.contains(&host)).map(|(_, why)| *why);
@@ -34,12 +34,12 @@ pub fn check_host(address: &Spanned<Ipv4Addr>, problems: &Problems) {
     }
 }
 
-/// `10.8.0.0/30`: each upstream is alone in the smallest network around its address.
+/// Returns the smallest network around an upstream's address, such as `10.8.0.0/30`: each upstream is alone in its own.
 pub fn around(host: Ipv4Addr) -> String {
     format!("{}/30", Ipv4Addr::from(u32::from(host) & !3))
 }
 
-/// Clients': none of them may have an address that no host can have.
+/// Checks the subnet of clients: none of them may have an address that no host can have.
 pub fn check_subnet(subnet: &Spanned<Subnet>, problems: &Problems) {
     let clients = subnet.get_ref();
     let last =

@@ -1,5 +1,5 @@
-//! `scenarios/article.toml`: what the article claims, and which claims of which scenarios settle it. Whether it holds is
-//! nowhere written by hand: runs decide.
+//! Reads `scenarios/article.toml`: what the article claims, and which claims of which scenarios settle it. The verdict
+//! is nowhere written by hand: runs decide.
 
 use super::{problems::Problems, report_syntax, section::Section};
 use crate::{
@@ -10,27 +10,29 @@ use miette::NamedSource;
 use std::{ops::Range, path::Path};
 use toml::{Spanned, de::DeTable};
 
-/// Beside the folders of the scenarios.
+/// The name of the article's file, which lies beside the folders of the scenarios.
 pub const FILE: &str = "article.toml";
 
+/// The article's claims, as its file lists them.
 #[derive(Debug, Clone)]
 pub struct Article {
-    /// In the order of their numbers.
+    /// The claims in the order of their numbers.
     pub claims: Vec<ArticleClaim>,
-    /// For what is only found when scenarios are known.
+    /// The article's file, for errors that are only found when scenarios are known.
     pub source: NamedSource<String>,
 }
 
+/// One claim of the article.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ArticleClaim {
     pub id: String,
     /// Its place among the claims, from 1.
     pub number: u32,
-    /// Our short form; "holds" means the article is right.
+    /// The claim in our short form; "holds" means the article is right.
     pub says: String,
     /// The article's own words.
     pub quote: String,
-    /// The heading they stand under.
+    /// The heading that these words stand under.
     pub section: String,
     /// Why no experiment can settle it.
     pub cannot: Option<String>,
@@ -38,7 +40,7 @@ pub struct ArticleClaim {
     pub settled_by: Vec<SettledBy>,
 }
 
-/// `"conntrack-leak/one-line-once"`; whether there is such a claim is seen when scenarios are known.
+/// A claim of a scenario, written `"conntrack-leak/one-line-once"`; whether it exists is seen when scenarios are known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SettledBy {
     pub scenario: String,
@@ -48,7 +50,7 @@ pub struct SettledBy {
 }
 
 impl Article {
-    /// A project's; it need not have one.
+    /// Reads a project's article; `None` if the project has none.
     pub fn of(project: &Path) -> Result<Option<Self>> {
         let path = project.join("scenarios").join(FILE);
         is_there(&path).then(|| Self::read(&path)).transpose()
@@ -64,7 +66,7 @@ impl Article {
         let problems = Problems::of(file, text.to_owned());
         let (table, errors) = DeTable::parse_recoverable(text);
         report_syntax(&errors, &problems);
-        // What follows a syntax error would only confuse.
+        // Problems found after a syntax error would only confuse.
         let mut claims = if errors.is_empty() { claims(&Section::root(&table, &problems)) } else { Vec::new() };
         let source = problems.source();
         problems.into_result()?;
@@ -77,7 +79,7 @@ impl Article {
     }
 }
 
-/// Whatever it is: what cannot be read is told.
+/// Whether there is anything at this path: a file that cannot be read is reported when it is read.
 fn is_there(path: &Path) -> bool {
     path.symlink_metadata().is_ok()
 }
@@ -113,7 +115,7 @@ fn report_taken(number: u32, span: Range<usize>, taken: &[(u32, String)], proble
     }
 }
 
-/// Asks for every key before it gives up on one: all that is missing is told at once.
+/// Reads one claim. It asks for every key before it gives up on one: all missing keys are reported at once.
 fn claim(id: String, number: Option<u32>, section: &Section<'_>) -> Option<ArticleClaim> {
     let says = section.need("says", r#""a full table is logged with a single line, once""#);
     let quote = section.need("article", r#""One line, once, when it first happens.""#);
@@ -123,7 +125,7 @@ fn claim(id: String, number: Option<u32>, section: &Section<'_>) -> Option<Artic
     Some(ArticleClaim { id, number: number?, says: says?, quote: quote?, section: heading?, cannot, settled_by })
 }
 
-/// `settled-by = ["conntrack-leak/one-line-once"]`: SCENARIO/CLAIM.
+/// Reads `settled-by = ["conntrack-leak/one-line-once"]`: each is SCENARIO/CLAIM.
 fn settled_by(section: &Section<'_>, cannot: bool) -> Vec<SettledBy> {
     section.filled("settled-by");
     let names = section.get::<Vec<Spanned<String>>>("settled-by").unwrap_or_default();

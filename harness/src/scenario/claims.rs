@@ -1,4 +1,4 @@
-//! `[claim.x]`: what is said of the outcome, as expressions over it.
+//! Reads `[claim.x]`: statements about the outcome, as expressions over it.
 
 use super::{
     model::{Claim, Compare, Expression, Metric, Operand, Subject},
@@ -10,18 +10,19 @@ use std::collections::BTreeSet;
 use toml::Spanned;
 use tunelab_protocol::{LimitOf, readings::Unit};
 
-/// What else of the file a claim may be about.
+/// The other parts of the file that a claim may be about.
 pub struct Known<'a> {
     pub variants: &'a [&'a str],
     pub metrics: &'a [Metric],
     /// Metrics that were refused: a claim about one is no second mistake.
     pub refused_metrics: &'a [String],
-    /// By today's names.
+    /// The reported sysctls, by today's names.
     pub sysctls: &'a BTreeSet<String>,
     pub limits: &'a [LimitOf],
     pub follows_entries: bool,
 }
 
+/// Reads each `[claim.x]`.
 pub fn claims(root: &Section<'_>, known: &Known<'_>) -> Vec<Claim> {
     let variants = known.variants;
     let read = |(name, section): (Spanned<String>, Section<'_>)| {
@@ -46,12 +47,13 @@ pub fn claims(root: &Section<'_>, known: &Known<'_>) -> Vec<Claim> {
     root.named("claim").into_iter().filter_map(read).collect()
 }
 
-/// An experiment must be able to fail: a variant turns the verdict, or it is said why none can.
+/// Reports a claim that cannot fail. An experiment must be able to fail: a control turns the verdict, or the claim says
+/// why none can.
 fn can_fail(section: &Section<'_>, within: &[String], control: &[String]) {
     let path = section.path();
     let is_array = section.value("control").is_none_or(|value| value.get_ref().is_array());
     let problem = match (control.is_empty(), section.value("uncontrolled-because").is_some()) {
-        // It was refused as what it is.
+        // It was already reported that `control` is no array.
         (true, false) if !is_array => return,
         (true, false) => format!("`{path}` has no control: nothing shows that it could have come out otherwise"),
         (false, true) => format!("`{path}` has a control and says why there is none"),
@@ -121,7 +123,8 @@ fn is_list(subject: &Subject) -> bool {
     matches!(subject, Subject::Leaks | Subject::RefusedSysctls | Subject::RenamedSysctls)
 }
 
-/// `drops`, `sysctl.net.core.somaxconn`, `open-files.nginx-worker.soft`, `leaks`
+/// Returns the subject that is written `drops`, `sysctl.net.core.somaxconn`, `open-files.nginx-worker.soft` or `leaks`;
+/// reports an unknown one.
 fn subject(word: &str, text: &Spanned<String>, section: &Section<'_>, known: &Known<'_>) -> Option<Subject> {
     if let Some(metric) = known.metrics.iter().find(|metric| metric.name == word) {
         return Some(Subject::Metric { name: word.to_owned(), unit: metric.value.unit() });
@@ -157,7 +160,7 @@ fn subject(word: &str, text: &Spanned<String>, section: &Section<'_>, known: &Kn
 
 const OPEN_FILES: &str = "open-files.";
 
-/// All that a claim of this scenario can be about.
+/// Returns the names of everything that a claim of this scenario can be about.
 fn subjects(known: &Known<'_>) -> Vec<String> {
     let metrics = known.metrics.iter().map(|metric| metric.name.clone());
     let sysctls = known.sysctls.iter().map(|name| format!("sysctl.{name}"));
@@ -167,8 +170,8 @@ fn subjects(known: &Known<'_>) -> Vec<String> {
     metrics.chain(sysctls).chain(limits).chain(lists).chain(leaks).collect()
 }
 
-/// A value of the left side's unit, or a text in single quotes; `Err(None)`: it may be the name of something. Else what should
-/// stand there.
+/// Parses the right side: a value in the left side's unit, or a text in single quotes. `Err(None)`: it may be the name
+/// of a subject. Any other error says what should stand there.
 fn operand(word: &str, left: &Subject) -> Result<Operand, Option<&'static str>> {
     if let Some(quoted) = word.strip_prefix('\'').and_then(|word| word.strip_suffix('\'')) {
         return Ok(Operand::Text(quoted.to_owned()));

@@ -1,4 +1,4 @@
-//! The clients' side: upstreams, clients, and how clients close.
+//! Reads the clients' side: upstreams, clients, and how clients close.
 
 use super::{
     addresses,
@@ -14,7 +14,7 @@ use std::net::Ipv4Addr;
 use toml::{Spanned, de::DeValue};
 use tunelab_protocol::{At, Duplicate, Http, Leave, Link, Phase, Population, Speech, Subnet, Upstream, Visit};
 
-/// `[upstream.x]`: what the server forwards to.
+/// Reads each `[upstream.x]`: a host that the server forwards to.
 pub fn upstreams(root: &Section<'_>) -> Vec<Upstream> {
     let mut found: Vec<Upstream> = Vec::new();
     for (name, section) in root.named("upstream") {
@@ -36,10 +36,10 @@ pub fn upstreams(root: &Section<'_>) -> Vec<Upstream> {
     found
 }
 
-/// Clients and upstreams: each has a number of eight bits in the guest.
+/// The most kinds of clients and upstreams together: each has a number of eight bits in the guest.
 const MOST_SITES: usize = 200;
 
-/// `[clients.x]`: clients of one subnet, which all behave alike.
+/// Reads each `[clients.x]`: clients of one subnet, which all behave alike.
 pub fn populations(root: &Section<'_>, server: Ipv4Addr, upstreams: &[Upstream], names: &Names) -> Vec<Population> {
     let mut found: Vec<Population> = Vec::new();
     if root.lacks("clients") {
@@ -81,7 +81,8 @@ pub fn populations(root: &Section<'_>, server: Ipv4Addr, upstreams: &[Upstream],
     found
 }
 
-/// After a client vanished its address is gone: there is one for each that comes.
+/// Reports a subnet with too few addresses for clients that vanish: after a client vanished its address is gone, so
+/// each client that comes needs one of its own.
 pub fn check_enough(root: &Section<'_>, populations: &[Population], phases: &[Phase]) {
     let tables = root.value("clients").and_then(|clients| clients.get_ref().as_table());
     for (name, table) in tables.into_iter().flatten() {
@@ -98,13 +99,13 @@ pub fn check_enough(root: &Section<'_>, populations: &[Population], phases: &[Ph
     }
 }
 
-/// Who else lives in a subnet.
+/// Returns the server or the upstream that has an address in a subnet of clients, with that address.
 fn inhabitant(subnet: &Subnet, server: Ipv4Addr, upstreams: &[Upstream]) -> Option<(String, Ipv4Addr)> {
     let others = upstreams.iter().map(|u| (format!("upstream `{}`", u.name), u.address));
     std::iter::once(("the server".to_owned(), server)).chain(others).find(|(_, address)| subnet.contains(*address))
 }
 
-/// The server itself, or the upstream by name.
+/// Returns the address and port that clients connect to: an upstream's by its name, or the server's (`None`).
 fn target(section: &Section<'_>, upstreams: &[Upstream], names: &Names) -> (Option<Ipv4Addr>, u16) {
     let port = section.get("port").map(|Port(port)| port);
     let Some(name) = section.get::<Spanned<String>>("upstream") else { return (None, port.unwrap_or(80)) };
@@ -119,7 +120,7 @@ fn target(section: &Section<'_>, upstreams: &[Upstream], names: &Names) -> (Opti
     }
 }
 
-/// None: it is wrong, and more that could be said of it would only follow from that.
+/// Reads `link`. `None`: it is wrong, and more that could be reported about it would only follow from that.
 fn link(section: &Section<'_>) -> Option<Link> {
     let found = section.problems.count();
     let Some(section) = section.section("link") else {
@@ -195,7 +196,7 @@ fn visit(section: &Section<'_>, at: At, link: Option<Link>) -> Option<Visit> {
 
 const CLOSES: &[&str] = &["client", "server", "reset", "vanish", "never", "late-duplicate"];
 
-/// `close = "reset"`, or with particulars `close.late-duplicate = { of = "ack", after = "30 s" }`.
+/// Reads `close = "reset"`, or with particulars `close.late-duplicate = { of = "ack", after = "30 s" }`.
 fn closing(value: &Value<'_>, section: &Section<'_>) -> Option<Leave> {
     let problems = section.problems;
     match value.get_ref() {

@@ -1,4 +1,4 @@
-//! The files a scenario names, each in its own format: that they exist, and a light check of each.
+//! Checks the files that a scenario names, each in its own format: that they exist, and a light check of each.
 
 use super::{
     problems::{Problems, nearest},
@@ -23,14 +23,14 @@ pub struct Files<'a> {
     problems: &'a Problems,
     named: RefCell<BTreeSet<String>>,
     sysctls: RefCell<BTreeSet<String>>,
-    /// Not every file that sets sysctls could be read, or is right.
+    /// Whether some file that sets sysctls could not be read, or is wrong.
     unread: Cell<bool>,
 }
 
-/// How the names begin that files of the user's own have in the guest.
+/// The beginning of the names that the user's own files have in the guest.
 const YOURS: &str = "yours.";
 
-/// A check of one file's text; what it reports stands in that file.
+/// A check of one file's text; the problems that it reports are in that file.
 pub type Check = fn(&Problems);
 
 impl<'a> Files<'a> {
@@ -38,7 +38,7 @@ impl<'a> Files<'a> {
         Files { folder, problems, named: RefCell::default(), sysctls: RefCell::default(), unread: Cell::default() }
     }
 
-    /// Notes a file as deployed; reports that it is missing or what is wrong in it. Each file is checked once.
+    /// Notes a file as deployed; reports that it is missing, or what is wrong in it. Each file is checked once.
     pub fn deploy(&self, name: &Spanned<String>, check: Check) {
         if !self.named.borrow_mut().insert(name.get_ref().clone()) {
             return;
@@ -54,7 +54,7 @@ impl<'a> Files<'a> {
         }
     }
 
-    /// As [`Files::deploy`], and remembers the names it sets.
+    /// Like [`Files::deploy`], and remembers the sysctls that the file sets.
     pub fn deploy_sysctls(&self, name: &Spanned<String>) {
         let found = self.problems.count();
         self.deploy(name, sysctl_d);
@@ -65,7 +65,7 @@ impl<'a> Files<'a> {
         }
     }
 
-    /// Whether what the files set is all known.
+    /// Whether all sysctls that the files set are known.
     pub fn all_read(&self) -> bool {
         !self.unread.get()
     }
@@ -92,14 +92,15 @@ impl<'a> Files<'a> {
         }
     }
 
-    /// All files deployed, and all sysctls they set.
+    /// Returns all files deployed, and all sysctls that they set.
     pub fn into_parts(self) -> (BTreeSet<String>, BTreeSet<String>) {
         (self.named.into_inner(), self.sysctls.into_inner())
     }
 }
 
-/// What no format of the guest's has: a mark of the encoding, which its programs read as a part of the first word, and control
-/// characters. Where there is one, nothing else is looked at: it may be wrong because of that.
+/// Whether the text is free of characters that no format in the guest has: a byte order mark, which the programs there
+/// read as a part of the first word, and control characters. Where there is one it is reported, and nothing else is
+/// looked at: that may be wrong because of it.
 fn plain(file: &Problems) -> bool {
     let found = |c: char| is_hidden(c) && !matches!(c, '\t' | '\n' | '\r');
     let Some((at, c)) = file.text().char_indices().find(|(_, c)| found(*c)) else { return true };
@@ -114,7 +115,7 @@ fn plain(file: &Problems) -> bool {
     false
 }
 
-/// Lines with the place of each, without blank lines and comments.
+/// Returns the lines with the place of each, without blank lines and comments.
 fn lines<'t>(text: &'t str, comments: &'t [char]) -> impl Iterator<Item = (std::ops::Range<usize>, &'t str)> {
     let mut offset = 0;
     text.split_inclusive('\n').filter_map(move |line| {
@@ -132,14 +133,14 @@ fn sysctl_line(line: &str) -> Option<(&str, &str)> {
     words::is_sysctl(name).then_some((name, value.trim()))
 }
 
-/// Names in dots, as `sysctl -a` of the current kernel prints them.
+/// Returns the names that a file sets, with dots, as `sysctl -a` of the current kernel prints them.
 pub fn sysctl_names(text: &str) -> Vec<String> {
     lines(text, &['#', ';'])
         .filter_map(|(_, line)| Some(todays_name(&sysctl_line(line)?.0.replace('/', "."))))
         .collect()
 }
 
-/// sysctl.d(5): `name = value` lines.
+/// Checks a file of sysctl.d(5): `name = value` lines.
 pub fn sysctl_d(file: &Problems) {
     if !plain(file) {
         return;
@@ -158,7 +159,7 @@ pub fn sysctl_d(file: &Problems) {
     }
 }
 
-/// limits.d: `domain type item value`, see limits.conf(5).
+/// Checks a file of limits.d: lines of `domain type item value`, see limits.conf(5).
 pub fn limits_d(file: &Problems) {
     if !plain(file) {
         return;
@@ -195,7 +196,7 @@ fn is_no_limit(value: &str) -> bool {
     matches!(value, "unlimited" | "infinity" | "-1")
 }
 
-/// iptables-save: `*table`, chains, rules, `COMMIT`.
+/// Checks a file in the format of iptables-save: `*table`, chains, rules, `COMMIT`.
 pub fn iptables_save(file: &Problems) {
     if !plain(file) {
         return;
@@ -203,7 +204,7 @@ pub fn iptables_save(file: &Problems) {
     if let Some(at) = file.text().find("\r\n") {
         let message = "lines end as on Windows (CR LF): iptables-restore takes the CR for a part of the last word";
         let hint = "`sed -i 's/\\r$//' FILE` makes line ends of Linux of them";
-        // What else is wrong may be so because of it.
+        // Other problems may only follow from this one.
         return file.report_with_hint(at..at + 1, message, "the first", hint);
     }
     let mut open: Option<std::ops::Range<usize>> = None;
@@ -220,7 +221,7 @@ pub fn iptables_save(file: &Problems) {
             (_, Some(_)) => {
                 let words = ["COMMIT", "-A INPUT", ":INPUT DROP [0:0]"];
                 file.unknown(span, format!("`{line}` is no line of a rules file"), line, &words);
-                // A `COMMIT` with a typing error is one mistake.
+                // A `COMMIT` with a typing error is one mistake: it ends the table.
                 open = open.filter(|_| nearest(line, &words) != Some("COMMIT"));
             }
         }
@@ -244,14 +245,14 @@ fn interfaces(rule: &str, at: &std::ops::Range<usize>, file: &Problems) {
     }
 }
 
-/// A program, which its interpreter reads in the guest.
+/// Checks only that a program is not empty: its interpreter reads it in the guest.
 pub fn program(file: &Problems) {
     if file.text().trim().is_empty() {
         file.report(0..0, "there is no program in this file", "empty");
     }
 }
 
-/// nginx itself reads its configuration in the guest; here only that the braces are balanced.
+/// Checks only that the braces are balanced: nginx itself reads its configuration in the guest.
 pub fn nginx_conf(file: &Problems) {
     if !plain(file) {
         return;

@@ -1,4 +1,4 @@
-//! Who starts something, and whose limits are asked for: `"init"`, `"login:nobody"`.
+//! Reads how services are started, and which limits are asked for: `"init"`, `"login:nobody"`.
 
 use super::{
     problems::Problems,
@@ -33,7 +33,7 @@ impl Read for LimitOf {
     }
 }
 
-/// The user of `login:nobody`; it becomes a word of a command line, and of a claim.
+/// Returns the user of `login:nobody`; the name becomes a word of a command line, and of a claim.
 fn login(word: &str) -> Option<String> {
     let user = word.strip_prefix("login:")?;
     let good = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';

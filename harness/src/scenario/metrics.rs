@@ -1,4 +1,5 @@
-//! `[metric.x]`: the numbers that an outcome of this scenario has, by names of its own; `[series.x]`: a reading over time.
+//! Reads `[metric.x]`: the numbers that an outcome of this scenario has, by names of its own; and `[series.x]`: a
+//! reading over time.
 
 use super::{
     model::{Metric, Series, Value, Where},
@@ -12,15 +13,16 @@ use super::{
 use toml::{Spanned, de::DeValue};
 use tunelab_protocol::{Phase, ProbeKind, readings};
 
-/// What else of the file a metric may name.
+/// The other parts of the file that a metric may name.
 pub struct Known<'a> {
     pub names: &'a Names,
     pub phases: &'a [Phase],
 }
 
-/// What claims know by these names already.
+/// Names that already mean something else in claims.
 const RESERVED: [&str; 7] = ["leaks", "log", "series", "sysctl", "open-files", "refused-sysctls", "renamed-sysctls"];
 
+/// Reads each `[metric.x]`.
 pub fn metrics(root: &Section<'_>, known: &Known<'_>) -> Vec<Metric> {
     let read = |(name, section): (Spanned<String>, Section<'_>)| {
         if RESERVED.contains(&name.get_ref().as_str()) {
@@ -55,7 +57,7 @@ fn value_of(text: &Spanned<String>, problems: &Problems) -> Option<Value> {
     None
 }
 
-/// `where = { phase = "day", clients = "browsers", after-pause = "5 s" }`
+/// Reads `where = { phase = "day", clients = "browsers", after-pause = "5 s" }`.
 fn about(section: &Section<'_>, known: &Known<'_>) -> Where {
     let Some(section) = section.section("where") else { return Where::default() };
     let about = Where {
@@ -76,7 +78,7 @@ fn one_of(section: &Section<'_>, key: &'static str, kind: &str, known: &[String]
     Some(name.into_inner())
 }
 
-/// That something in the scenario tells what the metric is of, and that its `where` can narrow that down.
+/// Checks that something in the scenario tells what the metric is about, and that its `where` can narrow that down.
 fn check(value: &Value, text: &Spanned<String>, about: &Where, section: &Section<'_>, known: &Known<'_>) {
     let refuse = |message: String, label: &str, hint: &str| {
         section.problems.report_with_hint(text.span(), message, label, hint);
@@ -112,7 +114,7 @@ fn check(value: &Value, text: &Spanned<String>, about: &Where, section: &Section
     }
 }
 
-/// That there is such a reading, and that a probe reads it.
+/// Checks that there is such a reading, and that a probe reads it.
 pub fn check_reading(name: &str, text: &Spanned<String>, section: &Section<'_>, known: &Known<'_>) {
     let Some(reading) = readings::find(name) else {
         let all = readings::names();
@@ -131,7 +133,7 @@ pub fn check_reading(name: &str, text: &Spanned<String>, section: &Section<'_>, 
     }
 }
 
-/// `expected = { article = 396, ours = 470 }`: what was calculated, to be read beside what is measured.
+/// Reads `expected = { article = 396, ours = 470 }`: calculated values, to be read beside the measured ones.
 fn expected(section: &Section<'_>) -> Vec<(String, u64)> {
     let Some(table) = section.section("expected") else { return Vec::new() };
     let read = |(name, value): (Spanned<String>, &Spanned<DeValue<'_>>)| {
@@ -140,6 +142,7 @@ fn expected(section: &Section<'_>) -> Vec<(String, u64)> {
     table.entries().into_iter().filter_map(read).collect()
 }
 
+/// Reads each `[series.x]`.
 pub fn series(root: &Section<'_>, known: &Known<'_>) -> Vec<Series> {
     let read = |(name, section): (Spanned<String>, Section<'_>)| {
         let of = section.need::<Spanned<String>>("of", r#""rt_cache.entries""#);

@@ -1,8 +1,9 @@
-//! Scenarios: TOML with places -> a checked model, all errors of a file at once.
+//! Reads scenarios: TOML with the place of each value goes in, a checked model comes out; all errors of a file are
+//! reported at once.
 //!
-//! Reading order: `model` (what comes out), `mod` (the file from top to bottom), one reader per part of the file,
-//! then the machinery: `section` (tables), `values` (types), `units`, `files` (what the scenario deploys), `problems`.
-//! `article` is a file of its own: the claims that scenarios may settle.
+//! Reading order: `model` (what comes out), `mod` (the file from top to bottom), one reader per part of the file, then
+//! the machinery: `section` (tables), `values` (types), `units`, `files` (what the scenario deploys), `problems`.
+//! `article` reads a file of its own: the claims that scenarios may settle.
 
 mod addresses;
 mod article;
@@ -52,7 +53,7 @@ use tunelab_protocol::{Phase, ProbeKind, todays_name};
 /// The file that makes a folder a scenario.
 pub const FILE: &str = "scenario.toml";
 
-/// Reads and checks `folder/scenario.toml` and every file it names.
+/// Reads and checks `folder/scenario.toml` and every file it names. The error has the problems of all these files.
 pub fn load(folder: &Path) -> Result<Scenario> {
     let path = folder.join(FILE);
     let Some(name) = folder.file_name().and_then(|name| name.to_str()) else {
@@ -63,17 +64,17 @@ pub fn load(folder: &Path) -> Result<Scenario> {
     let problems = Problems::of(path.display().to_string(), text.clone());
     let (table, errors) = DeTable::parse_recoverable(&text);
     report_syntax(&errors, &problems);
-    // What follows a syntax error would only confuse.
+    // Problems found after a syntax error would only confuse.
     let scenario = if errors.is_empty() { read(name, folder, &Section::root(&table, &problems)) } else { None };
     problems.into_result()?;
     Ok(scenario.expect("a file without problems is whole"))
 }
 
 fn report_syntax(errors: &[toml::de::Error], problems: &Problems) {
-    // Each is looked for in the whole text; no reader wants more of them.
+    // Each error is looked for in the whole text, and no reader wants more of them.
     let mut told = BTreeSet::new();
     for error in errors.iter().take(problems::TOLD) {
-        // Each bracket that is open at the end of the file has an error of its own, all of them there.
+        // Each bracket that is open at the end of the file gives an error of its own, all of them at that place.
         if !told.insert((error.span().map(|span| span.start), error.message())) {
             continue;
         }
@@ -109,7 +110,7 @@ fn read(name: &str, folder: &Path, root: &Section<'_>) -> Option<Scenario> {
         v.server.sysctls.iter().chain(v.during.values().flat_map(|during| &during.sysctls)).map(|s| &s.name)
     });
     reported_sysctls.extend(asked.iter().chain(set).map(|name| todays_name(name)));
-    // What a file would have set that could not be read is not known.
+    // If a file could not be read, the sysctls that it would have set are not known.
     let set = all_read.then_some(&reported_sysctls);
     let claims = claims::claims(
         root,
@@ -145,7 +146,7 @@ fn read(name: &str, folder: &Path, root: &Section<'_>) -> Option<Scenario> {
     })
 }
 
-/// `images`: debian-12 if it says nothing.
+/// Reads `images`; `debian-12` alone if the file names none.
 fn images(root: &Section<'_>) -> Vec<String> {
     root.filled("images");
     let images = root.get::<Vec<Spanned<String>>>("images").unwrap_or_default();
@@ -161,7 +162,8 @@ fn images(root: &Section<'_>) -> Vec<String> {
     if images.is_empty() { vec!["debian-12".to_owned()] } else { images }
 }
 
-/// By today's name. What is scaled down is set, in a file or by a variant.
+/// Returns today's name of a sysctl that is scaled down. It must be set, in a file or by a variant; if not, that is
+/// reported.
 fn scaled_down(name: Spanned<String>, set: Option<&BTreeSet<String>>, problems: &Problems) -> String {
     let todays = todays_name(name.get_ref());
     if let Some(set) = set.filter(|set| !set.contains(&todays)) {
@@ -171,7 +173,7 @@ fn scaled_down(name: Spanned<String>, set: Option<&BTreeSet<String>>, problems: 
     todays
 }
 
-/// What is the same in all variants unless one says otherwise.
+/// Reads what all variants have in common unless one says otherwise.
 fn common(root: &Section<'_>, files: &Files<'_>, names: &Names) -> Variant {
     let mut server = Server::default();
     if let Some(section) = root.section("server") {
@@ -195,7 +197,7 @@ fn common(root: &Section<'_>, files: &Files<'_>, names: &Names) -> Variant {
     }
 }
 
-/// `[variant.x]`: the keys of `[server]`, and `machine` and `backend`, on top of what is common.
+/// Reads each `[variant.x]`: the keys of `[server]`, and `machine` and `backend`, on top of the common ones.
 fn variants(root: &Section<'_>, base: &Variant, files: &Files<'_>, phases: &[Phase], names: &Names) -> Vec<Variant> {
     if root.lacks("variant") {
         let hint = "begin with `[variant.default]`";

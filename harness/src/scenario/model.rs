@@ -1,4 +1,4 @@
-//! A checked scenario: nothing in it can be wrong any more, and nothing of TOML is left.
+//! The model of a checked scenario: nothing in it can be wrong any more, and nothing of TOML is left.
 
 use miette::NamedSource;
 use std::{
@@ -11,16 +11,18 @@ use tunelab_protocol::{
     readings::{self, Unit},
 };
 
+/// A checked scenario: everything in its file, and the names of all files that it deploys.
 #[derive(Debug, Clone)]
 pub struct Scenario {
     /// The name of its folder.
     pub name: String,
     pub folder: PathBuf,
-    /// What happens in it, in a sentence.
+    /// One sentence that says what happens in it.
     pub summary: String,
     /// Images it runs on unless the command line says otherwise; the first is the default.
     pub images: Vec<String>,
-    /// sysctls of which it has a fraction of the real value, as of its traffic: the user's own value means the whole.
+    /// sysctls that the scenario sets to a fraction of the real value, as its traffic is a fraction of the real
+    /// traffic. A value in the user's own files means the whole.
     pub scaled: BTreeSet<String>,
     pub upstreams: Vec<Upstream>,
     pub populations: Vec<Population>,
@@ -31,46 +33,47 @@ pub struct Scenario {
     pub metrics: Vec<Metric>,
     pub series: Vec<Series>,
     pub claims: Vec<Claim>,
-    /// Everything any variant deploys, by its name in the guest: one warm machine serves all variants.
+    /// Every file that any variant deploys, by its name in the guest: one warm machine serves all variants.
     pub files: BTreeMap<String, PathBuf>,
-    /// sysctls whose effective value is part of every variant's outcome: all that any variant sets, and those asked for.
-    /// By today's names, so that outcomes of old and new kernels can be laid side by side.
+    /// sysctls that every variant's outcome has with their effective values: all that any variant sets, and those asked
+    /// for. They have today's names, so that outcomes of old and new kernels can be laid side by side.
     pub reported_sysctls: BTreeSet<String>,
-    /// Whose limits of open files are part of every variant's outcome.
+    /// The limits of open files that are part of every variant's outcome.
     pub reported_limits: Vec<LimitOf>,
-    /// For errors that are only found later, such as a claim about something that is not in the outcome.
+    /// The scenario's file, for errors that are only found later, such as a claim about something that is not in the
+    /// outcome.
     pub source: NamedSource<String>,
 }
 
-/// One setting of the server; what the scenario says for all variants is already in it.
+/// One variant: a setting of the server. What the scenario says for all variants is already in it.
 #[derive(Debug, Clone)]
 pub struct Variant {
     pub name: String,
     pub summary: String,
-    /// It prevents what the scenario is about.
+    /// Whether the variant prevents what the scenario is about.
     pub mitigates: bool,
     pub machine: Machine,
     pub server: Server,
-    /// What is otherwise in a phase, by its name.
+    /// The variant's changes to phases, by the phase's name.
     pub during: BTreeMap<String, During>,
     pub own: Own,
 }
 
-/// What files of the user's own bring, beyond what is the same for all variants: no other variant may notice them.
+/// Additions by the user's own files, beyond what is the same for all variants: no other variant may notice them.
 #[derive(Debug, Clone, Default)]
 pub struct Own {
-    /// As [`Scenario::files`].
+    /// Like [`Scenario::files`].
     pub files: BTreeMap<String, PathBuf>,
-    /// As [`Scenario::reported_sysctls`].
+    /// Like [`Scenario::reported_sysctls`].
     pub reported_sysctls: BTreeSet<String>,
 }
 
-/// What a variant has otherwise in one phase.
+/// The changes of a variant to one phase.
 #[derive(Debug, Clone, Default)]
 pub struct During {
-    /// Changed on the running machine when it begins.
+    /// sysctls that are set on the running machine when the phase begins.
     pub sysctls: Vec<Sysctl>,
-    /// What it searches for, with rates of the variant's own.
+    /// The phase's search, with rates of the variant's own.
     pub search: Option<Search>,
 }
 
@@ -90,7 +93,7 @@ impl Default for Machine {
     }
 }
 
-/// As [`tunelab_protocol::Server`], with files named as in the scenario's folder.
+/// Like [`tunelab_protocol::Server`], with files named as in the scenario's folder.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Server {
     pub address: Ipv4Addr,
@@ -130,19 +133,19 @@ pub struct Metric {
     pub name: String,
     pub value: Value,
     pub about: Where,
-    /// What was calculated, by whose calculation.
+    /// Calculated values to compare with, each with the name of its author.
     pub expected: Vec<(String, u64)>,
     pub tolerance: Tolerance,
 }
 
-/// What a metric is narrowed down to.
+/// The part of a run that a metric is narrowed down to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Where {
     /// Only this phase; else the whole run.
     pub phase: Option<String>,
     /// Only these clients; else all.
     pub clients: Option<String>,
-    /// Only answers that were asked for after a pause of so long.
+    /// Only answers to requests that came after a pause of this length.
     pub after_pause_us: Option<u64>,
 }
 
@@ -152,27 +155,30 @@ impl Where {
         self.phase.as_deref().is_none_or(|wanted| wanted == phase) && self.includes_clients(clients)
     }
 
+    /// Whether these clients count, whatever the phase.
     pub fn includes_clients(&self, clients: &str) -> bool {
         self.clients.as_deref().is_none_or(|wanted| wanted == clients)
     }
 }
 
-/// How far two builds of a machine may be apart in a number; no rule: not at all.
+/// The tolerance of a number: how far two builds of a machine may be apart in it. Without a rule it is zero.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tolerance(pub Vec<ToleranceRule>);
 
+/// One rule of a tolerance. The larger of `absolute` and `relative_ppm` counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ToleranceRule {
-    /// In the unit of the number.
+    /// The absolute tolerance, in the unit of the number.
     pub absolute: u64,
-    /// A share of the number, in millionths.
+    /// The relative tolerance: a share of the number, in millionths.
     pub relative_ppm: u32,
-    /// Only in these; `None`: in all.
+    /// The variants that the rule is for; `None`: all.
     pub variants: Option<Vec<String>>,
 }
 
 impl Tolerance {
-    /// How far another build's number may be from this one: the widest of the rules for this variant.
+    /// Returns how far another build's number may be from this one, in the number's unit: the widest of the rules for
+    /// this variant.
     pub fn of(&self, value: u64, variant: &str) -> u64 {
         let applies = |rule: &&ToleranceRule| {
             rule.variants.as_ref().is_none_or(|variants| variants.iter().any(|known| known == variant))
@@ -193,7 +199,7 @@ pub struct Series {
     pub tolerance: Tolerance,
 }
 
-/// What a metric is: a function of a probe's readings ([`readings`]), of what clients tell, or of a log.
+/// The value of a metric: a function of a probe's readings ([`readings`]), of what clients report, or of a log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Value {
     Max(String),
@@ -202,62 +208,62 @@ pub enum Value {
     Last(String),
     /// The last reading less the first.
     Delta(String),
-    /// The delta of one counter in the deltas of all of its group, in per cent.
+    /// The share of one counter's delta in the deltas of all of its group, in per cent.
     Ratio {
         part: String,
         group: String,
     },
-    /// From the first reading above the bound to the first that is not, after the last one above it.
+    /// The time from the first reading above the bound to the reading that follows the last one above it.
     DurationAbove {
         reading: String,
         bound: u64,
     },
-    /// From the start of the phase, or of the traffic, to the first reading of at least so much.
+    /// The time from the start of the phase, or of the traffic, to the first reading that is at least the bound.
     TimeTo {
         reading: String,
         bound: u64,
     },
-    /// From SYN to an established connection, of clients that got one.
+    /// The time from SYN to an established connection, for clients that got one.
     ConnectTime(Among),
-    /// From SYN to the last byte of the last answer, of clients that were served.
+    /// The time from SYN to the last byte of the last answer, for clients that were served.
     Duration(Among),
-    /// From birth to expiry of a conntrack entry.
+    /// The time from birth to expiry of a conntrack entry.
     EntryLife(Rank),
     Count(Counted),
-    /// The highest rate of these clients at which each was served, in clients in 1000 s.
+    /// The highest rate of these clients at which each was served, in clients per 1000 s.
     RateMax(String),
-    /// Of answers that are told by flights.
+    /// A number about answers that are reported with their flights.
     Answers(OfAnswers),
 }
 
-/// What `count` is of.
+/// The things that `count` can count.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Counted {
     Clients(ClientOutcome),
-    /// Lines of the kernel's log, or those that contain this.
+    /// Lines of the kernel's log: all, or those that contain this text.
     KernelLines(Option<String>),
     /// Lines that the kernel left out of its log, by its own count.
     SuppressedLines,
-    /// Lines of nginx's error log, or those that contain this.
+    /// Lines of nginx's error log: all, or those that contain this text.
     NginxLines(Option<String>),
     /// Rounds in which the conntrack table refused an entry.
     FullRounds,
-    /// Packets dropped because they would have needed one.
+    /// Packets dropped because they would have needed an entry, and the table refused it.
     RefusedPackets,
     EntriesCreated,
     /// Entries made by a packet in the middle of a connection (`nf_conntrack_tcp_loose`).
     EntriesPickedUp,
     /// Entries that were still there at the end.
     EntriesAlive,
-    /// Clients whose entries outlive them: see [`crate::outcome::LEAK`].
+    /// Names of clients with entries that outlive them: see [`crate::outcome::LEAK`].
     Leaks,
 }
 
-/// What became of a client: what first went wrong, or that nothing did.
+/// The outcome of a client: what first went wrong, or that nothing did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ClientOutcome {
     Served,
-    /// Any other than served.
+    /// Any outcome other than served.
     Failed,
     ConnectTimeout,
     ResponseTimeout,
@@ -270,23 +276,23 @@ pub enum ClientOutcome {
     Named(String),
 }
 
-/// What can be read off how answers came; see [`tunelab_protocol::Answer`].
+/// The numbers that can be read off the way answers came; see [`tunelab_protocol::Answer`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OfAnswers {
-    /// From the request to the last byte.
+    /// The time from the request to the last byte.
     Took(Rank),
-    /// In how many flights: each is a round trip.
+    /// The number of flights: each is a round trip.
     RoundTrips(Rank),
-    /// Bytes in the flight of this number, of the answer where they were fewest.
+    /// Bytes in the flight of this number, counted from 1, in the answer that had the fewest there.
     FlightBytes(u32),
     /// The same, in segments.
     FlightSegments(u32),
-    /// Retransmission timeout of the server's socket as the request was sent.
+    /// Retransmission timeout of the server's socket when the request was sent.
     ServerRto(Rank),
     /// The congestion window that answers were sent with, in segments.
     ServerWindow(Rank),
-    /// The shortest pause after which an answer was sent with a smaller window than the server had before; none if there
-    /// was none.
+    /// The shortest pause after which an answer was sent with a smaller window than the server had before; none if
+    /// there was none.
     PauseFalls,
     /// The longest pause shorter than that.
     PauseHolds,
@@ -299,6 +305,7 @@ impl OfAnswers {
 }
 
 impl Value {
+    /// Returns the unit of the metric's number.
     pub fn unit(&self) -> Unit {
         let of = |name: &str| readings::find(name).map_or(Unit::Count, |reading| reading.unit);
         match self {
@@ -314,7 +321,7 @@ impl Value {
         }
     }
 
-    /// The readings that it is of, which a probe has to read.
+    /// Returns the readings that the value is computed from; a probe has to read them.
     pub fn readings(&self) -> Vec<&str> {
         match self {
             Value::Max(name) | Value::Min(name) | Value::First(name) | Value::Last(name) | Value::Delta(name) => {
@@ -327,7 +334,8 @@ impl Value {
         }
     }
 
-    /// The probe that has to follow what it is of, and what that is.
+    /// Returns the key of the probe that has to follow what the value is about, and the words for what it follows;
+    /// `None` if no probe has to.
     pub fn followed(&self) -> Option<(&'static str, &'static str)> {
         match self {
             Value::Count(Counted::NginxLines(_)) => Some(("nginx-log", "nginx's log")),
@@ -342,17 +350,18 @@ impl Value {
         }
     }
 
-    /// Clients have to tell of each answer in which flights it came.
+    /// Whether clients have to report for each answer in which flights it came.
     pub fn needs_flights(&self) -> bool {
         matches!(self, Value::Answers(_))
     }
 
-    /// What lies between the shortest and the longest is in the record only where it is asked for.
+    /// Whether each client's time has to be in the record: if this is not asked for, only the shortest and the longest
+    /// are.
     pub fn needs_each_time(&self) -> bool {
         matches!(self, Value::ConnectTime(Among::Percentile(_)) | Value::Duration(Among::Percentile(_)))
     }
 
-    /// Whether a phase narrows it down: what is followed over the whole run is not told by phase.
+    /// Whether a phase can narrow it down: a value that is followed over the whole run is not recorded by phase.
     pub fn has_phases(&self) -> bool {
         !matches!(
             self,
@@ -369,7 +378,7 @@ impl Value {
         )
     }
 
-    /// Whether clients narrow it down.
+    /// Whether a group of clients can narrow it down.
     pub fn has_clients(&self) -> bool {
         matches!(
             self,
@@ -384,38 +393,39 @@ impl Value {
     }
 }
 
+/// The shortest or the longest of several times, or the smallest or the largest of several numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rank {
     Shortest,
     Longest,
 }
 
-/// Which of the times of a round's visitors.
+/// Which of the times of a round's clients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Among {
     Ranks(Rank),
-    /// The time that so many per cent did not exceed; one that a client had.
+    /// The time that this percentage of the clients did not exceed; it is a time that a client had.
     Percentile(u8),
 }
 
-/// A statement about the scenario, which the run bears out or not.
+/// A statement about the scenario, which the run confirms or refutes.
 #[derive(Debug, Clone)]
 pub struct Claim {
     pub id: String,
     pub says: String,
     /// Variants in which all of `assert` must be true.
     pub variants: Vec<String>,
-    /// Variants in which at least one of `assert` must be false, or nothing is settled. There is one, or
+    /// Variants in which at least one of `assert` must be false, or the claim is unsettled. There is at least one, or
     /// `uncontrolled_because`.
     pub control: Vec<String>,
-    /// Why no variant could turn it.
+    /// Why no variant could turn the verdict.
     pub uncontrolled_because: Option<String>,
     /// Why it is so: the reason in the kernel's source.
     pub because: Option<String>,
-    /// What must be true in each of `variants` for the claim to be about this kernel at all.
+    /// Expressions that must be true in each of `variants` for the claim to be about this kernel at all.
     pub applies_to: Vec<Expression>,
-    /// What must be true in each of `variants` and of `control`, or the run says nothing about the claim: for one, that
-    /// clients came at all.
+    /// Expressions that must be true in each of `variants` and of `control`, or the run says nothing about the claim:
+    /// for one, that clients came at all.
     pub requires: Vec<Expression>,
     pub assert: Vec<Expression>,
 }
@@ -437,12 +447,12 @@ pub enum Subject {
     },
     /// The effective value of a setting, by today's name.
     Sysctl(String),
-    /// A limit of open files: of what, as [`LimitOf`] is written, and `soft` or `hard`.
+    /// A limit of open files: `of` is a [`LimitOf`] as text, and `which` is `soft` or `hard`.
     OpenFiles {
         of: String,
         which: &'static str,
     },
-    /// Names of clients whose conntrack entries outlive them.
+    /// Names of clients with conntrack entries that outlive them.
     Leaks,
     /// Names of settings that the kernel did not take.
     RefusedSysctls,
@@ -450,6 +460,7 @@ pub enum Subject {
     RenamedSysctls,
 }
 
+/// How the two sides of an expression are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Compare {
     Equal,
@@ -458,28 +469,30 @@ pub enum Compare {
     AtMost,
     More,
     AtLeast,
-    /// An array has the element, or a text the part.
+    /// An array has the element, or a table has the key.
     Contains,
     /// The opposite of `contains`.
     Lacks,
 }
 
+/// The right side of an expression.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Operand {
-    /// In the unit of what it is compared with.
+    /// A number in the unit of the left side.
     Number(u64),
     Text(String),
     Subject(Subject),
 }
 
 impl Claim {
+    /// Returns all expressions of the claim: `applies_to`, `requires` and `assert`, in this order.
     pub fn expressions(&self) -> impl Iterator<Item = &Expression> {
         self.applies_to.iter().chain(&self.requires).chain(&self.assert)
     }
 }
 
 impl Expression {
-    /// What it is about, on both sides.
+    /// Returns the subjects on both sides.
     pub fn subjects(&self) -> impl Iterator<Item = &Subject> {
         let right = match &self.right {
             Operand::Subject(subject) => Some(subject),

@@ -1,8 +1,9 @@
-//! The names that a file gives to its parts, whether what they name is right or not: what refers to a part that was refused
-//! is no second mistake.
+//! The names that a file gives to its parts, whether those parts are right or not: a reference to a part that was
+//! refused is no second mistake.
 
 use super::section::{Section, Value};
 
+/// All names in one file.
 pub struct Names {
     pub clients: Vec<String>,
     pub upstreams: Vec<String>,
@@ -12,7 +13,7 @@ pub struct Names {
     pub metrics: Vec<String>,
     /// Keys of `[probe]`.
     pub probes: Vec<String>,
-    /// Some clients say `flights`, and not that they do not.
+    /// Whether some clients have `flights` with anything but `false`.
     pub flights: bool,
 }
 
@@ -31,7 +32,7 @@ impl Names {
     }
 }
 
-/// For messages that list what is known.
+/// Returns the names for messages that list what is known.
 pub fn words(names: &[String]) -> Vec<&str> {
     names.iter().map(String::as_str).collect()
 }

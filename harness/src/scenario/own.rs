@@ -1,4 +1,4 @@
-//! Files of the user's own: one more variant of a scenario, beside its own ones.
+//! Makes the user's own files one more variant of a scenario, beside its own ones.
 
 use super::{
     files::{self, Check},
@@ -8,10 +8,11 @@ use super::{
 use crate::{error::Result, read};
 use std::path::{Path, PathBuf};
 
-/// The variant's name. No scenario may have one of its own by it.
+/// The name of the variant with the user's own files. No scenario may give this name to a variant of its own.
 pub const YOURS: &str = "yours";
 
-/// Each in its own format, in place of what the scenario deploys; sysctls after it.
+/// The user's own files, each in its own format. They take the place of what the scenario deploys; sysctls are applied
+/// after the scenario's.
 #[derive(Debug, Clone, Default)]
 pub struct OwnFiles {
     pub sysctl: Option<PathBuf>,
@@ -21,7 +22,7 @@ pub struct OwnFiles {
 }
 
 impl OwnFiles {
-    /// What there is, with the name it has in the guest.
+    /// Returns the files that there are, each with its name in the guest and its check.
     fn given(&self) -> Vec<(&'static str, &Path, Check)> {
         let all: [(&str, &Option<PathBuf>, Check); 4] = [
             ("yours.sysctl.conf", &self.sysctl, files::sysctl_d),
@@ -36,7 +37,7 @@ impl OwnFiles {
         self.given().is_empty()
     }
 
-    /// All that is wrong in any of them, at once.
+    /// Checks all files; the error has the problems of all of them at once.
     pub fn check(&self) -> Result<()> {
         let all = Problems::of("your files", "");
         for (_, path, check) in self.given() {
@@ -52,7 +53,8 @@ impl OwnFiles {
         all.into_result()
     }
 
-    /// sysctls of theirs that a scenario has scaled down: theirs are as big as the traffic is not.
+    /// Returns the sysctls in the user's files that the scenario has scaled down: the user's values are at full size,
+    /// and the traffic is not.
     pub fn unscaled(&self, scenario: &Scenario) -> Result<Vec<String>> {
         Ok(self.sysctl_names()?.into_iter().filter(|name| scenario.scaled.contains(name)).collect())
     }
@@ -61,7 +63,7 @@ impl OwnFiles {
         self.sysctl.as_deref().map_or(Ok(Vec::new()), |path| Ok(files::sysctl_names(&read(path)?)))
     }
 
-    /// With one more variant: the scenario's first, and these files.
+    /// Adds one more variant to the scenario: the scenario's first, with these files.
     pub fn add_to(&self, scenario: &mut Scenario) -> Result<()> {
         if self.is_empty() {
             return Ok(());
@@ -74,7 +76,7 @@ impl OwnFiles {
         yours.server.rules = named("yours.rules.v4").or(yours.server.rules);
         yours.server.nginx = named("yours.nginx.conf").or(yours.server.nginx);
         yours.server.limits = named("yours.limits.conf").or(yours.server.limits);
-        // A machine of its own: even that a file lies there is more than the others know.
+        // It gets a machine of its own: the other variants must not even see that the files are there.
         let files = self.given().into_iter().map(|(name, path, _)| (name.to_owned(), path.to_owned())).collect();
         yours.own = Own { files, reported_sysctls: self.sysctl_names()?.into_iter().collect() };
         scenario.variants.push(yours);
@@ -83,7 +85,8 @@ impl OwnFiles {
 }
 
 impl Scenario {
-    /// Variants by name, all if there is none; and `yours` beside them, as whoever brings files wants to know what they do.
+    /// Returns the variants by name, all if no name is given; and always `yours` beside them, because a user who brings
+    /// files wants to know what they do.
     pub fn asked<'a>(&'a self, names: &'a [String]) -> impl Iterator<Item = &'a Variant> {
         self.variants.iter().filter(move |v| names.is_empty() || names.contains(&v.name) || v.name == YOURS)
     }

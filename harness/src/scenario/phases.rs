@@ -1,4 +1,4 @@
-//! What happens when: phases of traffic, and probes.
+//! Reads what happens when: phases of traffic, and probes.
 
 use super::{
     names::{Names, words},
@@ -11,7 +11,8 @@ use std::ops::Range;
 use toml::{Spanned, de::DeValue};
 use tunelab_protocol::{LimitOf, Phase, Probe, ProbeKind, Traffic};
 
-/// `[[phase]]`: rounds of clients (`rounds`, `every`, `clients`), a time without any (`duration`), or a search (`search`).
+/// Reads each `[[phase]]`: rounds of clients (`rounds`, `every`, `clients`), a time without any (`duration`), or a
+/// search (`search`).
 pub fn phases(root: &Section<'_>, names: &Names) -> Vec<Phase> {
     let Some(value) = root.value("phase") else {
         root.problems.report_with_hint(0..0, "there is no phase", "in this file", "begin with `[[phase]]`");
@@ -43,7 +44,7 @@ pub fn phases(root: &Section<'_>, names: &Names) -> Vec<Phase> {
     found
 }
 
-/// What else refers to a phase does so by its name: there is one of each.
+/// Reads a phase's name. Other parts of the file refer to the phase by it, so there is one of each.
 fn name(section: &Section<'_>, taken: &mut Vec<String>) -> Option<String> {
     let name = section.need::<Spanned<String>>("name", r#""six days""#)?;
     let text = name.get_ref().clone();
@@ -86,7 +87,7 @@ fn phase(section: &Section<'_>, name: Option<String>, names: &Names) -> Option<P
     Some(Phase { name: name?, rounds: rounds?, every_us: every?.0, sysctls: Vec::new(), search: None, traffic })
 }
 
-/// Rounds of a phase, or clients of a round.
+/// The most rounds of a phase, and the most clients of a round.
 const MOST: u32 = 1_000_000;
 
 fn counted(count: &Spanned<u32>, section: &Section<'_>) -> Option<u32> {
@@ -99,7 +100,7 @@ fn counted(count: &Spanned<u32>, section: &Section<'_>) -> Option<u32> {
     None
 }
 
-/// `[phase.clients]`: `clean = 4`, or `clean = { count = 4, spacing = "20 ms", after = "1 s", at-once = 2 }`.
+/// Reads `[phase.clients]`: `clean = 4`, or `clean = { count = 4, spacing = "20 ms", after = "1 s", at-once = 2 }`.
 fn traffic(section: &Section<'_>, names: &Names, every_us: Option<u64>) -> Vec<Traffic> {
     let spacing = section.get_or("spacing", Micros(20_000));
     if section.lacks("clients") {
@@ -120,7 +121,7 @@ fn traffic(section: &Section<'_>, names: &Names, every_us: Option<u64>) -> Vec<T
     found
 }
 
-/// The last client comes before the round is over, if it is known how long that lasts.
+/// Checks that the last client comes before the round is over, if it is known how long the round lasts.
 fn fits(traffic: &Traffic, every_us: Option<u64>, span: Range<usize>, section: &Section<'_>) {
     let lasts = u128::from(traffic.after_us) + u128::from(traffic.spacing_us) * u128::from(traffic.visitors);
     if every_us.is_some_and(|every_us| lasts > u128::from(every_us)) {
@@ -151,12 +152,12 @@ fn arrivals(name: &Spanned<String>, value: &Value<'_>, spacing: Micros, section:
     Some(Traffic { visitors: visitors?, after_us, spacing_us, concurrency, each_time: false, population })
 }
 
-/// None of a kind may come: that is a round of the others.
+/// Reads the number of clients. It may be 0: then only the other kinds come in a round.
 fn visitors(count: &Spanned<u32>, section: &Section<'_>) -> Option<u32> {
     if *count.get_ref() == 0 { Some(0) } else { counted(count, section) }
 }
 
-/// How often a probe looks at most, in microseconds: a look takes the guest some of them.
+/// The shortest time between two looks of a probe, in microseconds: a look takes the guest some of them.
 const OFTEN_US: u64 = 1_000;
 
 fn interval(every: &Spanned<Micros>, key: &str, section: &Section<'_>) -> u64 {
@@ -168,7 +169,7 @@ fn interval(every: &Spanned<Micros>, key: &str, section: &Section<'_>) -> u64 {
     every_us.max(1)
 }
 
-/// `"1 h"`, or `{ every = "1 h", after = "3 s" }`: the first look is so long after the start.
+/// Reads `"1 h"`, or `{ every = "1 h", after = "3 s" }`: the first look comes this long `after` the start.
 fn sampled(kind: ProbeKind, value: &Value<'_>, key: &str, section: &Section<'_>) -> Option<Probe> {
     if !matches!(value.get_ref(), DeValue::Table(_)) {
         let every = Spanned::read(value, section.problems)?;
@@ -181,7 +182,7 @@ fn sampled(kind: ProbeKind, value: &Value<'_>, key: &str, section: &Section<'_>)
     Some(Probe { kind, every_us: interval(&every?, key, &table), after_us: after.0 })
 }
 
-/// What `[probe]` asks for.
+/// Everything that `[probe]` asks for.
 #[derive(Default)]
 pub struct Asked {
     pub probes: Vec<Probe>,
@@ -189,7 +190,8 @@ pub struct Asked {
     pub limits: Vec<LimitOf>,
 }
 
-/// `[probe]`: what is sampled by its interval, what is followed as it happens by `"followed"`; and the sysctls to report.
+/// Reads `[probe]`: sampled probes have an interval, probes that follow what happens have `"followed"`; and the sysctls
+/// to report.
 pub fn probes(root: &Section<'_>) -> Asked {
     let Some(section) = root.section("probe") else { return Default::default() };
     let mut found = Vec::new();

@@ -12,15 +12,15 @@ use std::{
 pub struct Problems {
     name: String,
     text: String,
-    /// With the place in this file that each belongs to.
+    /// The problems, each with its place in this file.
     found: RefCell<Vec<(usize, Error)>>,
-    /// How many there are, told or not.
+    /// The number of problems, told or not.
     count: Cell<usize>,
 }
 
-/// Problems of a file that are told. A reader does not get further, and each holds the text.
+/// The most problems of a file that are told. No reader gets further, and each problem holds the text.
 pub const TOLD: usize = 50;
-/// Words that a hint lists.
+/// The most words that a hint lists.
 const LISTED: usize = 40;
 
 impl Problems {
@@ -33,7 +33,7 @@ impl Problems {
         &self.name
     }
 
-    /// How much has been found so far: while it does not change, what is read is right.
+    /// Returns the number of problems so far: while it does not change, everything that was read is right.
     pub fn count(&self) -> usize {
         self.count.get()
     }
@@ -51,6 +51,7 @@ impl Problems {
         self.add(span.start, || self.error(span.clone(), message, label));
     }
 
+    /// Like [`Problems::report`], with a hint on what to do.
     pub fn report_with_hint(
         &self,
         span: Range<usize>,
@@ -61,37 +62,37 @@ impl Problems {
         self.add(span.start, || self.error(span.clone(), message, label).hint(hint));
     }
 
-    /// A word that is none of `known`; the nearest of them is suggested.
+    /// Reports a word that is none of `known`; the nearest of them is suggested.
     pub fn unknown(&self, span: Range<usize>, message: impl Into<String>, word: &str, known: &[&str]) {
         self.add(span.start, || self.error(span.clone(), message, "not known").hint(suggestion(word, known)));
     }
 
-    /// Problems of a file that this one names, at `span`.
+    /// Takes over the problems of a file that this file names at `span`.
     pub fn adopt(&self, span: Range<usize>, other: Problems) {
         let untold = other.count() - other.found.borrow().len();
         other.sorted().into_iter().for_each(|error| self.add(span.start, || error));
         self.count.set(self.count.get() + untold);
     }
 
-    /// An error of its own, of a file that is not this one.
+    /// Adds a separate error about a file that is not this one.
     pub fn take(&self, error: Error) {
         self.add(0, || error);
     }
 
-    /// An error of its own, of what is named at `span`.
+    /// Adds a separate error about the thing that is named at `span`.
     pub fn take_named(&self, span: Range<usize>, error: Error) {
         let label = LabeledSpan::at(self.visible(span.clone()), "named here");
         self.add(span.start, || error.at(self.source(), vec![label]));
     }
 
-    /// In the order of the file.
+    /// Returns the problems in the order of the file.
     fn sorted(self) -> Vec<Error> {
         let mut found = self.found.into_inner();
         found.sort_by_key(|(place, _)| *place);
         found.into_iter().map(|(_, error)| error).collect()
     }
 
-    /// One problem, as an error of its own.
+    /// Returns one problem as an error of its own.
     pub fn error(&self, span: Range<usize>, message: impl Into<String>, label: impl Into<String>) -> Error {
         let label = LabeledSpan::at(self.visible(span), label.into());
         Error::input(message).at(self.source(), vec![label])
@@ -105,14 +106,14 @@ impl Problems {
         }
     }
 
-    /// A marker needs a character to stand under, also at the end of the file.
+    /// Returns the span with at least one character: a marker needs one to stand under, also at the end of the file.
     fn visible(&self, span: Range<usize>) -> Range<usize> {
         let end = span.end.min(self.text.len());
         let start = span.start.min(end);
         if start == end && start > 0 { start - 1..end } else { start..end }
     }
 
-    /// Everything found, as one error; in the order of the file.
+    /// Returns everything found as one error, in the order of the file.
     pub fn into_result(self) -> Result<(), Error> {
         let (name, count) = (self.name.clone(), self.count());
         let found = self.sorted();
@@ -126,7 +127,7 @@ impl Problems {
     }
 }
 
-/// "did you mean ...?" where a known word is near, else all of them.
+/// Returns "did you mean ...?" if a known word is near, else a list of the known words.
 pub fn suggestion(word: &str, known: &[&str]) -> String {
     match nearest(word, known) {
         Some(near) => format!("did you mean `{near}`?"),
@@ -139,7 +140,8 @@ pub fn suggestion(word: &str, known: &[&str]) -> String {
     }
 }
 
-/// Near is what a typo makes of a word: 0.75 lets `subent` find `subnet` and keeps `foo` from finding `port`.
+/// Returns the known word that is nearest, if it is near enough to be meant. Near is what a typo makes of a word: 0.75
+/// lets `subent` find `subnet` and keeps `foo` from finding `port`.
 pub fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
     known
         .iter()

@@ -1,4 +1,4 @@
-//! What one visitor asks for on its connection, and when.
+//! Reads what one client requests on its connection, and when.
 
 use super::{
     section::{Read, Section},
@@ -9,13 +9,14 @@ use super::{
 
 use tunelab_protocol::Link;
 
-/// Requests of one visit: more are visits.
+/// The most requests of one visit: more need several visits.
 const MOST: usize = 10_000;
-/// Of all of their paths together.
+/// The most characters of all paths of one visit together.
 const MOST_CHARACTERS: usize = 1_000_000;
 
-/// What is asked for, and the pauses between. One pause is between any two requests; of a list each is followed by a
-/// request, and what is asked for begins again where it ends.
+/// Returns the paths that are requested, and the pauses between the requests in microseconds. A single pause lies
+/// between any two requests. In a list each pause is followed by a request, and when the paths run out they begin
+/// again.
 pub fn paths(section: &Section<'_>) -> (Vec<String>, Vec<u64>) {
     let found = section.problems.count();
     let paths: Vec<String> = some(section, "path", RequestPath("/".into())).into_iter().map(|path| path.0).collect();
@@ -40,7 +41,8 @@ pub fn paths(section: &Section<'_>) -> (Vec<String>, Vec<u64>) {
     (paths.into_iter().cycle().take(asked).collect(), pauses.into_iter().cycle().take(gaps).collect())
 }
 
-/// A pause needs a request on either side; a list of them says how many requests there are.
+/// Reports a pause without effect: a pause needs a request on either side, and a list of pauses says how many requests
+/// there are.
 fn check_pauses(section: &Section<'_>, listed: bool, once: usize, asked: usize) {
     let Some(pause) = section.value("pause") else { return };
     let refuse = |message: &str, hint| section.problems.report_with_hint(pause.span(), message, "without effect", hint);
@@ -53,13 +55,14 @@ fn check_pauses(section: &Section<'_>, listed: bool, once: usize, asked: usize) 
     }
 }
 
-/// One or many of a key; an empty array is none, and a mistake.
+/// Reads one value or many of a key. An empty array has none, which is a mistake; the default then stands in.
 fn some<T: Read + Clone>(section: &Section<'_>, key: &'static str, default: T) -> Vec<T> {
     section.filled(key);
     section.get(key).map(|OneOrMany(many)| many).filter(|many| !many.is_empty()).unwrap_or(vec![default])
 }
 
-/// `flights = true`: half a round trip, by which they are told apart, is the link's delay.
+/// Reads `flights = true`. Flights are told apart by half a round trip, which is the link's delay: without a delay
+/// there are none.
 pub fn flights(section: &Section<'_>, link: Option<Link>) -> bool {
     let flights = section.get_or("flights", false);
     if flights && link.is_some_and(|link| link.delay_us == 0) {
@@ -70,7 +73,8 @@ pub fn flights(section: &Section<'_>, link: Option<Link>) -> bool {
     flights
 }
 
-/// `sequence = "older"`: each connection begins with an older number than the one before it, and not with the kernel's.
+/// Reads `sequence = "older"`: each connection begins with an older sequence number than the one before it, and not
+/// with the kernel's.
 pub fn older_sequence(section: &Section<'_>) -> bool {
     let Some(value) = section.value("sequence") else { return false };
     let word = text(value, section.problems, "`older`");

@@ -1,5 +1,5 @@
-//! `[phase.search]`: which rate of clients is sustained. Each rate is held for a while, and the next one depends on what
-//! came of it.
+//! Reads `[phase.search]`: which rate of clients is sustained. Each rate is held for a while, and its outcome decides
+//! the next one.
 
 use super::{
     names::{Names, words},
@@ -10,9 +10,10 @@ use super::{
 use toml::Spanned;
 use tunelab_protocol::{Phase, Search, Traffic};
 
-/// Clients of a trial.
+/// The most clients of a trial.
 const MOST: u128 = 1_000_000;
 
+/// Reads the search of a phase, and returns the phase; `None` if something in it is wrong.
 pub fn phase(section: &Section<'_>, name: Option<String>, names: &Names) -> Option<Phase> {
     let clients = section.need::<Spanned<String>>("clients", r#""browsers""#);
     let lasts = section.need::<SomeTime>("for", r#""5 min""#);
@@ -37,7 +38,8 @@ pub fn phase(section: &Section<'_>, name: Option<String>, names: &Names) -> Opti
     Some(phase.with_search(search))
 }
 
-/// With the rates of `between`, in a search or where a variant has its own.
+/// Returns a search with the rates of `between`, which stand in a search or where a variant has its own. `None` if they
+/// are wrong, which is reported.
 pub fn search(between: &Spanned<Vec<u32>>, (to_ppm, lasts_us): (u32, u64), section: &Section<'_>) -> Option<Search> {
     let (message, label, hint) = match between.get_ref()[..] {
         [least, most] if 0 < least && least < most && most <= 1_000_000 => {

@@ -1,4 +1,4 @@
-//! Reading one table: what is asked for is known, what is left over is an unknown key.
+//! Reads one table of a file. A key that a reader asks for is known; a key that is left over is reported as unknown.
 
 use super::{problems::Problems, words};
 use std::{cell::RefCell, ops::Range};
@@ -7,13 +7,15 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
+/// A TOML value with its place in the file.
 pub type Value<'a> = Spanned<DeValue<'a>>;
 
-/// Tables of a kind, such as variants, that a file may have.
+/// The most tables of one kind, such as variants, that a file may have.
 pub const MOST: usize = 500;
 
-/// A value of a scenario file; each type says itself what is wrong with the text it gets.
+/// A type that can be read from a value of a scenario file. Each type itself reports what is wrong with the value.
 pub trait Read: Sized {
+    /// Returns `None` if nothing can be read; the reason is then reported.
     fn read(value: &Value<'_>, problems: &Problems) -> Option<Self>;
 }
 
@@ -27,6 +29,7 @@ pub struct Section<'a> {
 }
 
 impl<'a> Section<'a> {
+    /// Makes a section of the whole file.
     pub fn root(table: &'a Spanned<DeTable<'a>>, problems: &'a Problems) -> Self {
         Self::new(table.get_ref(), 0..0, String::new(), problems)
     }
@@ -35,7 +38,7 @@ impl<'a> Section<'a> {
         Section { table, span, path, problems, asked: RefCell::default() }
     }
 
-    /// Reports a value that is no table.
+    /// Returns the table, or reports a value that is no table.
     pub fn of(value: &'a Value<'a>, path: String, problems: &'a Problems) -> Option<Self> {
         match value.get_ref() {
             DeValue::Table(table) => Some(Self::new(table, value.span(), path, problems)),
@@ -47,14 +50,17 @@ impl<'a> Section<'a> {
         }
     }
 
+    /// Returns the path of the table, such as `clients.late-ack`; empty for the whole file.
     pub fn path(&self) -> &str {
         &self.path
     }
 
+    /// Returns the place of the table in the file, in bytes.
     pub fn span(&self) -> Range<usize> {
         self.span.clone()
     }
 
+    /// Returns the value of a key as it is written. From now on the key counts as known.
     pub fn value(&self, key: &'static str) -> Option<&'a Value<'a>> {
         let mut asked = self.asked.borrow_mut();
         if !asked.contains(&key) {
@@ -63,16 +69,17 @@ impl<'a> Section<'a> {
         self.table.get(key)
     }
 
-    /// `None` if it is not there, or not right (and then reported).
+    /// Returns the value of a key; `None` if it is missing, or wrong (and then reported).
     pub fn get<T: Read>(&self, key: &'static str) -> Option<T> {
         T::read(self.value(key)?, self.problems)
     }
 
+    /// Like [`Section::get`], with a default for a key that is missing or wrong.
     pub fn get_or<T: Read>(&self, key: &'static str, default: T) -> T {
         self.get(key).unwrap_or(default)
     }
 
-    /// Like [`Section::get`], and reports that it is missing.
+    /// Like [`Section::get`], and reports a missing key with an example.
     pub fn need<T: Read>(&self, key: &'static str, example: &str) -> Option<T> {
         if self.value(key).is_none() {
             let message = match self.path.as_str() {
@@ -85,11 +92,12 @@ impl<'a> Section<'a> {
         self.get(key)
     }
 
+    /// Returns the table under a key; `None` if it is missing, or no table (and then reported).
     pub fn section(&self, key: &'static str) -> Option<Section<'a>> {
         Section::of(self.value(key)?, self.child(key), self.problems)
     }
 
-    /// `[key.a]`, `[key.b]`: tables that the user named, with the place of each name.
+    /// Returns `[key.a]`, `[key.b]`: tables that the user named, with the place of each name.
     pub fn named(&self, key: &'static str) -> Vec<(Spanned<String>, Section<'a>)> {
         let Some(group) = self.section(key) else { return Vec::new() };
         if group.table.len() > MOST {
@@ -106,13 +114,13 @@ impl<'a> Section<'a> {
         sections.collect()
     }
 
-    /// The names in `[key.a]`, `[key.b]`, right or not.
+    /// Returns the names in `[key.a]`, `[key.b]`, right or not.
     pub fn names_of(&self, key: &'static str) -> Vec<String> {
         let table = self.value(key).and_then(|value| value.get_ref().as_table());
         table.into_iter().flat_map(|table| table.keys()).map(|name| name.get_ref().to_string()).collect()
     }
 
-    /// Reports an array with nothing in it, where that would mean nothing.
+    /// Reports an empty array, for a key where that would mean nothing.
     pub fn filled(&self, key: &'static str) {
         let Some(value) = self.value(key) else { return };
         if value.get_ref().as_array().is_some_and(|array| array.is_empty()) {
@@ -120,12 +128,12 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// Whether there is neither a `[key.a]` nor anything else by that key, which would be a mistake of its own.
+    /// Whether there is no `[key.a]`, and nothing else under that key either, which would be a mistake of its own.
     pub fn lacks(&self, key: &'static str) -> bool {
         self.value(key).is_none_or(|value| value.get_ref().as_table().is_some_and(|table| table.is_empty()))
     }
 
-    /// `key = ["a", "b"]`: names of a kind, all of which are known.
+    /// Reads `key = ["a", "b"]`: names of one kind. Reports each that is not known.
     pub fn names(&self, key: &'static str, kind: &str, known: &[&str]) -> Option<Vec<String>> {
         let names = self.get::<Vec<Spanned<String>>>(key)?;
         for name in names.iter().filter(|name| !known.contains(&name.get_ref().as_str())) {
@@ -144,7 +152,7 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// All keys of a table whose keys are the user's own.
+    /// Returns all keys and values of a table in which the user chose the keys.
     pub fn entries(&self) -> Vec<(Spanned<String>, &'a Value<'a>)> {
         let own = |key: &Spanned<toml::de::DeString<'a>>| Spanned::new(key.span(), key.get_ref().to_string());
         self.table.iter().map(|(key, value)| (own(key), value)).collect()
@@ -158,7 +166,7 @@ impl<'a> Section<'a> {
         if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
     }
 
-    /// Call it last: reports each key that nobody asked for.
+    /// Reports each key that no reader asked for. Call it last.
     pub fn finish(&self) {
         let asked = self.asked.borrow();
         for key in self.table.keys().filter(|k| !asked.contains(&k.get_ref().as_ref())) {
@@ -178,6 +186,7 @@ fn check_name(name: &Spanned<String>, problems: &Problems) {
     }
 }
 
+/// Returns the kind of a value in words, such as `a string`.
 pub fn a_kind(value: &DeValue<'_>) -> &'static str {
     match value {
         DeValue::String(_) => "a string",

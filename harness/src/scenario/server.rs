@@ -1,4 +1,4 @@
-//! The server's side: machine, tuning, rules, nginx and backends; once for all variants, then per variant.
+//! Reads the server's side: machine, tuning, rules, nginx and backends; once for all variants, then per variant.
 
 use super::{
     files::{self, Files},
@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use toml::Spanned;
 use tunelab_protocol::{Backend, Http, Listen, ModuleLoad, Phase, Search, Sysctl};
 
-/// `[machine]`: what is not said stays as it was.
+/// Reads `[machine]`; a key that is missing stays as it was.
 pub fn machine(section: &Section<'_>, base: &Machine) -> Machine {
     let Some(section) = section.section("machine") else { return base.clone() };
     let mut machine = base.clone();
@@ -37,7 +37,7 @@ pub fn machine(section: &Section<'_>, base: &Machine) -> Machine {
     machine
 }
 
-/// The keys of `[server]`, which each `[variant.x]` has too: files and lists add up, the rest replaces.
+/// Applies the keys of `[server]`, which each `[variant.x]` has too: sysctl files and lists add up, the rest replaces.
 pub fn apply(section: &Section<'_>, server: &mut Server, files: &Files<'_>) {
     let one = |key, check| {
         let name = section.get::<Spanned<String>>(key)?;
@@ -68,7 +68,7 @@ pub fn apply(section: &Section<'_>, server: &mut Server, files: &Files<'_>) {
     }
 }
 
-/// `[server.sysctls]`: names with a leading `-` may be missing on a kernel, as in sysctl.d.
+/// Reads `[server.sysctls]`: a name with a leading `-` may be missing on a kernel, as in sysctl.d.
 fn sysctls(section: &Section<'_>) -> Vec<Sysctl> {
     let Some(section) = section.section("sysctls") else { return Vec::new() };
     let mut found = Vec::new();
@@ -84,8 +84,8 @@ fn sysctls(section: &Section<'_>) -> Vec<Sysctl> {
     found
 }
 
-/// `[variant.x.during.PHASE]`: what is otherwise there. Its `sysctls` are changed on the running machine when it begins; a
-/// search is `between` these rates.
+/// Reads `[variant.x.during.PHASE]`: the variant's changes to that phase. Its `sysctls` are changed on the running
+/// machine when the phase begins; the phase's search goes `between` these rates.
 pub fn during(section: &Section<'_>, phases: &[Phase], names: &Names) -> BTreeMap<String, During> {
     let read = |(name, section): (Spanned<String>, Section<'_>)| {
         let phase = phases.iter().find(|phase| &phase.name == name.get_ref());
@@ -111,7 +111,7 @@ fn searched(section: &Section<'_>, phase: Option<&Phase>) -> Option<Search> {
     search::search(&between, (common.to_ppm, common.lasts_us), section)
 }
 
-/// `[server.modules]`: `nf_conntrack = "hashsize=1024"`.
+/// Reads `[server.modules]`, such as `nf_conntrack = "hashsize=1024"`.
 fn modules(section: &Section<'_>) -> Vec<ModuleLoad> {
     let Some(section) = section.section("modules") else { return Vec::new() };
     let load = |(name, value): (Spanned<String>, _)| {
@@ -133,13 +133,13 @@ fn modules(section: &Section<'_>) -> Vec<ModuleLoad> {
     section.entries().into_iter().filter_map(load).collect()
 }
 
-/// `[backend.x]`: a new one, or what a variant changes of one.
+/// Reads each `[backend.x]`: a new backend, or a variant's changes to a known one.
 pub fn backends(section: &Section<'_>, backends: &mut Vec<Backend>, files: &Files<'_>, names: &Names) {
     for (name, section) in section.named("backend") {
         let known = backends.iter().position(|b| &b.name == name.get_ref());
         let base = match known {
             Some(at) => Some(backends.remove(at)),
-            // The file's own was refused.
+            // The scenario's own `[backend.x]` was refused.
             None if section.path().starts_with("variant.") && names.backends.contains(name.get_ref()) => None,
             None => section
                 .need::<Listen>("listen", r#""unix:/run/tunelab/backend.sock""#)

@@ -1,5 +1,6 @@
-//! `tolerance`: how far two builds of a machine may be apart in a number, where the kernel's own timers, ticks and hash seeds
-//! decide. `5`, `"5 ms"`, `"10 %"`, `{ absolute = 3, variants = ["default"] }`, or an array of such tables.
+//! Reads `tolerance`: how far two builds of a machine may be apart in a number, where the kernel's own timers, ticks
+//! and hash seeds decide. It is `5`, `"5 ms"`, `"10 %"`, `{ absolute = 3, variants = ["default"] }`, or an array of
+//! such tables.
 
 use super::{
     model::{Tolerance, ToleranceRule},
@@ -11,7 +12,8 @@ use super::{
 use toml::de::DeValue;
 use tunelab_protocol::readings::Unit;
 
-/// Exact where the section has none. `unit` is that of the number; `None` if the number itself was refused.
+/// Reads the tolerance of a section; a section without one has an exact number. `unit` is that of the number; `None` if
+/// the number itself was refused.
 pub fn read(section: &Section<'_>, unit: Option<Unit>, names: &Names) -> Tolerance {
     let Some(value) = section.value("tolerance") else { return Tolerance::default() };
     let unit = unit.unwrap_or(Unit::Count);
@@ -43,7 +45,8 @@ fn rule(value: &Value<'_>, section: &Section<'_>, unit: Unit, names: &Names) -> 
     Some(ToleranceRule { absolute: absolute.unwrap_or(0), relative_ppm, variants })
 }
 
-/// A share ends in `%`; where the number itself is one, so does the difference of two.
+/// Returns an absolute tolerance and a relative one in millionths, of which one is zero. A relative one ends in `%`;
+/// but if the number itself is in per cent, so is the difference of two, and the tolerance is absolute.
 fn either(value: &Value<'_>, problems: &Problems, unit: Unit) -> Option<(u64, u32)> {
     let is_share = value.get_ref().as_str().is_some_and(|text| text.trim_end().ends_with('%'));
     match is_share && unit != Unit::Percent {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// Units of time and their length in microseconds, the finest there is in a plan.
+/// Units of time and their length in microseconds, the finest unit of a plan.
 const TIMES: &[(&str, u64)] =
     &[("us", 1), ("ms", 1_000), ("s", 1_000_000), ("min", 60_000_000), ("h", 3_600_000_000), ("d", 86_400_000_000)];
 
@@ -16,7 +16,7 @@ const SIZES: &[(&str, u64)] = &[
     ("GiB", 1 << 30),
 ];
 
-/// Microseconds: ten years. Longer than any of it is nothing here.
+/// The longest time in microseconds: ten years. Nothing here lasts longer.
 pub const LONGEST: u64 = 3_653 * 86_400_000_000;
 
 /// A span of time in microseconds.
@@ -73,12 +73,12 @@ impl std::str::FromStr for Ppm {
 }
 
 enum Wrong {
-    /// It is no number, the unit is none of these, or it comes out broken.
+    /// It is no number, the unit is not in the table, or the result is no whole number.
     Form,
     TooMuch,
 }
 
-/// `1.5 h` by the table of units.
+/// Parses `1.5 h` by the table of units.
 fn scaled(text: &str, units: &[(&str, u64)]) -> Result<u64, Wrong> {
     let split = text.find(|c: char| !c.is_ascii_digit() && c != '.').ok_or(Wrong::Form)?;
     let (number, unit) = (&text[..split], text[split..].trim());
@@ -88,12 +88,12 @@ fn scaled(text: &str, units: &[(&str, u64)]) -> Result<u64, Wrong> {
     if whole.is_empty() || whole.contains('.') {
         return Err(Wrong::Form);
     }
-    // Nothing but digits is left: what is no number is too large for one.
+    // Only digits are left: if they do not parse, the number is too large.
     let whole = whole.parse::<u64>().ok().and_then(|whole| whole.checked_mul(*factor)?.checked_add(part));
     whole.ok_or(Wrong::TooMuch)
 }
 
-/// What the digits after the point are of a unit; none if that is no whole number.
+/// Returns the part of a unit that the digits after the point stand for; `None` if it is no whole number.
 fn part(fraction: &str, factor: u64) -> Option<u64> {
     if fraction.is_empty() {
         return Some(0);
@@ -103,7 +103,7 @@ fn part(fraction: &str, factor: u64) -> Option<u64> {
     part.is_multiple_of(scale).then_some(part / scale)
 }
 
-/// `3d 18h`, `10min 4s`, `250ms`: the two largest units that are not zero.
+/// Writes a time as `3d 18h`, `10min 4s`, `250ms`: the two largest units that are not zero.
 pub fn show(time: Duration) -> String {
     let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
     let mut rest = micros;

@@ -1,8 +1,8 @@
-//! `value = "max(conntrack.count)"`: a function of a reading, of what clients tell, or of a log.
+//! Reads `value = "max(conntrack.count)"`: a function of a reading, of what clients report, or of a log.
 
 use super::model::{Among, ClientOutcome, Counted, OfAnswers, Rank, Value};
 
-/// Name, example, and what it gives. Parser, messages and pages know the functions from here.
+/// All functions: name, example, and what each gives. The parser, messages and pages know the functions from here.
 pub const FUNCTIONS: &[(&str, &str, &str)] = &[
     ("max", "max(conntrack.count)", "the highest reading, or the longest of clients' times"),
     ("min", "min(memory.available_bytes)", "the lowest reading, or the shortest of clients' times"),
@@ -29,7 +29,8 @@ pub const FUNCTIONS: &[(&str, &str, &str)] = &[
     ),
 ];
 
-/// What `count` can be of, but for statuses (`502`) and local errors (`ENOBUFS`) by their own names.
+/// The things that `count` can count, except statuses (`502`) and local errors (`ENOBUFS`), which go by their own
+/// names.
 const COUNTED: &[(&str, Counted)] = &[
     ("served", Counted::Clients(ClientOutcome::Served)),
     ("failed", Counted::Clients(ClientOutcome::Failed)),
@@ -53,12 +54,13 @@ const COUNTED: &[(&str, Counted)] = &[
 /// Why a text is no value.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Wrong {
-    /// A word that is not known where it stands, and those that are.
+    /// A word is not known where it stands; `known` are the words that are.
     Unknown { what: &'static str, word: String, known: Vec<&'static str> },
-    /// It does not have the form of its function; one that has.
+    /// The text does not have the form that its function needs; `example` has it.
     Form { example: &'static str },
 }
 
+/// Parses the value of a metric.
 pub fn parse(text: &str) -> Result<Value, Wrong> {
     let form = |example| Wrong::Form { example };
     let call =
@@ -98,7 +100,7 @@ fn is_reading(word: &str) -> bool {
     word.contains('.') && word.split('.').all(|part| !part.is_empty() && part.chars().all(good))
 }
 
-/// What clients tell of; `None` if it is a probe's reading.
+/// Returns the value of a metric about what clients report; `None` if the argument is a probe's reading.
 fn observed(argument: &str, rank: Rank) -> Option<Value> {
     let answers = |of| Some(Value::Answers(of));
     match (argument, rank) {
@@ -124,7 +126,7 @@ fn observed(argument: &str, rank: Rank) -> Option<Value> {
     }
 }
 
-/// `cpu.idle_ms / cpu`
+/// Parses `cpu.idle_ms / cpu`.
 fn ratio(argument: &str) -> Option<Value> {
     let (part, group) = argument.split_once('/').map(|(part, group)| (part.trim(), group.trim()))?;
     let of_group = part.strip_prefix(group).is_some_and(|rest| rest.starts_with('.'));
@@ -146,7 +148,7 @@ fn percentile(argument: &str) -> Option<Value> {
     }
 }
 
-/// `served`, `502`, `ENOBUFS`, `log.kernel`, `log.nginx, 'upstream timed out'`
+/// Parses `served`, `502`, `ENOBUFS`, `log.kernel`, `log.nginx, 'upstream timed out'`.
 fn counted(argument: &str) -> Result<Counted, Wrong> {
     if let Some((log, text)) = argument.split_once(',') {
         let form = Wrong::Form { example: "count(log.kernel, 'table full')" };

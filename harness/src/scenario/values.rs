@@ -10,7 +10,7 @@ use std::{net::Ipv4Addr, str::FromStr};
 use toml::{Spanned, de::DeValue};
 use tunelab_protocol::{Http, Listen, Subnet};
 
-/// The text of a string, or the report that it is none.
+/// Returns the text of a string, or reports that the value is none.
 pub fn text<'a>(value: &'a Value<'_>, problems: &Problems, expected: &str) -> Option<&'a str> {
     let text = value.get_ref().as_str();
     if text.is_none() {
@@ -47,12 +47,12 @@ impl Read for String {
     }
 }
 
-/// Whether a rule of [`words`] lets it pass; else why not is reported.
+/// Whether the check by a rule of [`words`] passed; if not, the reason is reported.
 pub fn shown(value: &Value<'_>, problems: &Problems, checked: Result<(), String>) -> bool {
     checked.map_err(|why| problems.report(value.span(), why, "not here")).is_ok()
 }
 
-/// What a request asks for.
+/// The path that a request asks for.
 #[derive(Clone)]
 pub struct RequestPath(pub String);
 
@@ -68,7 +68,7 @@ impl Read for RequestPath {
     }
 }
 
-/// A TCP or UDP port; 0 would be any.
+/// A TCP or UDP port; 0 would mean any port.
 pub struct Port(pub u16);
 
 impl Read for Port {
@@ -81,7 +81,7 @@ impl Read for Port {
     }
 }
 
-/// Bytes of an answer; whoever gives it holds it in memory.
+/// Bytes of an answer. There is a limit, because the process that gives the answer holds it in memory.
 pub struct Body(pub u64);
 
 impl Read for Body {
@@ -103,7 +103,7 @@ impl Read for SysctlName {
     }
 }
 
-/// A text that says something.
+/// A text that is not blank.
 pub struct Filled(pub String);
 
 impl Read for Filled {
@@ -114,7 +114,7 @@ impl Read for Filled {
     }
 }
 
-/// Of a duration that must not be zero.
+/// A duration that must not be zero, in microseconds.
 pub struct SomeTime(pub u64);
 
 impl Read for SomeTime {
@@ -205,7 +205,7 @@ impl Read for Http {
     }
 }
 
-/// `unix:/path`, `address:port` or `udp:address:port`.
+/// Reads `unix:/path`, `address:port` or `udp:address:port`.
 impl Read for Listen {
     fn read(value: &Value<'_>, problems: &Problems) -> Option<Self> {
         let written = text(value, problems, "`unix:/path` or `address:port`")?;
@@ -214,7 +214,7 @@ impl Read for Listen {
         }
         let listen = match written.strip_prefix("unix:") {
             None if written.starts_with("udp:") => written[4..].parse().ok().map(Listen::Udp),
-            // What a socket's address has room for, with the zero that ends it.
+            // A socket's address has room for this many bytes, with the zero that ends the path.
             Some(path) if path.starts_with('/') && path.len() < 108 => Some(Listen::Unix(path.into())),
             Some(_) => None,
             None => written.parse().ok().map(Listen::Tcp),
@@ -231,7 +231,7 @@ impl Read for Listen {
     }
 }
 
-/// Each element that is right; each that is wrong is reported where it stands.
+/// Returns each element that is right; each that is wrong is reported where it stands.
 impl<T: Read> Read for Vec<T> {
     fn read(value: &Value<'_>, problems: &Problems) -> Option<Self> {
         let Some(array) = value.get_ref().as_array() else {
@@ -243,7 +243,7 @@ impl<T: Read> Read for Vec<T> {
     }
 }
 
-/// Keeps the place, for what can only be judged later.
+/// Keeps the place of the value, for checks that are only possible later.
 impl<T: Read> Read for Spanned<T> {
     fn read(value: &Value<'_>, problems: &Problems) -> Option<Self> {
         T::read(value, problems).map(|inner| Spanned::new(value.span(), inner))

@@ -1,4 +1,5 @@
-//! Where clients are and what they speak: `at = "server"`, `protocol = "UDP"`; and which of it goes together.
+//! Reads where clients are and which protocol they speak: `at = "server"`, `protocol = "UDP"`; and checks what of it
+//! goes together.
 
 use super::{
     problems::Problems,
@@ -37,7 +38,7 @@ impl Read for At {
     }
 }
 
-/// An upstream has a namespace of its own.
+/// Reads where an upstream is. It is not on the server: an upstream has a namespace of its own.
 pub fn of_an_upstream(section: &Section<'_>) -> At {
     let Some(at) = section.get::<Spanned<At>>("at") else { return At::default() };
     if *at.get_ref() == At::Server {
@@ -47,12 +48,12 @@ pub fn of_an_upstream(section: &Section<'_>) -> At {
     at.into_inner()
 }
 
-/// Clients at the server have its address.
+/// Returns the subnet of clients at the server: they have its address.
 pub fn own_subnet(section: &Section<'_>, server: Ipv4Addr) -> Spanned<Subnet> {
     Spanned::new(section.span(), Subnet::one(server))
 }
 
-/// What `protocol` says; the version matters to HTTP only.
+/// Reads `protocol`; the version matters to HTTP only.
 pub fn speech(section: &Section<'_>) -> (Speech, Http) {
     let spoken = section.get_or("protocol", Spoken(Speech::Http, Http::V1_1));
     (spoken.0, spoken.1)
@@ -82,7 +83,7 @@ impl Read for Spoken {
     }
 }
 
-/// How often the list of paths is gone through.
+/// Reads how often the list of paths is gone through.
 pub fn times(section: &Section<'_>) -> usize {
     let Some(times) = section.get::<Spanned<u16>>("times") else { return 1 };
     if *times.get_ref() == 0 {
@@ -91,7 +92,8 @@ pub fn times(section: &Section<'_>) -> usize {
     usize::from(times.into_inner()).max(1)
 }
 
-/// A flood needs addresses that answer nothing; the server's does. No site has IPv6.
+/// Reports combinations that are not possible: a flood needs addresses that answer nothing, and the server's address
+/// answers; no site has IPv6.
 pub fn check_together(section: &Section<'_>, speech: Speech, at: At) {
     if speech == Speech::Syn && at == At::Server {
         let hint = "give them a `subnet` instead of `at = \"server\"`";
@@ -103,7 +105,8 @@ pub fn check_together(section: &Section<'_>, speech: Speech, at: At) {
     }
 }
 
-/// An address can go only if it is not the server's, and if it is not needed again; an upstream never closes.
+/// Reports a way to close that is not possible: an address can vanish only if it is not the server's, and if it is not
+/// needed again; an upstream never closes.
 pub fn check_leave(section: &Section<'_>, value: &Value<'_>, leave: Leave, at: At) {
     let vanishes = matches!(leave, Leave::Vanish { .. } | Leave::LateDuplicate { .. });
     if vanishes && section.value("source-port").is_some() {

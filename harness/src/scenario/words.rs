@@ -1,16 +1,16 @@
-//! What a word may be that leaves the scenario: for a file's name, a request, a terminal, the guest's settings. Each rule
-//! once, for all keys and files in which such a word stands.
+//! The rules for words that leave the scenario: for a file's name, a request, a terminal, the guest's settings. Each
+//! rule stands here once, for all keys and files that have such a word.
 
 use crate::visible::{is_hidden, quoted};
 
-/// Characters of a name: records are folders that have three of them in their own name.
+/// The most characters of a name: records are folders that have three of them in their own name.
 const NAME: usize = 64;
-/// Characters of what is asked for by one request.
+/// The most characters of the path of one request.
 const PATH: usize = 4096;
-/// Characters of a sentence.
+/// The most characters of a sentence.
 const SENTENCE: usize = 4096;
 
-/// Names become file names, rows of a report and words of a claim.
+/// Checks a name: it becomes a file name, a row of a report and a word of a claim. The error is a message and a hint.
 pub fn check_name(name: &str) -> Result<(), (String, &'static str)> {
     let good = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     if name.is_empty() || !name.chars().all(good) || name.starts_with('-') {
@@ -22,7 +22,7 @@ pub fn check_name(name: &str) -> Result<(), (String, &'static str)> {
     Ok(())
 }
 
-/// A folder's name becomes that of its records and snapshots.
+/// Checks a scenario's folder: its name becomes that of its records and snapshots. The error is a message and a hint.
 pub fn check_folder(name: &str) -> Result<(), (String, &'static str)> {
     let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     if !name.starts_with(|c: char| c.is_ascii_alphanumeric()) || !name.chars().all(good) || name.len() > NAME {
@@ -32,7 +32,7 @@ pub fn check_folder(name: &str) -> Result<(), (String, &'static str)> {
     Ok(())
 }
 
-/// Text that is shown: on terminals, in tables, on pages.
+/// Checks a text that is shown: on terminals, in tables, on pages.
 pub fn check_text(text: &str) -> Result<(), String> {
     if let Some(hidden) = text.chars().find(|c| is_hidden(*c)) {
         return Err(format!("there is a control character in this text, `{}`", hidden.escape_default()));
@@ -44,7 +44,8 @@ pub fn check_text(text: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// What a request asks for, or what a server is asked for. A line end in it would be a request of its own.
+/// Checks the path that a request asks for, or that a server is asked for. A line end in it would be a request of its
+/// own.
 pub fn check_path(path: &str) -> Result<(), String> {
     if !path.starts_with('/') || path.contains(|c: char| !c.is_ascii_graphic()) {
         return Err(format!("`{}` is no path of a request", quoted(path)));
@@ -55,7 +56,7 @@ pub fn check_path(path: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Of a setting below /proc/sys, in dots or slashes. A part that is empty would lead out of there.
+/// Whether this names a setting below /proc/sys, with dots or slashes. An empty part would lead out of there.
 pub fn is_sysctl(name: &str) -> bool {
     let good = |c: char| c.is_ascii_alphanumeric() || "_-*".contains(c);
     let part = |part: &str| !part.is_empty() && part.chars().all(good);

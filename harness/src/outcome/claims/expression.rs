@@ -1,4 +1,4 @@
-//! One expression against the facts of one outcome.
+//! Evaluates one expression against the facts of one outcome.
 
 use crate::{
     outcome::{Num, facts, plain},
@@ -6,14 +6,15 @@ use crate::{
 };
 use toml::{Table, Value};
 
-/// What an expression came to.
+/// The result of an expression.
 pub struct Found {
     pub holds: bool,
     /// The values that show it.
     pub shown: String,
 }
 
-/// Or what the outcome has not, as it was stored before a claim asked for it.
+/// Evaluates an expression. The error says what the outcome does not have, because it was stored before a claim asked
+/// for it.
 pub fn evaluate(expression: &Expression, facts: &Table) -> Result<Found, String> {
     let (name, left) = find(&expression.left, facts)?;
     let mut shown = format!("{name} = {}", show(&left));
@@ -34,7 +35,7 @@ fn find(subject: &Subject, facts: &Table) -> Result<(String, Value), String> {
     found.map(|value| (name.clone(), value)).ok_or_else(|| format!("there is no `{name}`"))
 }
 
-/// A setting's value is a number where it is compared with one.
+/// Returns the value as a number. A setting's value is a text, and a number where it is compared with one.
 fn number(value: &Value) -> Option<u64> {
     Num::of(value).map(|number| number.value).or_else(|| value.as_str()?.parse().ok())
 }

@@ -1,4 +1,4 @@
-//! The article's claims, settled by what scenarios found: no machine is started for it.
+//! Settles the article's claims by what scenarios found: no machine is started for it.
 
 use super::{Judged, Outcomes, Verdict, judge};
 use crate::{
@@ -9,14 +9,14 @@ use crate::{
 use miette::LabeledSpan;
 use std::collections::BTreeMap;
 
-/// A scenario and what is stored of its runs.
+/// A scenario and the stored results of its runs.
 #[derive(Debug)]
 pub struct Experiment {
     pub scenario: Scenario,
-    /// By image, for each that the scenario names; `None` where it was not run.
+    /// Outcomes by image, for each image that the scenario names; `None` where it was not run.
     pub outcomes: BTreeMap<String, Option<Outcomes>>,
-    /// What was said of its claims when it ran, by image. A metric that is zero is not in a snapshot, nor is one that did not
-    /// exist yet: a claim that comes out otherwise than it did asks for more than was stored.
+    /// The verdicts on the scenario's claims when it ran, by image. A metric that is zero is not in a snapshot, nor is
+    /// a metric that did not exist yet: a claim with another verdict than it had then asks for more than was stored.
     pub verdicts: BTreeMap<String, Verdicts>,
 }
 
@@ -24,7 +24,7 @@ pub struct Experiment {
 #[derive(Debug, Clone)]
 pub struct Settled {
     pub claim: ArticleClaim,
-    /// In the order that was asked for.
+    /// The claim on each image, in the order that was asked for.
     pub images: Vec<(String, Standing)>,
 }
 
@@ -38,7 +38,7 @@ pub struct Standing {
     pub parts: Vec<Part>,
 }
 
-/// What one claim of one scenario contributes.
+/// The contribution of one claim of one scenario.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Part {
     pub scenario: String,
@@ -46,14 +46,15 @@ pub struct Part {
     pub verdict: Verdict,
     /// Why it is unsettled.
     pub reason: Option<String>,
-    /// What decided, on both sides.
+    /// The values that decided, on both sides.
     pub figure: String,
-    /// None if it was not run.
+    /// Empty if it was not run.
     pub evidence: Vec<String>,
-    /// Why it is so, and why nothing could turn it, as the scenario says.
+    /// Why it is so, as the scenario says.
     pub because: Option<String>,
+    /// Why no variant could turn the verdict, as the scenario says.
     pub uncontrolled_because: Option<String>,
-    /// All that must run for it, those of the control too.
+    /// All variants that must run for it, those of the control too.
     pub variants: Vec<String>,
 }
 
@@ -62,7 +63,7 @@ impl Standing {
         Standing { verdict: Verdict::Unsettled, reason: Some(reason.to_owned()), parts: Vec::new() }
     }
 
-    /// The part that made the verdict what it is.
+    /// Returns the part that made the verdict what it is.
     pub fn decided_by(&self) -> Option<&Part> {
         self.parts.iter().find(|part| part.verdict == self.verdict)
     }
@@ -75,20 +76,21 @@ impl Standing {
 }
 
 impl Settled {
-    /// On how many images there is a verdict; that it does not apply there is one.
+    /// Returns the number of images with a verdict; that the claim does not apply is a verdict too.
     pub fn settled_on(&self) -> usize {
         self.images.iter().filter(|(_, standing)| standing.verdict != Verdict::Unsettled).count()
     }
 }
 
-/// One refutation refutes; nothing holds before all that could refute it was tried.
+/// Combines the verdicts of all parts. One refutation refutes; the claim holds only after everything that could refute
+/// it was tried.
 fn combined(parts: &[Part]) -> Verdict {
     let order = [Verdict::DoesNotHold, Verdict::Unsettled, Verdict::Holds, Verdict::DoesNotApply];
     let found = order.into_iter().find(|verdict| parts.iter().any(|part| part.verdict == *verdict));
     found.unwrap_or(Verdict::Unsettled)
 }
 
-/// Every claim of the article on each of `images`.
+/// Settles every claim of the article on each of `images`.
 pub fn settle(article: &Article, experiments: &[Experiment], images: &[String]) -> Vec<Settled> {
     let on = |claim: &ArticleClaim, image: &String| (image.clone(), standing(claim, experiments, image));
     let one = |claim: &ArticleClaim| Settled {
@@ -144,7 +146,7 @@ fn missing_claim(by: &SettledBy, article: &Article, experiments: &[Experiment]) 
 }
 
 impl Experiment {
-    /// `None` if the scenario does not name the image.
+    /// Returns what the scenario contributes on an image; `None` if it does not name the image.
     fn part(&self, claim: &Claim, image: &str) -> Option<Part> {
         let mut variants = claim.variants.clone();
         variants.extend(claim.control.iter().filter(|v| !claim.variants.contains(v)).cloned());
@@ -161,7 +163,7 @@ impl Experiment {
         Some(Part { scenario, claim, verdict, reason, figure, evidence, because, uncontrolled_because, variants })
     }
 
-    /// Or why nothing could be judged.
+    /// Judges a claim by the stored outcomes; the error says why it could not be judged.
     fn found(&self, claim: &Claim, image: &str, outcomes: Option<&Outcomes>) -> Result<Judged, String> {
         let name = &self.scenario.name;
         let outcomes = outcomes.ok_or_else(|| format!("`{name}` was not run on this image"))?;

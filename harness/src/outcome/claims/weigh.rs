@@ -1,4 +1,4 @@
-//! A claim against the outcomes of its variants and of its control.
+//! Weighs a claim against the outcomes of its variants and of its control.
 
 use super::{
     Finding, Judged, Outcomes, Verdict,
@@ -6,7 +6,7 @@ use super::{
 };
 use crate::scenario::{Claim, Expression};
 
-/// What one variant has to say: all that was asked, in the claim's order.
+/// The results in one variant: all expressions that were evaluated, in the claim's order.
 struct Look<'a> {
     variant: &'a str,
     control: bool,
@@ -16,7 +16,7 @@ struct Look<'a> {
 }
 
 impl<'a> Look<'a> {
-    /// Or what the outcome has not.
+    /// Evaluates the claim in one variant; the error says what the outcome does not have.
     fn at(claim: &Claim, variant: &'a str, control: bool, outcome: &toml::Table) -> Result<Self, String> {
         let all = |expressions: &[Expression]| -> Result<Vec<Found>, String> {
             expressions.iter().map(|e| evaluate(e, outcome)).collect()
@@ -40,6 +40,7 @@ fn hold(found: &[Found]) -> bool {
     found.iter().all(|found| found.holds)
 }
 
+/// Judges a claim by `outcomes`, which must have all its variants and those of its control.
 pub fn judge(claim: &Claim, outcomes: &Outcomes) -> Judged {
     let (verdict, why, figure, evidence) = match looks(claim, outcomes) {
         Err(why) => (Verdict::Unsettled, Some(why), String::new(), Vec::new()),
@@ -51,7 +52,7 @@ pub fn judge(claim: &Claim, outcomes: &Outcomes) -> Judged {
     Judged { id: claim.id.clone(), says: claim.says.clone(), verdict, why, figure, evidence }
 }
 
-/// Of `variants`, then of the control.
+/// Evaluates the claim in each of `variants`, then in the control.
 fn looks<'a>(claim: &'a Claim, outcomes: &Outcomes) -> Result<Vec<Look<'a>>, String> {
     let within = claim.variants.iter().map(|variant| (variant, false));
     let all = within.chain(claim.control.iter().map(|variant| (variant, true)));
@@ -93,8 +94,8 @@ fn evidence(looks: &[Look<'_>], verdict: Verdict) -> Vec<String> {
     looks.iter().flat_map(|look| look.requires.iter().chain(&look.assert).map(|found| look.say(found))).collect()
 }
 
-/// The one expression that decided, where it did, and the same one in the control: in the control that turned it not, if
-/// there is one.
+/// Returns the one expression that decided, in the variant where it did, and the same expression in the control. Of
+/// several controls it shows one that did not turn the verdict, if there is one.
 fn figure(looks: &[Look<'_>], verdict: Verdict) -> String {
     if verdict == Verdict::DoesNotApply {
         return first_false(looks, |look| &look.applies_to).map_or_else(String::new, |(look, found)| look.say(found));
@@ -111,6 +112,7 @@ fn figure(looks: &[Look<'_>], verdict: Verdict) -> String {
     [Some(look), control].into_iter().flatten().map(|look| look.say(&look.assert[nth])).collect::<Vec<_>>().join("; ")
 }
 
+/// Judges a claim by one outcome, without a control.
 pub fn find(claim: &Claim, outcome: &toml::Table) -> Finding {
     let (id, says) = (claim.id.clone(), claim.says.clone());
     match Look::at(claim, "", false, outcome) {

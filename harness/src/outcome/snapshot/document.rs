@@ -1,4 +1,4 @@
-//! What a snapshot holds, and how a run's outcomes are laid over the stored ones.
+//! The content of a snapshot, and how a run's outcomes are laid over the stored ones.
 
 use crate::{
     error::{Error, Result},
@@ -7,20 +7,20 @@ use crate::{
 use std::collections::BTreeMap;
 use toml::{Table, Value};
 
-/// What is compared: outcomes by variant, and the verdicts.
+/// The content that is compared: outcomes by variant, and the verdicts.
 #[derive(Debug, Clone)]
 pub struct Document {
     pub scenario: String,
     pub image: String,
     pub variants: Vec<(String, Table)>,
     pub claims: Vec<Judged>,
-    /// All of the scenario's variants ran: what else is stored is of variants that are no more.
+    /// Whether all of the scenario's variants ran: then anything else that is stored is of variants that are no more.
     pub whole: bool,
 }
 
 impl Document {
-    /// This run's outcomes in place of the stored ones, with stored numbers where they are near enough. Variants and
-    /// claims that did not run stay as they are stored.
+    /// Returns this run's outcomes in place of the stored ones, with stored numbers where the new ones are near enough.
+    /// Variants and claims that did not run stay as they are stored.
     pub(super) fn merged(&self, stored: &Table) -> Result<String> {
         let kept = |key| stored.get(key).filter(|_| !self.whole);
         let mut whole = Table::new();
@@ -36,7 +36,7 @@ impl Document {
         toml::to_string_pretty(&whole).map_err(|e| Error::host("failed to write an outcome as TOML").cause(e))
     }
 
-    /// Claims with another verdict than the stored one, and that one.
+    /// Returns the claims with another verdict than the stored one, and the stored one of each.
     pub(super) fn turned(&self, stored: &Table) -> BTreeMap<String, String> {
         let was = |id: &str| stored.get("claims")?.get(id)?.as_str();
         let turned = self.claims.iter().filter_map(|claim| {
@@ -47,15 +47,16 @@ impl Document {
     }
 }
 
-/// Stored keys first and in their order, so that a partial run changes nothing else.
+/// Lays new values over the stored ones. Stored keys come first and in their order, so that a partial run changes
+/// nothing else.
 fn merge(stored: Option<&Value>, new: Table) -> Value {
     let mut merged = stored.and_then(Value::as_table).cloned().unwrap_or_default();
     merged.extend(new);
     Value::Table(merged)
 }
 
-/// The new value, with stored numbers in it where the new ones are within the stored tolerance. A stored band that today's
-/// rule would not give is a difference: else it would stand, and admit what it admits, in silence.
+/// Returns the new value, with stored numbers in it where the stored tolerance admits the new ones. A stored tolerance
+/// that today's rule would not give is a difference: else it would stay, and admit what it admits, in silence.
 fn settle(stored: Option<&Value>, new: Value) -> Value {
     match (stored, new) {
         (Some(Value::Table(old)), Value::Table(new)) => {

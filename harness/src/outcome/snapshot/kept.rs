@@ -1,13 +1,13 @@
-//! What a snapshot holds, read without a run to compare it with.
+//! Reads the content of a snapshot without a run to compare it with.
 
 use super::{Shelf, broken, parse, stored};
 use crate::{error::Result, outcome::claims::Outcomes};
 use std::collections::BTreeMap;
 
-/// By claim, in the words that people are shown.
+/// The verdicts by claim, in the words that people are shown.
 pub type Verdicts = BTreeMap<String, String>;
 
-/// The facts of all stored variants, and what was said of claims; `None` if there is no snapshot on this image.
+/// Returns the facts of all stored variants, and the verdicts on claims; `None` if there is no snapshot on this image.
 pub fn stored_facts(shelf: &Shelf, image: &str) -> Result<Option<(Outcomes, Verdicts)>> {
     let path = shelf.path(image);
     let Some(snapshot) = stored(&path)? else { return Ok(None) };

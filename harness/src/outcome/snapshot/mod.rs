@@ -1,7 +1,7 @@
 //! The snapshot: one file per scenario and image with the outcomes of all variants, reviewed with `cargo insta`.
 //!
-//! Read, compared and accepted through insta's own types; the assertion macros are not used, because they print and
-//! panic, and the command line must do neither. What of a run goes into the file is `document`'s business.
+//! It is read, compared and accepted through insta's own types; the assertion macros are not used, because they print
+//! and panic, and the command line must do neither. `document` decides what of a run goes into the file.
 
 mod document;
 mod kept;
@@ -25,11 +25,12 @@ use std::{
 };
 use toml::Table;
 
+/// The result of a comparison of a run with its snapshot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Comparison {
     Matches,
-    /// `diff` is a unified one; `pending` is the file that `cargo insta review` will offer, absent in CI. `turned` are the
-    /// claims with another verdict than the stored one, which is beside each.
+    /// `diff` is a unified diff; `pending` is the file that `cargo insta review` will offer, absent in CI. `turned` are
+    /// the claims with another verdict than the stored one, and the stored one of each.
     Differs {
         diff: String,
         pending: Option<PathBuf>,
@@ -39,12 +40,12 @@ pub enum Comparison {
     New {
         pending: Option<PathBuf>,
     },
-    /// It was written, on demand.
+    /// The snapshot was written, because that was asked for.
     Accepted,
 }
 
 impl Comparison {
-    /// The word of the JSON document.
+    /// Returns the word for it in the JSON document.
     pub fn word(&self) -> &'static str {
         match self {
             Comparison::Matches | Comparison::Accepted => "matches",
@@ -53,24 +54,25 @@ impl Comparison {
         }
     }
 
+    /// Whether the run matches its snapshot, or has become the snapshot.
     pub fn as_expected(&self) -> bool {
         matches!(self, Comparison::Matches | Comparison::Accepted)
     }
 }
 
-/// What may be written.
+/// The files that a comparison may write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// Takes what comes as expected.
+    /// The snapshot is written: this run's outcomes are what is expected from now on.
     Accept,
-    /// A difference is left as `.snap.new`, for `cargo insta review`.
+    /// A difference is written to `.snap.new`, for `cargo insta review`.
     Review,
-    /// Nothing is written.
+    /// No file is written.
     Check,
 }
 
 impl Mode {
-    /// insta's own rules and variables: in CI nothing is written, unless it is asked for.
+    /// Returns the mode by insta's own rules and variables: in CI nothing is written, unless it is asked for.
     pub fn of_environment(accept: bool) -> Self {
         let update = std::env::var("INSTA_UPDATE").unwrap_or_default();
         match update.as_str() {
@@ -84,6 +86,7 @@ impl Mode {
     }
 }
 
+/// Compares a run with its snapshot, and writes the files that `mode` allows; none if the shelf is read-only.
 pub fn compare(shelf: &Shelf, document: &Document, mode: Mode) -> Result<Comparison> {
     let mode = if shelf.is_writable() { mode } else { Mode::Check };
     if mode == Mode::Accept {
@@ -109,7 +112,7 @@ pub fn compare(shelf: &Shelf, document: &Document, mode: Mode) -> Result<Compari
     Ok(Comparison::Differs { diff, pending, turned: document.turned(&before) })
 }
 
-/// Writes what this run found as what is expected from now on.
+/// Writes this run's outcomes as what is expected from now on.
 fn accept(shelf: &Shelf, document: &Document) -> Result<Comparison> {
     let path = shelf.path(&document.image);
     let old = match stored(&path)? {
@@ -126,7 +129,7 @@ fn accept(shelf: &Shelf, document: &Document) -> Result<Comparison> {
 }
 
 fn stored(path: &Path) -> Result<Option<Snapshot>> {
-    // A link that leads nowhere is there too.
+    // A link that leads nowhere counts as a file too.
     if path.symlink_metadata().is_err_and(|e| e.kind() == std::io::ErrorKind::NotFound) {
         return Ok(None);
     }
@@ -155,6 +158,7 @@ fn leave_pending(pending: &Path, shelf: &Shelf, text: &str, mode: Mode) -> Resul
     Ok(Some(pending.to_owned()))
 }
 
+/// Whether `CI` is set in the environment, to anything but an empty text, `0` or `false`.
 pub fn is_ci() -> bool {
     std::env::var("CI").is_ok_and(|v| !matches!(v.as_str(), "" | "0" | "false"))
 }
@@ -170,7 +174,7 @@ fn write(path: &Path, shelf: &Shelf, text: &str) -> Result<()> {
 
 fn remove(path: &Path) -> Result<()> {
     match std::fs::remove_file(path) {
-        // A read-only checkout is refused even what is not there.
+        // In a read-only checkout even the removal of a file that is not there is refused.
         Err(e) if path.exists() => Err(e).host(|| format!("failed to remove `{}`", path.display())),
         _ => Ok(()),
     }

@@ -1,4 +1,4 @@
-//! Where the snapshots of one scenario lie: with those of its project, or beside it.
+//! The place of one scenario's snapshots: with those of its project, or beside the scenario.
 
 use std::path::{Path, PathBuf};
 
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Clone)]
 pub struct Shelf {
     folder: PathBuf,
-    /// What a file's name begins with, where several scenarios share the folder.
+    /// The beginning of a file's name, where several scenarios share the folder.
     prefix: String,
     /// The scenario's file, as insta shows it in a review.
     pub(super) source: String,
@@ -14,19 +14,19 @@ pub struct Shelf {
 }
 
 impl Shelf {
-    /// `snapshots/NAME@IMAGE.snap` in the project's folder.
+    /// Returns the shelf of `snapshots/NAME@IMAGE.snap` in the project's folder.
     pub fn of_project(project: &Path, scenario: &str) -> Self {
         let (folder, prefix) = (project.join("snapshots"), format!("{scenario}@"));
         Shelf { folder, prefix, source: format!("scenarios/{scenario}/scenario.toml"), writable: true }
     }
 
-    /// `snapshots/IMAGE.snap` in the scenario's own folder.
+    /// Returns the shelf of `snapshots/IMAGE.snap` in the scenario's own folder.
     pub fn beside(scenario: &Path) -> Self {
         let (folder, prefix) = (scenario.join("snapshots"), String::new());
         Shelf { folder, prefix, source: "scenario.toml".into(), writable: true }
     }
 
-    /// Compared with, but never written.
+    /// Makes the shelf one that runs are compared with, but that is never written.
     #[must_use]
     pub fn read_only(self) -> Self {
         Shelf { writable: false, ..self }
@@ -36,6 +36,7 @@ impl Shelf {
         self.writable
     }
 
+    /// Returns the path of an image's snapshot.
     pub fn path(&self, image: &str) -> PathBuf {
         self.folder.join(format!("{}{image}.snap", self.prefix))
     }

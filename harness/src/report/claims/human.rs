@@ -1,10 +1,10 @@
-//! For people: one row a claim; for those that were asked for, the evidence and how to repeat it.
+//! Shows claims to people: one row a claim; for those that were asked for, the evidence and how to repeat it.
 
 use super::{Group, closing, command, groups, shown as rows};
 use crate::outcome::claims::Settled;
 use comfy_table::{ContentArrangement, Table, presets};
 
-/// `shown` are the claims that were asked for, out of `all`.
+/// Returns the table, and the evidence if it is asked for. `shown` are the claims that were asked for, out of `all`.
 pub fn render(all: &[Settled], shown: &[&Settled], images: &[String], evidence: bool) -> String {
     let mut out = format!("{}\n", table(shown, images).trim_fmt());
     if evidence {
@@ -17,7 +17,7 @@ pub fn render(all: &[Settled], shown: &[&Settled], images: &[String], evidence: 
     out
 }
 
-/// A claim's place in the article is its number and its section.
+/// Returns the table. A claim's place in the article is its number and its section.
 fn table(shown: &[&Settled], images: &[String]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);

@@ -1,9 +1,10 @@
-//! For scripts: an array of claims, each with what became of it by image.
+//! Writes claims for scripts: an array of claims, each with its verdict by image.
 
 use super::command;
 use crate::outcome::claims::{Part, Settled, Standing};
 use serde_json::{Map, Value, json};
 
+/// Returns the array of the claims in `shown`.
 pub fn render(shown: &[&Settled]) -> Value {
     shown.iter().map(|settled| document(settled)).collect()
 }

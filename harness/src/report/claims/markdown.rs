@@ -1,4 +1,4 @@
-//! The page `docs/claims.md`: the same bytes for the same snapshots.
+//! Writes the page `docs/claims.md`: the same bytes for the same snapshots.
 
 use super::{Group, closing, command, groups, shown as rows};
 use crate::outcome::claims::{Part, Settled};
@@ -12,6 +12,7 @@ on each image. Do not edit this page: `tunelab docs` writes it from
 kernel has nothing of what it is about; it is *unsettled* where no run has decided.
 ";
 
+/// Returns the page. `shown` are the claims on it, out of `all`.
 pub fn render(all: &[Settled], shown: &[&Settled], images: &[String]) -> String {
     let mut out = format!("{HEAD}\n{}.\n\n", closing(all, images));
     out += &table(shown, images);
@@ -19,7 +20,7 @@ pub fn render(all: &[Settled], shown: &[&Settled], images: &[String]) -> String 
     out
 }
 
-/// A claim's place in the article is its number and its section.
+/// Returns the table. A claim's place in the article is its number and its section.
 fn table(shown: &[&Settled], images: &[String]) -> String {
     let line = |cells: [&str; 7]| format!("| {} |\n", cells.map(|cell| cell.replace('|', "\\|")).join(" | "));
     let mut out = line(["#", "claim", "section", "verdict", "on", "what shows it", "what repeats it"]);

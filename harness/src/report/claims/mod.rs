@@ -1,4 +1,5 @@
-//! The article's claims and what runs made of them: a table or evidence for people, JSON, a page in Markdown.
+//! Shows the article's claims and the verdicts of runs on them: a table or evidence for people, JSON, a page in
+//! Markdown.
 
 mod human;
 mod json;
@@ -10,7 +11,7 @@ pub use markdown::render as markdown;
 
 use crate::outcome::claims::{Part, Settled, Standing};
 
-/// Images on which a claim stands the same way for the same reasons, said once; only the numbers may differ.
+/// Images on which a claim has the same verdict for the same reasons, shown once; only the numbers may differ.
 struct Group<'a> {
     images: Vec<(&'a str, &'a Standing)>,
 }
@@ -24,13 +25,13 @@ impl<'a> Group<'a> {
         self.images.iter().map(|(image, _)| *image).collect()
     }
 
-    /// `on debian-12: no scenario settles it yet`.
+    /// Returns where the verdict stands and why: `on debian-12: no scenario settles it yet`.
     fn place(&self) -> String {
         let reason = self.standing().reason.iter().map(|reason| format!(": {reason}")).collect::<String>();
         format!("on {}{reason}", self.images().join(", "))
     }
 
-    /// Of the nth part, a line for each way it was shown; by image where they differ.
+    /// Returns the evidence for the nth part, a line for each way it was shown; by image where they differ.
     fn evidence(&self, part: usize) -> Vec<String> {
         let mut found: Vec<(Vec<&str>, String)> = Vec::new();
         for (image, standing) in &self.images {
@@ -68,13 +69,13 @@ fn alike(a: &Standing, b: &Standing) -> bool {
     without_numbers(a) == without_numbers(b)
 }
 
-/// Runs what the part is made of again.
+/// Returns the command that runs again what the part is made of.
 fn command(part: &Part, images: &[&str]) -> String {
     let (scenario, variants) = (&part.scenario, part.variants.join(","));
     format!("tunelab scenario {scenario} --image {} --variant {variants}", images.join(","))
 }
 
-/// What decided and how to see it again, or why nothing did: one for each way it was shown.
+/// Returns what decided and how to see it again, or why nothing did: one row for each way it was shown.
 fn shown<'a>(settled: &'a Settled) -> Vec<Row<'a>> {
     let mut rows: Vec<Row<'a>> = Vec::new();
     for (image, standing) in &settled.images {
@@ -102,18 +103,18 @@ struct Row<'a> {
 }
 
 impl Row<'_> {
-    /// `all`, where all of several share it.
+    /// Returns the images of the row; `all`, where all of several share it.
     fn on(&self, images: &[String]) -> String {
         if images.len() > 1 && self.images.len() == images.len() { "all".into() } else { self.images.join(", ") }
     }
 
-    /// Empty where there is nothing to repeat.
+    /// Returns the command that repeats the row; empty where there is nothing to repeat.
     fn command(&self) -> String {
         self.part.map_or_else(String::new, |part| command(part, &self.images))
     }
 }
 
-/// How far the article is settled, in a sentence.
+/// Says in a sentence how far the article is settled.
 fn closing(all: &[Settled], images: &[String]) -> String {
     let on = |settled: &&Settled| !images.is_empty() && settled.settled_on() == images.len();
     let everywhere = all.iter().filter(on).count();
