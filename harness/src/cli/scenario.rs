@@ -70,7 +70,7 @@ pub struct Args {
     /// `virtual`: days in seconds, the same bytes every time; `wall`: real time
     #[arg(long, value_enum, default_value_t = ClockName::Virtual)]
     clock: ClockName,
-    /// Seeds of the kernel's random numbers and the visitors' choices: `7`, `1,2,3` or `1..10`, a machine booted anew for each
+    /// Seeds of the kernel's random numbers and the clients' choices: `7`, `1,2,3` or `1..10`, a machine booted anew for each
     #[arg(long, value_name = "N", default_value = "1", value_delimiter = ',')]
     seed: Vec<Seeds>,
     /// Machines at once; each keeps one CPU busy [default: this host's CPUs, at most 4]

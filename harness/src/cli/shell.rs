@@ -26,7 +26,7 @@ use tunelab_protocol::guest;
 const AFTER: &str = "\
 Examples:
   tunelab shell debian-12                            the image alone
-  tunelab shell debian-12 --scenario conntrack-leak  with its rules, nginx, backend and visitors
+  tunelab shell debian-12 --scenario conntrack-leak  with its rules, nginx, backend and clients
   tunelab shell debian-12 -- uname -r                one command
   tunelab shell debian-12 -- 'lsmod | head'          one word is a line for the guest's shell
   tunelab shell debian-12 < script.sh                a script, without a terminal

@@ -66,7 +66,7 @@ pub async fn open(wanted: &Wanted<'_>, install: InstallPolicy, cache: &Cache, te
     let attempt = async |room: &Room| boot_and_deploy(&recipe, room, teller).await;
     let ((machine, ssh), room, _) = twice("shell", &image.name, cache, teller, attempt).await?;
     if let Some(run) = run {
-        let step = teller.step("starting rules, services and visitors");
+        let step = teller.step("starting rules, services and clients");
         let started = machine.while_alive(live(&ssh, run));
         let started = slow::told(teller, machine.pulse(), "the scenario's stack has been starting", started).await;
         if let Err(e) = started {

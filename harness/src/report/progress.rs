@@ -41,7 +41,7 @@ impl Progress {
     }
 }
 
-/// Writes `day 3, 14:05  table 512/700  served 1203  refused 12`.
+/// Writes `day 3, 14:05  table 512/700  served 1203  failed 12`.
 impl fmt::Display for Progress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let minutes = self.clock.as_secs() / 60;
@@ -49,6 +49,6 @@ impl fmt::Display for Progress {
         if let Some((count, max)) = self.table {
             write!(f, "  table {count}/{max}")?;
         }
-        write!(f, "  served {}  refused {}", self.visits.served, self.visits.refused())
+        write!(f, "  served {}  failed {}", self.visits.served, self.visits.refused())
     }
 }

@@ -140,7 +140,7 @@ fn link(section: &Section<'_>) -> Option<Link> {
 fn check_link(section: &Section<'_>, link: Link) {
     if link.by.is_some() && link.is_plain() {
         let hint = "`by` is for a link with `delay`, `loss` or `reorder`";
-        section.problems.report_with_hint(section.span(), "this link does nothing to packets", "by nobody", hint);
+        section.problems.report_with_hint(section.span(), "this link does nothing to packets", "without effect", hint);
     }
     if link.reorder_ppm > 0 && link.delay_us == 0 {
         let hint = "give it a `delay`: those of `reorder` are not delayed, and so overtake the others";

@@ -171,7 +171,7 @@ pub fn limits_d(file: &Problems) {
                 span,
                 format!("`{value}` is no number of files"),
                 "Linux has no unlimited `nofile`",
-                "the most that can be had is fs.nr_open, 1048576 if nobody changed it",
+                "the most that can be had is fs.nr_open, 1048576 unless it was changed",
             ),
             [_, "soft" | "hard" | "-", _, value] if is_limit(value) => {}
             [_, "soft" | "hard" | "-", _, value] => file.report(span, format!("`{value}` is no limit"), "not a number"),

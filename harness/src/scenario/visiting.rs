@@ -20,7 +20,7 @@ impl Read for LinkBy {
         let found = LINKS.into_iter().find(|by| by.word() == word);
         if found.is_none() {
             let known = LINKS.map(LinkBy::word);
-            problems.unknown(value.span(), format!("nobody called `{word}` makes networks"), word, &known);
+            problems.unknown(value.span(), format!("`{word}` makes no networks"), word, &known);
         }
         found
     }
@@ -32,7 +32,7 @@ impl Read for At {
         let found = PLACES.iter().find(|(known, _)| *known == word).map(|(_, at)| *at);
         if found.is_none() {
             let known: Vec<&str> = PLACES.iter().map(|(known, _)| *known).collect();
-            problems.unknown(value.span(), format!("nobody can be at `{word}`"), word, &known);
+            problems.unknown(value.span(), format!("unknown place `{word}`"), word, &known);
         }
         found
     }
