@@ -174,7 +174,7 @@ const ONE_EACH: &[Edit] = &[
     ("address = \"10.8.0.1\"", "address = \"ten\"", &["`ten` is not an IPv4 address"]),
     ("name = \"day\"\nrounds = 24", "name = \"day\"\nrounds = \"x\"", &["expected a whole number, found a string"]),
     ("name = \"day\"\nrounds = 24\n", "name = \"day\"\n", &["`rounds` is missing in `phase 1`"]),
-    ("duration = \"8 h\"", "wait = 8", &["expected a time such as `10 ms`, found an integer"]),
+    ("duration = \"8 h\"", "duration = 8", &["expected a time such as `10 ms`, found an integer"]),
     ("search = { clients = \"browsers\",", "search = { clients = 7,", &["expected a string, found an integer"]),
     ("search = { clients = \"browsers\",", "search = { clients = \"browser\",", &["there are no clients `browser`"]),
     ("sockets = \"1 min\"", "sockets = 60", &["expected a time such as `10 ms`"]),
