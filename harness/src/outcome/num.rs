@@ -46,7 +46,7 @@ impl Num {
 
     /// Returns the number as people read it: `5d ± 10s`, `1480 ± 5 ms`.
     pub fn shown(&self) -> String {
-        let whole = |ms: u64| ms >= 10_000 && ms % 1_000 == 0;
+        let whole = |ms: u64| ms >= 10_000 && ms.is_multiple_of(1_000);
         if self.unit != Unit::Milliseconds || !whole(self.value) || !(self.tolerance == 0 || whole(self.tolerance)) {
             return self.to_string();
         }
