@@ -149,7 +149,7 @@ fn each_mistake_is_told_with_its_file_and_line() {
         for good in ["no-log", "daemon-and-much-said"] {
             let document = &told[good];
             assert_eq!(document["outcome"]["total"]["served"], 8, "{document}");
-            assert!(document["outcome"]["nginx_log"].is_object(), "{document}");
+            assert!(document["outcome"]["nginx-log"].is_object(), "{document}");
             let lasted = document["virtual_seconds"].as_f64().unwrap();
             assert!(lasted < 130.0, "it waited for {good}: {lasted} s");
         }

@@ -24,8 +24,8 @@ fn made_by_the_agent_or_by_netem_it_delays_alike() {
         for exact in ["first-flight-bytes", "first-flight-segments", "second-flight-segments", "round-trips"] {
             assert_eq!(number(&agent, exact), number(&netem, exact), "{exact}");
         }
-        let apart = number(&agent, "last-byte-ms").abs_diff(number(&netem, "last-byte-ms"));
-        assert!(apart <= 5, "the last byte came {apart} ms earlier or later, of {}", number(&netem, "last-byte-ms"));
+        let apart = number(&agent, "last-byte").abs_diff(number(&netem, "last-byte"));
+        assert!(apart <= 5, "the last byte came {apart} ms earlier or later, of {}", number(&netem, "last-byte"));
     });
 }
 
