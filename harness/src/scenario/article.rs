@@ -73,10 +73,6 @@ impl Article {
         claims.sort_by_key(|claim| claim.number);
         Ok(Article { claims, source })
     }
-
-    pub fn ids(&self) -> Vec<&str> {
-        self.claims.iter().map(|claim| claim.id.as_str()).collect()
-    }
 }
 
 /// Whether there is anything at this path: a file that cannot be read is reported when it is read.
