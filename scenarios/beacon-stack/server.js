@@ -14,7 +14,7 @@ var heard = {};
 function serve(request, response) {
     var version = 'HTTP/' + request.httpVersion;
     heard[version] = (heard[version] || 0) + 1;
-    if (config.hold_path && request.url.indexOf(config.hold_path) === 0) {
+    if (config.never_answer && request.url.indexOf(config.never_answer) === 0) {
         return;
     }
     response.writeHead(200, { 'Content-Type': 'text/plain', 'Content-Length': answer.length });

@@ -14,10 +14,10 @@ fn main() {
         (Some("park"), None) => parked::main(),
         (Some("spin"), None) => spin::main(),
         (Some("run"), Some(plan)) => run::main(&plan),
-        (Some("backend"), Some(config)) => serve::backend::main(&config),
+        (Some("serve"), Some(config)) => serve::server::main(&config),
         (Some("session"), command) => session::main(command.as_deref()),
         _ => Err(anyhow::anyhow!(
-            "usage: tunelab-agent park | spin | run PLAN | backend JSON | session [COMMAND]; or as PID 1 of tunelab's initrd"
+            "usage: tunelab-agent park | spin | run PLAN | serve JSON | session [COMMAND]; or as PID 1 of tunelab's initrd"
         )),
     };
     if let Err(e) = outcome {

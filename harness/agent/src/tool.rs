@@ -3,7 +3,9 @@
 use crate::said::{Said, last_lines};
 use anyhow::{Context, Result, bail};
 use nix::mount::{MsFlags, mount};
+use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -56,11 +58,12 @@ pub fn end_of(command: &mut Command, input: impl Into<Stdio>, patience: Duration
 /// Starts a command with the streams it was given, and waits for its end; one that takes too long is ended.
 pub fn status_of(command: &mut Command, patience: Duration) -> Result<ExitStatus> {
     let program = command.get_program().display().to_string();
-    let mut child = command.spawn().with_context(|| format!("failed to start `{program}`"))?;
+    let mut child = command.process_group(0).spawn().with_context(|| format!("failed to start `{program}`"))?;
     match end_within(&mut child, patience)? {
         Some(status) => Ok(status),
         None => {
-            let _ = child.kill();
+            // What it has started ends with it.
+            let _ = killpg(Pid::from_raw(child.id() as i32), Signal::SIGKILL);
             let _ = child.wait();
             Err(TooLong { program, patience }.into())
         }
@@ -133,9 +136,31 @@ pub fn alive(pid: Pid) -> bool {
     stat.rsplit_once(')').is_some_and(|(_, rest)| !rest.trim_start().starts_with(['Z', 'X']))
 }
 
+/// The parent of a process that runs; 0 if the process is gone.
+pub fn parent(pid: Pid) -> Pid {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    Pid::from_raw(parent_in(&stat).unwrap_or(0))
+}
+
+/// Reads `90 (nginx) S 1 ...`: a name may have brackets and spaces in it.
+fn parent_in(stat: &str) -> Option<i32> {
+    stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
+}
+
+/// The processes that this one started, and that run.
+pub fn children(of: Pid) -> Result<Vec<Pid>> {
+    Ok(processes()?.into_iter().filter(|&pid| parent(pid) == of).collect())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn parents() {
+        assert_eq!(parent_in("90 (a) b) S 17 90 90 0"), Some(17));
+        assert_eq!(parent_in(""), None);
+    }
 
     #[test]
     fn a_daemon_that_keeps_the_streams_keeps_nobody_waiting() {

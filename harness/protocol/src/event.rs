@@ -1,6 +1,6 @@
 //! The events: what happened in the guest, one JSON object per line.
 
-use crate::LinkBy;
+use crate::{Action, LinkBy};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -40,9 +40,9 @@ pub enum Event {
         name: String,
         used: String,
     },
-    /// The maker of the network between these clients and the server, if it delays or loses anything.
+    /// The part that makes a network's links, if it delays or loses anything.
     Link {
-        population: String,
+        network: String,
         by: LinkBy,
     },
     /// The kernel refused this write, or has the setting under none of its names; `value` is what was asked for.
@@ -60,22 +60,25 @@ pub enum Event {
     Phase {
         name: String,
     },
-    /// One round of one group of clients is over; these are the outcomes of its clients.
+    /// A change was made to the running machine.
+    Changed {
+        phase: String,
+        change: Action,
+    },
+    /// One round of one group of clients is over.
     Round {
         phase: String,
         round: u32,
-        population: String,
-        visits: Visits,
+        clients: String,
+        /// The clients by their outcome. Each client is counted once.
+        outcomes: BTreeMap<Outcome, Counted>,
         /// From SYN to an established connection, for clients that got one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         connect: Option<Spread>,
-        /// From SYN to the last byte of the last answer, for clients that were served.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        visit: Option<Spread>,
         /// The rate of a trial in a search ([`crate::Search`]).
         #[serde(default, skip_serializing_if = "Option::is_none")]
         per_1000_s: Option<u32>,
-        /// Counts of the local errors by the errno's name, and of the error statuses by number.
+        /// Counts of the errors by the errno's name, and of the error statuses by number.
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         errors: BTreeMap<String, u64>,
         /// Answers of clients that report flights ([`crate::Visit`]), in the order in which the clients left.
@@ -86,10 +89,6 @@ pub enum Event {
     /// (`_bytes`). A probe's first sample has all it reads; later ones, except conntrack's, have what changed since.
     Sample {
         values: BTreeMap<String, u64>,
-    },
-    /// The conntrack table refused entries since the last look: `drop` of /proc/net/stat/nf_conntrack rose by this.
-    TableFull {
-        drops: u64,
     },
     /// A line of the kernel's log written since the plan started, without its time stamp.
     Log {
@@ -138,7 +137,7 @@ impl Fault {
 pub struct Spread {
     pub shortest_us: u64,
     pub longest_us: u64,
-    /// All of the times, if the plan asks for each ([`crate::Traffic`]).
+    /// All of the times, if the plan asks for each ([`crate::Arrivals`]).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub each_us: Vec<u64>,
 }
@@ -177,57 +176,76 @@ pub struct Answer {
     pub sent_with_cwnd: Option<u32>,
 }
 
-/// Outcomes of clients; each client is counted once, in `served` or by what first went wrong.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Visits {
+/// The outcome of a client: it was served, or what first went wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
     /// The client got every answer that it asked for.
-    pub served: u64,
+    Served,
+    /// RST in answer to a SYN, or ICMP port unreachable in answer to a datagram (ECONNREFUSED).
+    Refused,
+    /// ICMP says that there is no way (EHOSTUNREACH, ENETUNREACH), or the client's own kernel does.
+    Unreachable,
     /// No connection within the client's timeout: SYNs vanish.
-    pub connect_timeout: u64,
-    /// Connected, but no (whole) answer within the timeout.
-    pub answer_timeout: u64,
-    /// RST, when connecting or later.
-    pub reset: u64,
+    ConnectTimeout,
+    /// Connected, but no (whole) answer within the client's timeout.
+    ResponseTimeout,
+    /// The client's kernel gave up the connection (ETIMEDOUT): nothing was acknowledged any more.
+    TimedOut,
+    /// RST on an established connection.
+    Reset,
     /// Closed by the server before the answer was whole.
-    pub closed: u64,
+    Closed,
     /// An answer other than 2xx, such as nginx's 502.
-    pub error_status: u64,
+    Status,
     /// The client's own side failed (EADDRNOTAVAIL, EMFILE, ENOBUFS, EPERM).
-    pub local_error: u64,
+    LocalError,
 }
 
-impl Visits {
-    pub fn refused(&self) -> u64 {
-        self.total() - self.served
-    }
+impl Outcome {
+    pub const ALL: [Outcome; 10] = [
+        Outcome::Served,
+        Outcome::Refused,
+        Outcome::Unreachable,
+        Outcome::ConnectTimeout,
+        Outcome::ResponseTimeout,
+        Outcome::TimedOut,
+        Outcome::Reset,
+        Outcome::Closed,
+        Outcome::Status,
+        Outcome::LocalError,
+    ];
 
-    pub fn total(&self) -> u64 {
-        self.served
-            + self.connect_timeout
-            + self.answer_timeout
-            + self.reset
-            + self.closed
-            + self.error_status
-            + self.local_error
+    /// The word for it in a scenario and in an outcome.
+    pub fn word(self) -> &'static str {
+        match self {
+            Outcome::Served => "served",
+            Outcome::Refused => "refused",
+            Outcome::Unreachable => "unreachable",
+            Outcome::ConnectTimeout => "connect-timeout",
+            Outcome::ResponseTimeout => "response-timeout",
+            Outcome::TimedOut => "timed-out",
+            Outcome::Reset => "reset",
+            Outcome::Closed => "closed",
+            Outcome::Status => "status",
+            Outcome::LocalError => "local-error",
+        }
     }
 }
 
-impl std::ops::AddAssign for Visits {
-    fn add_assign(&mut self, other: Self) {
-        self.served += other.served;
-        self.connect_timeout += other.connect_timeout;
-        self.answer_timeout += other.answer_timeout;
-        self.reset += other.reset;
-        self.closed += other.closed;
-        self.error_status += other.error_status;
-        self.local_error += other.local_error;
-    }
+/// Clients with one outcome.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counted {
+    pub clients: u64,
+    /// From the start of the visit to the last byte of the last answer, or to what went wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duration: Option<Spread>,
 }
 
 /// Conntrack entries of one group of clients, followed by ctnetlink.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Entries {
-    pub population: String,
+    pub clients: String,
     /// Entries created.
     pub created: u64,
     /// Entries created by an ACK without a SYN before it (`nf_conntrack_tcp_loose`).

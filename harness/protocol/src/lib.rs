@@ -4,27 +4,30 @@
 //! A plan is JSON in the file [`PLAN_FILE`] of QEMU's firmware configuration; events are one JSON object a
 //! line on the I/O port [`EVENT_PORT`]. Nothing else crosses between "continue" and "done".
 
+mod clients;
 mod event;
-mod link;
+mod network;
+mod phase;
 mod plan;
 pub mod readings;
 mod search;
+mod service;
 mod spelling;
 mod started;
-mod subnet;
-mod visiting;
 
+pub use clients::*;
 pub use event::*;
-pub use link::{Link, LinkBy};
+pub use ipnet::IpNet;
+pub use network::*;
+pub use phase::*;
 pub use plan::*;
 pub use search::{Search, Trial, sustained};
+pub use service::*;
 pub use spelling::{spellings, todays_name};
 pub use started::*;
-pub use subnet::Subnet;
-pub use visiting::{At, Speech};
 
 /// Raised whenever a plan or an event changes its meaning; the agent refuses a plan of another version.
-pub const VERSION: u32 = 4;
+pub const VERSION: u32 = 5;
 
 /// Name of the file in QEMU's firmware configuration (fw_cfg) in which the agent finds its plan.
 pub const PLAN_FILE: &str = "opt/tunelab.plan";
@@ -53,6 +56,8 @@ pub mod guest {
     pub const AGENT: &str = "/run/tunelab/agent";
     /// The scenario's own files as deployed over SSH, by their names in the scenario's folder.
     pub const FILES: &str = "/run/tunelab/files";
+    /// Commands to start once before the machine is saved, as JSON: they read what a plan's programs will need.
+    pub const REHEARSALS: &str = "/run/tunelab/rehearsals.json";
     /// The standard streams of a plan's services, one file for each.
     pub const SAID: &str = "/run/tunelab/said";
 }

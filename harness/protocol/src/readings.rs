@@ -110,12 +110,12 @@ pub const READINGS: &[Reading] = &[
     reading("files.limit", Count, OpenFiles, "fs.file-nr", "the most that may be (fs.file-max)"),
     reading("cpu.idle_ms", Milliseconds, Cpu, STAT, "time that the CPUs were idle, together"),
     reading("cpu.busy_ms", Milliseconds, Cpu, STAT, "time that they were not"),
-    Reading { name: "backend.NAME.requests", unit: Count, probe: None, source: "the backend", since: None, meaning: "requests that it heard" },
-    Reading { name: "backend.NAME.requests_1_0", unit: Count, probe: None, source: "the backend", since: None, meaning: "those by HTTP/1.0" },
-    Reading { name: "backend.NAME.requests_1_1", unit: Count, probe: None, source: "the backend", since: None, meaning: "those by HTTP/1.1" },
+    Reading { name: "service.NAME.requests", unit: Count, probe: None, source: "our own server", since: None, meaning: "requests that it heard" },
+    Reading { name: "service.NAME.requests_1_0", unit: Count, probe: None, source: "our own server", since: None, meaning: "those by HTTP/1.0" },
+    Reading { name: "service.NAME.requests_1_1", unit: Count, probe: None, source: "our own server", since: None, meaning: "those by HTTP/1.1" },
 ];
 
-/// What stands for the words in capitals; a backend's name is the scenario's own.
+/// What stands for the words in capitals; a service's name is the scenario's own.
 const CACHES: &[&str] = &["nf_conntrack", "ip_dst_cache", "arp_cache", "TCP", "tw_sock_TCP", "request_sock_TCP"];
 #[rustfmt::skip]
 const RT_CACHE: &[&str] = &[
@@ -274,7 +274,7 @@ mod tests {
         {
             assert!(find(name).is_none(), "{name}");
         }
-        assert_eq!(find("backend.app.requests_1_0").map(|reading| reading.probe), Some(None));
+        assert_eq!(find("service.app.requests_1_0").map(|reading| reading.probe), Some(None));
         assert_eq!(find("TcpExt.ListenOverflows").and_then(|reading| reading.probe), Some(ProbeKind::Netstat));
         assert_eq!(find("time_wait.left_ms").map(|reading| reading.unit), Some(Unit::Milliseconds));
     }

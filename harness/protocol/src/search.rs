@@ -19,7 +19,7 @@ pub struct Search {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Trial {
     pub per_1000_s: u32,
-    /// No client was refused.
+    /// Every client was served.
     pub sustained: bool,
 }
 
@@ -44,7 +44,7 @@ impl Search {
     }
 
     /// The clients of a trial, and the time between two of them in microseconds.
-    pub fn visitors(&self, per_1000_s: u32) -> (u32, u64) {
+    pub fn clients(&self, per_1000_s: u32) -> (u32, u64) {
         let spacing_us = 1_000_000_000 / u64::from(per_1000_s);
         ((self.lasts_us / spacing_us) as u32, spacing_us)
     }
@@ -54,7 +54,7 @@ impl Search {
     }
 }
 
-/// The highest rate at which no client was refused.
+/// The highest rate at which every client was served.
 pub fn sustained(trials: &[Trial]) -> Option<u32> {
     trials.iter().filter(|t| t.sustained).map(|t| t.per_1000_s).max()
 }
@@ -84,12 +84,12 @@ mod tests {
     }
 
     #[test]
-    fn who_sustains_the_top_is_asked_once() {
+    fn a_sustained_top_needs_one_trial() {
         assert_eq!(trials(2000), [Trial { per_1000_s: 1000, sustained: true }]);
     }
 
     #[test]
-    fn who_sustains_nothing_has_no_rate() {
+    fn where_nothing_is_sustained_there_is_no_rate() {
         let trials = trials(0);
         assert_eq!(sustained(&trials), None);
         assert!(trials.len() <= SEARCH.rounds() as usize);
@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn a_rate_is_held_for_its_time() {
-        assert_eq!(SEARCH.visitors(1000), (300, 1_000_000));
-        assert_eq!(SEARCH.visitors(400), (120, 2_500_000));
+        assert_eq!(SEARCH.clients(1000), (300, 1_000_000));
+        assert_eq!(SEARCH.clients(400), (120, 2_500_000));
     }
 }

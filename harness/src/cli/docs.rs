@@ -64,6 +64,8 @@ pub fn stale(project: &Project) -> Result<Vec<(PathBuf, Option<String>)>> {
 }
 
 const SCENARIOS: &str = "docs/scenarios";
+const KEYS: &str = "docs/reference/scenario.md";
+const SCHEMA: &str = "docs/schema/scenario.schema.json";
 const METRICS: &str = "docs/reference/metrics.md";
 
 /// Whether the page is ours to remove: a project may keep pages of its own there.
@@ -78,7 +80,12 @@ fn pages(project: &Project) -> Result<Vec<(PathBuf, String)>> {
     let claims = article.map(|article| {
         let all = claims::settle(&article, &experiments, &images);
         let page = report::claims::markdown(&all, &all.iter().collect::<Vec<_>>(), &images);
-        [(PathBuf::from("docs/claims.md"), page), (PathBuf::from(METRICS), report::reference::render())]
+        [
+            (PathBuf::from("docs/claims.md"), page),
+            (PathBuf::from(METRICS), report::reference::render()),
+            (PathBuf::from(KEYS), report::keys::page()),
+            (PathBuf::from(SCHEMA), report::keys::schema()),
+        ]
     });
     // The article is ours, and our README says `cargo run`.
     let command = if claims.is_some() { "cargo run --" } else { "tunelab" };

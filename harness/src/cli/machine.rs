@@ -65,7 +65,7 @@ impl MachineArgs {
     pub fn apply(&self, run: &mut RunSpec) {
         self.reshape(&mut run.machine);
         for given in &self.module {
-            for load in run.plan.server.modules.iter_mut().filter(|load| same(&load.name, &given.name)) {
+            for load in run.plan.modules.iter_mut().filter(|load| same(&load.name, &given.name)) {
                 load.parameters = format!("{} {}", load.parameters, given.parameters).trim().to_owned();
             }
         }

@@ -1,5 +1,6 @@
 //! The command line: one file per subcommand, exit codes, and errors as people see them.
 
+mod check;
 mod claims;
 mod completions;
 pub mod docs;
@@ -13,6 +14,7 @@ mod list;
 mod machine;
 mod man;
 mod matrix;
+mod new;
 mod report;
 mod say;
 mod scenario;
@@ -45,6 +47,8 @@ Examples:
   tunelab scenario conntrack-leak --accept            take the outcome as the snapshot
   tunelab scenario ./incidents/web3                   one of yours, by its path
   tunelab list                                        what there is
+  tunelab new ./web3                                  a scenario to begin with
+  tunelab check ./web3                                what is wrong with it, and what will happen
   tunelab claims                                      what the article claims, and what runs made of it
   tunelab report records/*                            what came of runs, from their records
   tunelab shell debian-12                             look around in a guest
@@ -80,6 +84,8 @@ impl Cli {
 enum Command {
     Scenario(scenario::Args),
     List(list::Args),
+    Check(check::Args),
+    New(new::Args),
     Matrix(matrix::Args),
     Claims(claims::Args),
     Report(report::Args),
@@ -106,6 +112,8 @@ async fn run(cli: Cli) -> Result<Outcome> {
     match cli.command {
         Command::Scenario(args) => scenario::run(&args, policy).await,
         Command::List(args) => list::run(&args),
+        Command::Check(args) => check::run(&args),
+        Command::New(args) => new::run(&args),
         Command::Matrix(args) => matrix::run(&args),
         Command::Claims(args) => claims::run(&args),
         Command::Report(args) => report::run(&args),

@@ -30,5 +30,5 @@ mod verified;
 pub use fetch::{Fetched, Patience, damage as download_damage, fetch};
 pub use kernel::{Given as GivenKernel, Kernel};
 pub use manifest::{DiskFacts, FileFact, Manifest, Package};
-pub use recipe::{Disk, Init, Keyring, Machine, Packages, Proof, Recipe, Recipes, Source, Sums, is_name};
+pub use recipe::{Disk, Init, Keyring, Machine, Packages, Proof, Recipe, Recipes, Source, Sums, is_name, is_package};
 pub use store::{Found, Image, Stored, ensure, list, open, remove, sweep, verify};

@@ -18,7 +18,7 @@ const FILE: &str = "run.json";
 /// The file of events in the same folder.
 pub const EVENTS: &str = "events.jsonl";
 /// Raised whenever the document changes its meaning.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 /// The most that a document may have, in bytes: a scenario's files are at most 1 MiB each.
 const MOST: u64 = 64 << 20;
 
@@ -109,6 +109,7 @@ pub fn read(folder: &Path) -> Result<Again> {
         run: run.clone(),
         machine: Machine::default(),
         files: BTreeMap::new(),
+        rehearsals: Vec::new(),
         plan: kept.plan.clone(),
         source: scenario.source.clone(),
         not_comparable: kept.not_comparable.as_ref().map(|_| "its run was not one of the scenario's own"),

@@ -109,7 +109,8 @@ struct Lab<'a> {
     cache: &'a Cache,
     teller: &'a Teller,
     accel: Accel,
-    images: BTreeMap<String, Image>,
+    /// By name, and by the packages that scenarios add.
+    images: BTreeMap<(String, Vec<String>), Image>,
     /// Warm machines by key; locked while one is being made, so that the others wait for it.
     warm: Mutex<BTreeMap<String, Warm>>,
 }
@@ -121,12 +122,14 @@ impl<'a> Lab<'a> {
         host::require(host::RUN, request.install, teller).await?;
         room::sweep(cache, teller)?;
         let kernel = ready_kernel(request.kernel.as_ref(), request.install, cache, teller).await?;
-        let names: BTreeSet<&str> = request.runs.iter().map(|spec| spec.run.image.as_str()).collect();
-        let recipes = names.into_iter().map(|name| request.images.find(name)).collect::<Result<Vec<_>>>()?;
+        let wanted: BTreeSet<(String, Vec<String>)> = request.runs.iter().map(image_of).collect();
+        let recipe = |(name, packages): &(String, Vec<String>)| request.images.find(name)?.with_packages(packages);
+        let recipes = wanted.iter().map(recipe).collect::<Result<Vec<_>>>()?;
         let mut images = BTreeMap::new();
-        for image in ready_images(&recipes, BUILDS, request.install, cache, teller).await? {
-            let image = under(image?, kernel.as_ref());
-            images.insert(image.name.clone(), image);
+        for (wanted, image) in
+            wanted.into_iter().zip(ready_images(&recipes, BUILDS, request.install, cache, teller).await?)
+        {
+            images.insert(wanted, under(image?, kernel.as_ref()));
         }
         let linux = images.values().next().map(|image| image.kernel.as_path());
         let accel = accel(request.clock, linux, cache, teller).await;
@@ -141,6 +144,11 @@ impl<'a> Lab<'a> {
         });
         Ok(futures_util::future::join_all(runs).await)
     }
+}
+
+/// Returns the name of a run's image, and the packages that the run adds to it.
+fn image_of(run: &RunSpec) -> (String, Vec<String>) {
+    (run.run.image.clone(), run.machine.packages.clone())
 }
 
 /// Returns the image, built if need be. Only then is this host checked for what building takes.

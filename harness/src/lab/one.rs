@@ -37,7 +37,7 @@ pub async fn run(lab: &Lab<'_>, spec: &RunSpec) -> Result<RunResult> {
 }
 
 async fn attempt(lab: &Lab<'_>, spec: &RunSpec, out: Option<&Path>) -> Result<RunResult> {
-    let recipe = warm::Recipe { image: &lab.images[&spec.run.image], accel: lab.accel, stack: spec.into() };
+    let recipe = warm::Recipe { image: &lab.images[&super::image_of(spec)], accel: lab.accel, stack: spec.into() };
     let (warm, machine, room) = restore(lab, spec, &recipe).await?;
     let room = room.with_rescue(out.map(Path::to_owned));
     lab.teller.tell(Story::RunStarted { run: spec.run.clone(), total_virtual: spec.virtual_time() });

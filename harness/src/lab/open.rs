@@ -59,9 +59,10 @@ pub async fn open(wanted: &Wanted<'_>, install: InstallPolicy, cache: &Cache, te
     host::require(host::RUN, install, teller).await?;
     room::sweep(cache, teller)?;
     let kernel = ready_kernel(wanted.kernel, install, cache, teller).await?;
-    let image = under(ready_image(wanted.image, install, cache, teller).await?, kernel.as_ref());
+    let recipe = wanted.image.with_packages(&machine.packages)?;
+    let image = under(ready_image(&recipe, install, cache, teller).await?, kernel.as_ref());
     let accel = accel(clock, Some(&image.kernel), cache, teller).await;
-    let stack = run.map_or(Stack { machine, files: None, seed: 1 }, Stack::from);
+    let stack = run.map_or(Stack { machine, files: None, rehearsals: &[], seed: 1 }, Stack::from);
     let recipe = Recipe { image: &image, accel, stack };
     let attempt = async |room: &Room| boot_and_deploy(&recipe, room, teller).await;
     let ((machine, ssh), room, _) = twice("shell", &image.name, cache, teller, attempt).await?;
@@ -81,7 +82,12 @@ pub async fn open(wanted: &Wanted<'_>, install: InstallPolicy, cache: &Cache, te
 /// itself.
 pub fn own_shape(recipe: &image::Recipe) -> scenario::Machine {
     let machine = &recipe.machine;
-    scenario::Machine { memory_bytes: u64::from(machine.memory_mib) << 20, cpus: machine.cpus, cmdline: Vec::new() }
+    scenario::Machine {
+        memory_bytes: u64::from(machine.memory_mib) << 20,
+        cpus: machine.cpus,
+        cmdline: Vec::new(),
+        packages: Vec::new(),
+    }
 }
 
 /// Has the agent execute the plan in the background; returns when its traffic begins, or with what went wrong.

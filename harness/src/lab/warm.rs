@@ -74,12 +74,14 @@ pub struct Recipe<'a> {
 pub struct Stack<'a> {
     pub machine: &'a crate::scenario::Machine,
     pub files: Option<&'a BTreeMap<String, PathBuf>>,
+    /// Commands that make the guest read what a run's programs need.
+    pub rehearsals: &'a [Vec<String>],
     pub seed: u64,
 }
 
 impl<'a> From<&'a RunSpec> for Stack<'a> {
     fn from(run: &'a RunSpec) -> Self {
-        Stack { machine: &run.machine, files: Some(&run.files), seed: run.run.seed }
+        Stack { machine: &run.machine, files: Some(&run.files), rehearsals: &run.rehearsals, seed: run.run.seed }
     }
 }
 
@@ -98,6 +100,7 @@ impl Recipe<'_> {
             part(name.as_bytes());
             part(&bytes);
         }
+        part(&rehearsals(self.stack.rehearsals));
         Ok(hex::encode(&hash.finalize()[..8]))
     }
 
@@ -240,7 +243,12 @@ async fn provide(ssh: &Ssh, recipe: &Recipe<'_>) -> Result<()> {
     if recipe.image.disk().is_some() {
         distribution::prepare(ssh, recipe.image).await?;
     }
+    ssh.upload(guest::REHEARSALS, 0o644, rehearsals(recipe.stack.rehearsals), DEPLOY).await?;
     deploy(ssh, recipe.stack.files).await
+}
+
+fn rehearsals(commands: &[Vec<String>]) -> Vec<u8> {
+    serde_json::to_vec(commands).expect("commands are plain data")
 }
 
 fn booting(image: &Image) -> String {

@@ -27,7 +27,7 @@ pub fn value(record: &Record, about: &Where, of: OfAnswers) -> Option<u64> {
 
 fn answers<'a>(record: &'a Record, about: &'a Where) -> impl Iterator<Item = &'a Answer> {
     let rounds = record.events.iter().filter_map(move |stamped| match &stamped.event {
-        Event::Round { phase, population, answers, .. } if about.includes(phase, population) => Some(answers),
+        Event::Round { phase, clients, answers, .. } if about.includes(phase, clients) => Some(answers),
         _ => None,
     });
     rounds.flatten().filter(|answer| about.after_pause_us.is_none_or(|pause| pause == answer.paused_us))

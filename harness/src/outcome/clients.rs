@@ -1,9 +1,9 @@
 //! The outcomes of each kind of clients, and their conntrack entries.
 
-use super::{ClientOutcomes, record::Record, visits};
+use super::{ClientOutcomes, record::Record};
 use serde::Serialize;
 use std::{collections::BTreeMap, time::Duration};
-use tunelab_protocol::{Entries, Event, Leave, Plan, Population, ProbeKind};
+use tunelab_protocol::{self as protocol, Close, Entries, Event, Plan, ProbeKind};
 
 /// Clients of one name.
 #[derive(Debug, Clone, Serialize)]
@@ -39,28 +39,28 @@ pub const LEAK: Duration = Duration::from_secs(3600);
 
 impl Clients {
     /// Computes the outcomes and the entries of one group of clients.
-    pub fn of(population: &Population, record: &Record, timers: &Timers) -> Self {
-        let outcomes = ClientOutcomes::of(visits(&record.events, &population.name));
-        let entries = entries(record, &population.name);
-        Clients { outcomes, entries: entries.map(|entries| kept(population, entries, timers)) }
+    pub fn of(clients: &protocol::Clients, record: &Record, timers: &Timers) -> Self {
+        let outcomes = ClientOutcomes::of(&record.events, |_, of| of == clients.name);
+        let entries = entries(record, &clients.name);
+        Clients { outcomes, entries: entries.map(|entries| kept(clients, entries, timers)) }
     }
 }
 
 /// Returns the names of clients with entries that outlive them; `None` if no probe followed entries.
 pub fn leaks(record: &Record, plan: &Plan) -> Option<Vec<String>> {
     let followed = plan.probes.iter().any(|probe| probe.kind == ProbeKind::ConntrackEntries);
-    let leak = |population: &&Population| entries(record, &population.name).is_some_and(|e| outlives(population, e));
-    followed.then(|| plan.populations.iter().filter(leak).map(|population| population.name.clone()).collect())
+    let leak = |clients: &&protocol::Clients| entries(record, &clients.name).is_some_and(|e| outlives(clients, e));
+    followed.then(|| plan.clients.iter().filter(leak).map(|clients| clients.name.clone()).collect())
 }
 
 fn entries<'a>(record: &'a Record, of: &str) -> Option<&'a Entries> {
     record.events.iter().find_map(|e| match &e.event {
-        Event::Entries(entries) if entries.population == of => Some(entries),
+        Event::Entries(entries) if entries.clients == of => Some(entries),
         _ => None,
     })
 }
 
-fn kept(population: &Population, entries: &Entries, timers: &Timers) -> Kept {
+fn kept(clients: &protocol::Clients, entries: &Entries, timers: &Timers) -> Kept {
     let life = Duration::from_millis(entries.longest_life_ms);
     Kept {
         entries: entries.created,
@@ -69,25 +69,26 @@ fn kept(population: &Population, entries: &Entries, timers: &Timers) -> Kept {
         longest_life_s: (entries.longest_life_ms + 500) / 1000,
         last_state: entries.longest_state.clone(),
         timer: timers.explain(&entries.longest_state, life).unwrap_or_default(),
-        leaks: outlives(population, entries),
+        leaks: outlives(clients, entries),
     }
 }
 
-fn outlives(population: &Population, entries: &Entries) -> bool {
+fn outlives(clients: &protocol::Clients, entries: &Entries) -> bool {
     let life = Duration::from_millis(entries.longest_life_ms);
-    population.visit.leave != Leave::Stay && life > LEAK + stay(population)
+    clients.visit.close != Close::Never && life > LEAK + stay(clients)
 }
 
 /// Returns the longest time that a client can be there by the plan: after that its entry lives alone.
-fn stay(population: &Population) -> Duration {
-    let visit = &population.visit;
+fn stay(clients: &protocol::Clients) -> Duration {
+    let visit = &clients.visit;
     let requests = visit.paths.len() as u64;
-    let late = match visit.leave {
-        Leave::LateDuplicate { after_us, .. } => after_us,
+    let late = match visit.close {
+        Close::LateDuplicate { after_us, .. } => after_us,
         _ => 0,
     };
     let pauses: u64 = visit.pauses_us.iter().sum();
-    Duration::from_micros(visit.patience_us * (requests + 1) + pauses + late)
+    let waits = visit.connect_timeout_us + visit.response_timeout_us * requests;
+    Duration::from_micros(waits + pauses + late)
 }
 
 /// conntrack's TCP timeouts in effect, in seconds, as far as the run reported them.

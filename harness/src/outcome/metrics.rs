@@ -11,7 +11,7 @@ use super::{
 use crate::scenario::{Among, ClientOutcome, Counted, Metric, Rank, Value, Where};
 use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
-use tunelab_protocol::{Entries, Event, Plan, Spread, Trial, Visits, sustained};
+use tunelab_protocol::{self as protocol, Entries, Event, Outcome, Plan, Spread, Trial, sustained};
 
 /// The number that was measured; `None`: this kernel has no such reading.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,8 +72,8 @@ fn value(record: &Record, metric: &Metric, plan: &Plan) -> Option<u64> {
         Value::TimeTo { reading, bound } => {
             readings::reaches_ms(&read(reading), *bound, readings::start_us(record, phase))
         }
-        Value::ConnectTime(among) => time_ms(record, about, *among, |connect, _| connect),
-        Value::Duration(among) => time_ms(record, about, *among, |_, visit| visit),
+        Value::ConnectTime(among) => ms(*among, connect_times(record, about)),
+        Value::Duration(among) => ms(*among, durations(record, about)),
         Value::EntryLife(rank) => entry_life_ms(record, about, *rank),
         Value::Count(counted) => count(record, about, counted, plan),
         Value::RateMax(clients) => rate_max(record, about, clients),
@@ -102,56 +102,69 @@ fn count(record: &Record, about: &Where, counted: &Counted, plan: &Plan) -> Opti
 /// search's own affair: its trials count only where the metric names their phase.
 fn clients_with(record: &Record, about: &Where, outcome: &ClientOutcome) -> u64 {
     let counts = record.events.iter().filter_map(|stamped| match &stamped.event {
-        Event::Round { phase, population, visits, errors, per_1000_s, .. }
-            if about.includes(phase, population) && (per_1000_s.is_none() || about.phase.is_some()) =>
+        Event::Round { phase, clients, outcomes, errors, per_1000_s, .. }
+            if about.includes(phase, clients) && (per_1000_s.is_none() || about.phase.is_some()) =>
         {
-            Some(of_a_round(visits, errors, outcome))
+            Some(of_a_round(outcomes, errors, outcome))
         }
         _ => None,
     });
     counts.sum()
 }
 
-fn of_a_round(visits: &Visits, errors: &BTreeMap<String, u64>, outcome: &ClientOutcome) -> u64 {
-    match outcome {
-        ClientOutcome::Served => visits.served,
-        ClientOutcome::Failed => visits.refused(),
-        ClientOutcome::ConnectTimeout => visits.connect_timeout,
-        ClientOutcome::ResponseTimeout => visits.answer_timeout,
-        ClientOutcome::Reset => visits.reset,
-        ClientOutcome::Closed => visits.closed,
-        ClientOutcome::Status => visits.error_status,
-        ClientOutcome::LocalError => visits.local_error,
+fn of_a_round(
+    outcomes: &BTreeMap<Outcome, protocol::Counted>,
+    errors: &BTreeMap<String, u64>,
+    wanted: &ClientOutcome,
+) -> u64 {
+    match wanted {
+        ClientOutcome::Is(outcome) => outcomes.get(outcome).map_or(0, |counted| counted.clients),
+        ClientOutcome::Failed => failed(outcomes),
         ClientOutcome::Named(name) => errors.get(name).copied().unwrap_or(0),
     }
+}
+
+fn failed(outcomes: &BTreeMap<Outcome, protocol::Counted>) -> u64 {
+    outcomes.iter().filter(|(outcome, _)| **outcome != Outcome::Served).map(|(_, counted)| counted.clients).sum()
 }
 
 /// Returns the highest rate that was sustained, in clients per 1000 s; `None` if there was no such rate.
 fn rate_max(record: &Record, about: &Where, clients: &str) -> Option<u64> {
     let trials = record.events.iter().filter_map(|stamped| match &stamped.event {
-        Event::Round { phase, population, visits, per_1000_s: Some(rate), .. }
-            if population == clients && about.includes(phase, population) =>
+        Event::Round { phase, clients: of, outcomes, per_1000_s: Some(rate), .. }
+            if of == clients && about.includes(phase, of) =>
         {
-            Some(Trial { per_1000_s: *rate, sustained: visits.refused() == 0 })
+            Some(Trial { per_1000_s: *rate, sustained: failed(outcomes) == 0 })
         }
         _ => None,
     });
     sustained(&trials.collect::<Vec<_>>()).map(u64::from)
 }
 
-/// Returns a time of connecting or of whole visits, in milliseconds, over all rounds that the metric is about.
-fn time_ms(
-    record: &Record,
-    about: &Where,
-    among: Among,
-    pick: for<'a> fn(&'a Option<Spread>, &'a Option<Spread>) -> &'a Option<Spread>,
-) -> Option<u64> {
+/// Returns the times of connecting, by rounds that the metric is about.
+fn connect_times<'a>(record: &'a Record, about: &'a Where) -> Vec<&'a Spread> {
     let times = record.events.iter().filter_map(|stamped| match &stamped.event {
-        Event::Round { phase, population, connect, visit, .. } if about.includes(phase, population) => {
-            pick(connect, visit).as_ref()
+        Event::Round { phase, clients, connect, .. } if about.includes(phase, clients) => connect.as_ref(),
+        _ => None,
+    });
+    times.collect()
+}
+
+/// Returns the durations of visits with the outcome that the metric is about: served, unless it says otherwise.
+fn durations<'a>(record: &'a Record, about: &'a Where) -> Vec<&'a Spread> {
+    let outcome = about.outcome.unwrap_or(Outcome::Served);
+    let times = record.events.iter().filter_map(|stamped| match &stamped.event {
+        Event::Round { phase, clients, outcomes, .. } if about.includes(phase, clients) => {
+            outcomes.get(&outcome)?.duration.as_ref()
         }
         _ => None,
     });
+    times.collect()
+}
+
+/// Returns one of these times, in milliseconds.
+fn ms(among: Among, times: Vec<&Spread>) -> Option<u64> {
+    let times = times.into_iter();
     let us = match among {
         Among::Ranks(Rank::Shortest) => times.map(|t| t.shortest_us).min(),
         Among::Ranks(Rank::Longest) => times.map(|t| t.longest_us).max(),
@@ -172,7 +185,7 @@ fn percentile(mut times: Vec<u64>, percent: u8) -> Option<u64> {
 fn entries<'a>(record: &'a Record, about: &'a Where) -> Option<impl Iterator<Item = &'a Entries>> {
     let all = move || {
         record.events.iter().filter_map(move |stamped| match &stamped.event {
-            Event::Entries(entries) if about.includes_clients(&entries.population) => Some(entries),
+            Event::Entries(entries) if about.includes_clients(&entries.clients) => Some(entries),
             _ => None,
         })
     };

@@ -33,8 +33,8 @@ pub use table::Table;
 use crate::scenario::Scenario;
 use clients::Timers;
 use serde::Serialize;
-use std::collections::BTreeMap;
-use tunelab_protocol::{Event, Plan, Stamped, Visits};
+use std::collections::{BTreeMap, BTreeSet};
+use tunelab_protocol::{self as protocol, Event, Phase, Plan, Stamped};
 
 /// The outcome of one variant. A snapshot holds the [facts](Outcome::facts) of it; the rest is for people, and for
 /// scripts that read `--format json`.
@@ -67,7 +67,7 @@ pub struct Outcome {
     /// The limits of open files: of init, of nginx's processes, of a shell after a login. Absent if none was asked for.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub open_files: BTreeMap<String, OpenFiles>,
-    /// The part that makes the network to these clients, `netem` or `agent`, where it delays or loses packets.
+    /// The part that makes a network's links, `netem` or `agent`, where it delays or loses packets.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub links: BTreeMap<String, &'static str>,
     /// Effective values by today's names; `absent` where this kernel has none.
@@ -82,32 +82,38 @@ pub struct Outcome {
 }
 
 /// The number of clients with each outcome. Each client is counted once, as served or by what first went wrong; see
-/// [`Visits`].
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+/// [`protocol::Outcome`].
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct ClientOutcomes {
     pub served: u64,
     /// All clients that were not served.
     pub failed: u64,
-    pub connect_timeout: u64,
-    pub response_timeout: u64,
-    pub reset: u64,
-    pub closed: u64,
-    pub status: u64,
-    pub local_error: u64,
+    /// The clients that failed, by outcome.
+    #[serde(flatten)]
+    pub by_outcome: BTreeMap<&'static str, u64>,
 }
 
 impl ClientOutcomes {
-    fn of(visits: Visits) -> Self {
-        ClientOutcomes {
-            served: visits.served,
-            failed: visits.refused(),
-            connect_timeout: visits.connect_timeout,
-            response_timeout: visits.answer_timeout,
-            reset: visits.reset,
-            closed: visits.closed,
-            status: visits.error_status,
-            local_error: visits.local_error,
+    /// Adds up all rounds that are wanted, by phase and clients, without the trials of a search.
+    fn of(events: &[Stamped], wanted: impl Fn(&str, &str) -> bool) -> Self {
+        let mut all = ClientOutcomes::default();
+        for stamped in events {
+            if let Event::Round { phase, clients, outcomes, per_1000_s: None, .. } = &stamped.event
+                && wanted(phase, clients)
+            {
+                outcomes.iter().for_each(|(outcome, counted)| all.add(*outcome, counted.clients));
+            }
+        }
+        all
+    }
+
+    fn add(&mut self, outcome: protocol::Outcome, clients: u64) {
+        if outcome == protocol::Outcome::Served {
+            self.served += clients;
+        } else {
+            self.failed += clients;
+            *self.by_outcome.entry(outcome.word()).or_default() += clients;
         }
     }
 }
@@ -117,16 +123,14 @@ impl Outcome {
     pub fn of(record: &Record, plan: &Plan, scenario: &Scenario) -> Self {
         let sysctls = sysctls(&record.events);
         let timers = Timers::of(sysctls.iter());
-        let of_clients = |population: &tunelab_protocol::Population| {
-            (population.name.clone(), Clients::of(population, record, &timers))
-        };
+        let of_clients = |clients: &protocol::Clients| (clients.name.clone(), Clients::of(clients, record, &timers));
         Outcome {
             metrics: metrics::all(record, &scenario.metrics, plan),
             series: series::all(record, plan, &scenario.series),
             leaks: clients::leaks(record, plan),
             table: Table::of(record, plan),
-            total: ClientOutcomes::of(total(&record.events, |_, _| true)),
-            clients: plan.populations.iter().map(of_clients).collect(),
+            total: ClientOutcomes::of(&record.events, |_, _| true),
+            clients: plan.clients.iter().map(of_clients).collect(),
             phases: phases(record, plan),
             log: Log::of(record),
             nginx_log: NginxLog::of(record),
@@ -153,35 +157,20 @@ fn document(part: &impl Serialize) -> toml::Table {
     toml::Table::try_from(part).expect("an outcome is made of tables, texts and numbers")
 }
 
-/// Adds up all rounds that are wanted, by phase and clients, without the trials of a search.
-fn total(events: &[Stamped], wanted: impl Fn(&str, &str) -> bool) -> Visits {
-    let mut total = Visits::default();
-    for event in events {
-        if let Event::Round { phase, population, visits, per_1000_s: None, .. } = &event.event
-            && wanted(phase, population)
-        {
-            total += *visits;
-        }
-    }
-    total
-}
-
-fn visits(events: &[Stamped], of: &str) -> Visits {
-    total(events, |_, population| population == of)
-}
-
 /// Returns the outcomes by phase, then by name, where there is more than one phase with clients that were to be served.
 /// A search is no such phase: how many clients come in it is its own affair.
 fn phases(record: &Record, plan: &Plan) -> BTreeMap<String, BTreeMap<String, ClientOutcomes>> {
-    let busy: Vec<_> = plan.phases.iter().filter(|phase| !phase.traffic.is_empty() && phase.search.is_none()).collect();
-    if busy.len() < 2 {
+    let busy: Vec<_> =
+        plan.phases.iter().filter(|phase| !phase.arrivals.is_empty() && phase.search.is_none()).collect();
+    let names: BTreeSet<&str> = busy.iter().map(|phase| phase.name.as_str()).collect();
+    if names.len() < 2 {
         return BTreeMap::new();
     }
     let of = |phase: &str, clients: &str| {
-        ClientOutcomes::of(total(&record.events, |in_phase, of| in_phase == phase && of == clients))
+        ClientOutcomes::of(&record.events, |in_phase, of| in_phase == phase && of == clients)
     };
-    let phase = |phase: &&tunelab_protocol::Phase| {
-        let all = phase.traffic.iter().map(|t| (t.population.clone(), of(&phase.name, &t.population)));
+    let phase = |phase: &&Phase| {
+        let all = phase.arrivals.iter().map(|come| (come.clients.clone(), of(&phase.name, &come.clients)));
         (phase.name.clone(), all.collect())
     };
     busy.iter().map(phase).collect()
@@ -189,7 +178,7 @@ fn phases(record: &Record, plan: &Plan) -> BTreeMap<String, BTreeMap<String, Cli
 
 fn links(events: &[Stamped]) -> BTreeMap<String, &'static str> {
     let link = |e: &Stamped| match &e.event {
-        Event::Link { population, by } => Some((population.clone(), by.word())),
+        Event::Link { network, by } => Some((network.clone(), by.word())),
         _ => None,
     };
     events.iter().filter_map(link).collect()

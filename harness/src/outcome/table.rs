@@ -91,20 +91,24 @@ fn samples(record: &Record) -> impl Iterator<Item = (u64, &BTreeMap<String, u64>
 /// asked: it has a line for each, or says how many it left out. Where the log is followed and has no such line, the
 /// packets that the counter counted were dropped for another reason: for want of a port to masquerade with, for one.
 fn refusals(record: &Record, plan: &Plan) -> Vec<(u64, u64)> {
-    let (mut before, mut last, mut found) = (record.start_us(), record.start_us(), Vec::new());
+    let (mut last, mut found) = (record.start_us(), Vec::new());
     let logged = log::refusals(record);
     let followed = plan.probes.iter().any(|p| p.kind == ProbeKind::KernelLog);
     if followed && logged.is_empty() || !samples(record).any(|(_, values)| values.contains_key("conntrack.drop")) {
         return logged;
     }
+    let mut counted = 0;
     for stamped in &record.events {
-        match stamped.event {
-            Event::Sample { ref values } if values.contains_key("conntrack.count") => {
-                (before, last) = (last, stamped.at_us);
-            }
-            Event::TableFull { drops } => found.push((before, drops)),
-            _ => {}
+        let Event::Sample { values } = &stamped.event else { continue };
+        if !values.contains_key("conntrack.count") {
+            continue;
         }
+        let before = std::mem::replace(&mut last, stamped.at_us);
+        let drops = values.get("conntrack.drop").copied().unwrap_or(counted);
+        if drops > counted {
+            found.push((before, drops - counted));
+        }
+        counted = drops;
     }
     found
 }
@@ -124,7 +128,7 @@ fn per_day(samples: &[(u64, &BTreeMap<String, u64>)], start: u64, end: u64) -> i
 /// Returns phase and round at a time since the start, in microseconds.
 fn round_at(plan: &Plan, mut at_us: u64) -> Option<(usize, u64)> {
     for (n, phase) in plan.phases.iter().enumerate() {
-        let lasts = u64::from(phase.rounds) * phase.every_us;
+        let lasts = phase.lasts_us();
         if at_us < lasts || n + 1 == plan.phases.len() {
             return Some((n, at_us / phase.every_us));
         }

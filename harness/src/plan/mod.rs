@@ -1,22 +1,32 @@
 //! Makes what the lab runs and the guest executes from a checked scenario, a variant and a seed. All functions are
 //! pure.
 
+pub mod topology;
+
 use crate::{
-    scenario::{During, Machine, Scenario, Variant},
+    scenario::{Clients, From, Host, Machine, Scenario, Variant},
     story::RunName,
 };
 use miette::NamedSource;
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
-use tunelab_protocol::{Backend, Phase, Plan, Traffic, VERSION, guest};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
+use topology::Topology;
+use tunelab_protocol::{self as protocol, Action, Arrivals, Format, Phase, Plan, ServiceKind, VERSION, Visit};
 
 /// Everything one run is made of, decided before any machine starts.
 #[derive(Debug, Clone)]
 pub struct RunSpec {
     pub run: Arc<RunName>,
     pub machine: Machine,
-    /// Files that are deployed to [`guest::FILES`] by these names; the same for all variants of a scenario, except the
-    /// user's own.
+    /// Files that are deployed to [`protocol::guest::FILES`] by these names; the same for all variants of a scenario,
+    /// except the user's own.
     pub files: BTreeMap<String, PathBuf>,
+    /// Commands that make the guest read what the programs of any variant need, before its state is saved.
+    pub rehearsals: Vec<Vec<String>>,
     pub plan: Plan,
     /// The scenario's file, for errors that are found in it later.
     pub source: NamedSource<String>,
@@ -28,8 +38,9 @@ impl RunSpec {
     /// Makes the spec of one run of a variant.
     pub fn new(scenario: &Scenario, variant: &Variant, run: RunName) -> Self {
         RunSpec {
-            machine: variant.machine.clone(),
+            machine: variant.setup.machine.clone(),
             files: scenario.files.iter().chain(&variant.own.files).map(|(n, p)| (n.clone(), p.clone())).collect(),
+            rehearsals: rehearsals(scenario),
             plan: plan(scenario, variant, run.seed),
             source: scenario.source.clone(),
             run: Arc::new(run),
@@ -43,64 +54,82 @@ impl RunSpec {
     }
 }
 
+/// Returns a command for each program that some variant starts. A program in the foreground is ended after a while.
+fn rehearsals(scenario: &Scenario) -> Vec<Vec<String>> {
+    let setups = || scenario.variants.iter().map(|variant| &variant.setup);
+    let services = setups().flat_map(|setup| &setup.services).filter_map(|service| match &service.kind {
+        ServiceKind::Program { argv, .. } => Some(argv.clone()),
+        _ => None,
+    });
+    let later = setups().flat_map(|setup| &setup.phases).flat_map(|phase| &phase.changes);
+    let later = later.filter_map(|change| match &change.action {
+        Action::Firewall { rules, .. } => Some(rules.format),
+        _ => None,
+    });
+    let formats = setups().flat_map(|setup| &setup.hosts).flat_map(|host| &host.firewall).map(|rules| rules.format);
+    let formats: BTreeSet<Format> = formats.chain(later).collect();
+    let loaders = formats.into_iter().map(|format| format.rehearsal().map(str::to_owned).to_vec());
+    services.chain(loaders).collect::<BTreeSet<_>>().into_iter().collect()
+}
+
 /// Makes the plan that the guest executes.
 pub fn plan(scenario: &Scenario, variant: &Variant, seed: u64) -> Plan {
+    let setup = &variant.setup;
+    let topology = Topology::of(setup);
+    let reported: Vec<String> = scenario.reported_sysctls.union(&variant.own.reported_sysctls).cloned().collect();
+    let server = setup.hosts.first().map(|host| host.name.as_str());
+    let tuned = |host: &Host, bare: protocol::Host| protocol::Host {
+        firewall: host.firewall.clone(),
+        sysctl_files: host.sysctl_files.clone(),
+        sysctls: host.sysctls.clone(),
+        report_sysctls: if server == Some(host.name.as_str()) { reported.clone() } else { Vec::new() },
+        ..bare
+    };
     Plan {
         version: VERSION,
         scenario: scenario.name.clone(),
         variant: variant.name.clone(),
         seed,
         capture: false,
-        server: server(scenario, variant),
-        upstreams: scenario.upstreams.clone(),
-        populations: scenario.populations.clone(),
-        probes: scenario.probes.clone(),
-        phases: phases(scenario, variant),
-    }
-}
-
-/// Returns the phases with the variant's changes to them, and with each client's time where a metric needs it.
-fn phases(scenario: &Scenario, variant: &Variant) -> Vec<Phase> {
-    let with = |phase: &Phase| {
-        let During { sysctls, search } = variant.during.get(&phase.name).cloned().unwrap_or_default();
-        let phase = search.map_or_else(|| phase.clone(), |search| phase.with_search(search));
-        let traffic = phase.traffic.iter().map(|traffic| each_time(scenario, &phase, traffic)).collect();
-        Phase { sysctls, traffic, ..phase }
-    };
-    scenario.phases.iter().map(with).collect()
-}
-
-fn each_time(scenario: &Scenario, phase: &Phase, traffic: &Traffic) -> Traffic {
-    let mut metrics = scenario.metrics.iter().filter(|metric| metric.value.needs_each_time());
-    let each_time = metrics.any(|metric| metric.about.includes(&phase.name, &traffic.population));
-    Traffic { each_time, ..traffic.clone() }
-}
-
-fn server(scenario: &Scenario, Variant { server, own, .. }: &Variant) -> tunelab_protocol::Server {
-    let deployed = |name: &String| format!("{}/{name}", guest::FILES);
-    tunelab_protocol::Server {
-        address: server.address,
-        forward: !scenario.upstreams.is_empty(),
-        modules: server.modules.clone(),
-        rules: server.rules.as_ref().map(deployed),
-        sysctl_files: server.sysctl_files.iter().map(deployed).collect(),
-        sysctls: server.sysctls.clone(),
-        report_sysctls: scenario.reported_sysctls.union(&own.reported_sysctls).cloned().collect(),
-        limits: server.limits.as_ref().map(deployed),
-        started_by: server.started_by.clone(),
+        modules: setup.modules.clone(),
+        limits: setup.limits.clone(),
         report_limits: scenario.reported_limits.clone(),
-        initcwnd: server.initcwnd,
-        rto_min_us: server.rto_min_us,
-        nginx: server.nginx.as_ref().map(deployed),
-        backends: server
-            .backends
-            .iter()
-            .map(|backend| Backend { node: backend.node.as_ref().map(deployed), ..backend.clone() })
-            .collect(),
+        hosts: topology.hosts(tuned),
+        clients: setup.clients.iter().map(|clients| group(clients, &topology)).collect(),
+        links: topology.links,
+        services: setup.services.clone(),
+        probes: scenario.probes.clone(),
+        phases: setup.phases.iter().map(|phase| phase_of(scenario, phase)).collect(),
     }
+}
+
+fn group(clients: &Clients, topology: &Topology<'_>) -> protocol::Clients {
+    let half_trip_us = clients.flights.then(|| topology.delay_us(clients));
+    protocol::Clients {
+        name: clients.name.clone(),
+        host: topology::place(clients).to_owned(),
+        addresses: match clients.from {
+            From::Network { addresses, .. } => Some(addresses),
+            From::Host(_) => None,
+        },
+        target: clients.target,
+        visit: Visit { half_trip_us, ..clients.visit.clone() },
+    }
+}
+
+/// Returns the phase with each client's time where a metric needs it.
+fn phase_of(scenario: &Scenario, phase: &Phase) -> Phase {
+    let arrivals = phase.arrivals.iter().map(|arrivals| each_time(scenario, phase, arrivals));
+    Phase { arrivals: arrivals.collect(), ..phase.clone() }
+}
+
+fn each_time(scenario: &Scenario, phase: &Phase, arrivals: &Arrivals) -> Arrivals {
+    let mut metrics = scenario.metrics.iter().filter(|metric| metric.value.needs_each_time());
+    let each_time = metrics.any(|metric| metric.about.includes(&phase.name, &arrivals.clients));
+    Arrivals { each_time, ..arrivals.clone() }
 }
 
 /// Returns the time from the start of the first phase to the end of the last.
 pub fn virtual_time(plan: &Plan) -> Duration {
-    Duration::from_micros(plan.phases.iter().map(|p| u64::from(p.rounds) * p.every_us).sum())
+    Duration::from_micros(plan.phases.iter().map(Phase::lasts_us).sum())
 }

@@ -11,7 +11,7 @@ use crate::{
 };
 use std::{collections::BTreeMap, time::Duration};
 use toml::Value;
-use tunelab_protocol::Phase;
+use tunelab_protocol::{Arrivals, Phase};
 
 /// The words that tell a page of ours from others.
 pub const WRITTEN: &str = "This page is written by `tunelab docs`";
@@ -42,16 +42,23 @@ fn capital(text: &str) -> String {
 
 /// Returns the comment at the top of the scenario's file.
 fn introduction(scenario: &Scenario) -> String {
-    let lines = scenario.source.inner().lines().take_while(|line| line.starts_with('#'));
+    let comment = |line: &&str| line.starts_with('#');
+    let lines = scenario.source.inner().lines().take_while(comment).filter(|line| !line.starts_with("#:schema"));
     let text: String = lines.map(|line| format!("{}\n", line.trim_start_matches('#').trim())).collect();
     if text.is_empty() { text } else { format!("{text}\n") }
 }
 
 fn phases(scenario: &Scenario) -> String {
     let mut out = row(["phase", "lasts", "clients"]) + "|---|---|---|\n";
-    for phase in &scenario.phases {
-        let lasts = Duration::from_micros(u64::from(phase.rounds) * phase.every_us);
-        out += &row([phase.name.as_str(), &units::show(lasts), &(visitors(phase) + &otherwise(scenario, phase))]);
+    let mut phases = scenario.first().phases.iter().peekable();
+    while let Some(phase) = phases.next() {
+        let mut times = 1;
+        while phases.next_if(|next| *next == phase).is_some() {
+            times += 1;
+        }
+        let lasts = units::show(Duration::from_micros(phase.lasts_us()));
+        let lasts = if times > 1 { format!("{times} times {lasts}") } else { lasts };
+        out += &row([phase.name.as_str(), &lasts, &(clients_of(phase) + &otherwise(scenario, phase))]);
     }
     out
 }
@@ -60,7 +67,8 @@ fn phases(scenario: &Scenario) -> String {
 fn own_rates<'a>(scenario: &'a Scenario, phase: &Phase) -> BTreeMap<(u32, u32), Vec<&'a str>> {
     let mut found = BTreeMap::<_, Vec<_>>::new();
     for variant in &scenario.variants {
-        if let Some(search) = variant.during.get(&phase.name).and_then(|during| during.search) {
+        let own = variant.setup.phases.iter().find(|own| own.name == phase.name).and_then(|own| own.search);
+        if let Some(search) = own.filter(|search| phase.search.as_ref() != Some(search)) {
             found.entry((search.least, search.most)).or_default().push(variant.name.as_str());
         }
     }
@@ -73,15 +81,19 @@ fn otherwise(scenario: &Scenario, phase: &Phase) -> String {
     own_rates(scenario, phase).into_iter().map(own).collect()
 }
 
-fn visitors(phase: &Phase) -> String {
-    if phase.traffic.is_empty() {
+fn clients_of(phase: &Phase) -> String {
+    if phase.arrivals.is_empty() {
         return "none".into();
     }
     if let Some(search) = &phase.search {
-        let (who, lasts) = (&phase.traffic[0].population, units::show(Duration::from_micros(search.lasts_us)));
-        return format!("`{who}`, from {} to {} in 1000 s: the rate sustained for {lasts}", search.least, search.most);
+        let (of, lasts) = (&phase.arrivals[0].clients, units::show(Duration::from_micros(search.lasts_us)));
+        return format!("`{of}`, from {} to {} in 1000 s: the rate sustained for {lasts}", search.least, search.most);
     }
-    let each: Vec<String> = phase.traffic.iter().map(|t| format!("{} `{}`", t.visitors, t.population)).collect();
+    let one = |come: &Arrivals| {
+        let only = come.rounds.map(|rounds| format!(" ({rounds} times)")).unwrap_or_default();
+        format!("{} `{}`{only}", come.count, come.clients)
+    };
+    let each: Vec<String> = phase.arrivals.iter().map(one).collect();
     let every = units::show(Duration::from_micros(phase.every_us));
     let rounds = if phase.rounds > 1 { format!(", every {every}") } else { String::new() };
     each.join(", ") + &rounds
@@ -167,7 +179,7 @@ fn expected(scenario: &Scenario) -> String {
         let by = metric.expected.iter().map(|(by, value)| format!("{value} ({by})")).collect::<Vec<_>>().join(", ");
         let mut said = Vec::new();
         said.extend((!by.is_empty()).then(|| format!("expected: {by}")));
-        for phase in scenario.phases.iter().filter(searches) {
+        for phase in scenario.first().phases.iter().filter(searches) {
             let own = own_rates(scenario, phase).into_iter();
             let own: String = own.map(|((_, most), of)| format!(" ({most} in `{}`)", of.join("`, `"))).collect();
             let top = phase.search.map(|search| search.most).unwrap_or_default();

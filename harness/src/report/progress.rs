@@ -1,7 +1,7 @@
 //! The progress of a run: its clock, its table, its clients.
 
 use std::{fmt, time::Duration};
-use tunelab_protocol::{Event, Stamped, Visits};
+use tunelab_protocol::{Event, Outcome, Stamped};
 
 /// The progress of one run.
 #[derive(Debug, Clone, Default)]
@@ -11,7 +11,8 @@ pub struct Progress {
     pub total: Duration,
     start_us: u64,
     table: Option<(u64, u64)>,
-    visits: Visits,
+    served: u64,
+    failed: u64,
 }
 
 impl Progress {
@@ -24,7 +25,12 @@ impl Progress {
     pub fn take(&mut self, event: &Stamped) {
         match &event.event {
             Event::Ready => self.start_us = event.at_us,
-            Event::Round { visits, .. } => self.visits += *visits,
+            Event::Round { outcomes, .. } => {
+                for (outcome, counted) in outcomes {
+                    let of = if *outcome == Outcome::Served { &mut self.served } else { &mut self.failed };
+                    *of += counted.clients;
+                }
+            }
             Event::Sample { values } => {
                 if let (Some(count), Some(max)) = (values.get("conntrack.count"), values.get("conntrack.max")) {
                     self.table = Some((*count, *max));
@@ -49,6 +55,6 @@ impl fmt::Display for Progress {
         if let Some((count, max)) = self.table {
             write!(f, "  table {count}/{max}")?;
         }
-        write!(f, "  served {}  failed {}", self.visits.served, self.visits.refused())
+        write!(f, "  served {}  failed {}", self.served, self.failed)
     }
 }

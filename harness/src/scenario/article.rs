@@ -67,7 +67,8 @@ impl Article {
         let (table, errors) = DeTable::parse_recoverable(text);
         report_syntax(&errors, &problems);
         // Problems found after a syntax error would only confuse.
-        let mut claims = if errors.is_empty() { claims(&Section::root(&table, &problems)) } else { Vec::new() };
+        let mut claims =
+            if errors.is_empty() { claims(&Section::root(table.get_ref(), &problems)) } else { Vec::new() };
         let source = problems.source();
         problems.into_result()?;
         claims.sort_by_key(|claim| claim.number);

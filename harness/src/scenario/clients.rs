@@ -1,214 +1,317 @@
-//! Reads the clients' side: upstreams, clients, and how clients close.
+//! Reads `[clients.x]`: where they are, what they ask, and how they close.
 
 use super::{
     addresses,
-    names::{Names, words},
+    model::{Clients, From, Host, Network},
     problems::Problems,
     requests,
-    section::{Section, Value, a_kind},
-    units::{Micros, Ppm},
-    values::{Body, Port, SomeTime},
+    section::{Read, Section, Value, a_kind},
+    units::Micros,
+    values::{Body, Port, SomeTime, text},
     visiting,
 };
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, SocketAddr};
 use toml::{Spanned, de::DeValue};
-use tunelab_protocol::{At, Duplicate, Http, Leave, Link, Phase, Population, Speech, Subnet, Upstream, Visit};
+use tunelab_protocol::{Addresses, Close, Duplicate, Http, IpNet, Method, Phase, Protocol, Visit};
 
-/// Reads each `[upstream.x]`: a host that the server forwards to.
-pub fn upstreams(root: &Section<'_>) -> Vec<Upstream> {
-    let mut found: Vec<Upstream> = Vec::new();
-    for (name, section) in root.named("upstream") {
-        let address = section.need::<Spanned<Ipv4Addr>>("address", r#""10.8.0.1""#);
-        let port = section.get_or("port", Port(80)).0;
-        let body_bytes = section.get_or("body", Body(512)).0;
-        let at = visiting::of_an_upstream(&section);
-        section.finish();
-        let Some(address) = address else { continue };
-        addresses::check_host(&address, section.problems);
-        let around = addresses::around(*address.get_ref());
-        if let Some(other) = found.iter().find(|other| addresses::around(other.address) == around) {
-            let message = format!("`{}` is in `{around}`, as upstream `{}` is", address.get_ref(), other.name);
-            let hint = "each upstream has a network of its own: `10.8.0.1`, `10.8.1.1`";
-            section.problems.report_with_hint(address.span(), message, "too near", hint);
-        }
-        found.push(Upstream { name: name.into_inner(), address: address.into_inner(), port, body_bytes, at });
-    }
-    found
-}
+/// The most links, each of which has a number of eight bits in the guest.
+const MOST_NETWORKS: usize = 200;
 
-/// The most kinds of clients and upstreams together: each has a number of eight bits in the guest.
-const MOST_SITES: usize = 200;
-
-/// Reads each `[clients.x]`: clients of one subnet, which all behave alike.
-pub fn populations(root: &Section<'_>, server: Ipv4Addr, upstreams: &[Upstream], names: &Names) -> Vec<Population> {
-    let mut found: Vec<Population> = Vec::new();
+/// Reads each `[clients.x]`: clients of one range of addresses, which all behave alike.
+pub fn clients(root: &Section<'_>, hosts: &[Host], networks: &[Network]) -> Vec<Clients> {
+    let (mut found, mut taken) = (Vec::<Clients>::new(), Vec::new());
     if root.lacks("clients") {
         root.problems.report_with_hint(0..0, "there are no clients", "in this file", "begin with `[clients.a-name]`");
     }
-    let sites = names.clients.len() + names.upstreams.len();
-    if sites > MOST_SITES {
-        let message = format!("these are {sites} kinds of clients and upstreams, more than {MOST_SITES}");
-        root.problems.report(0..0, message, "in this file");
+    let links = networks.iter().map(|network| network.hosts.len()).sum::<usize>();
+    if links > MOST_NETWORKS {
+        let message = format!("these networks have {links} links, more than {MOST_NETWORKS}");
+        root.problems.report(root.span_of("network"), message, "in these tables");
     }
     for (name, section) in root.named("clients") {
-        let at = section.get_or("at", At::default());
-        let (subnet, link) = match at {
-            At::Server => (Some(visiting::own_subnet(&section, server)), Some(Link::default())),
-            _ => (section.need::<Spanned<Subnet>>("subnet", r#""10.1.0.0/16""#), link(&section)),
+        let from = from(&section, hosts, networks);
+        let protocol = visiting::protocol(&section);
+        let on_a_host = matches!(from, Some(Place::Host(_)));
+        let addresses = if on_a_host { None } else { addresses_of(&section) };
+        if on_a_host {
+            section.refuse(&["addresses"], "clients on a host have its address");
+        }
+        if let Some(addresses) = &addresses {
+            addresses::check_range(addresses, section.problems);
+            check_alone(addresses, &section, hosts, &taken);
+            taken.push((name.get_ref().clone(), *addresses.get_ref()));
+        }
+        let family = match (&from, &addresses) {
+            (_, Some(addresses)) => Some(addresses.get_ref().addr().is_ipv6()),
+            _ => None,
         };
-        let target = target(&section, upstreams, names);
-        let visit = visit(&section, at, link);
+        let delay_us = match &from {
+            Some(Place::Network(network)) => Some(network.conditions.delay_us),
+            Some(Place::Host(_)) => Some(0),
+            None => None,
+        };
+        let target = target(&section, protocol.0, family, hosts);
+        let visit = visit(&section, protocol, on_a_host, delay_us);
         section.finish();
-        let (Some(subnet), Some(visit), Some(link)) = (subnet, visit, link) else { continue };
-        let name = name.into_inner();
-        if at == At::Server {
-            let (subnet, (target, port)) = (subnet.into_inner(), target);
-            found.push(Population { name, subnet, at, target, port, link, visit });
-            continue;
-        }
-        addresses::check_subnet(&subnet, section.problems);
-        if let Some(other) = found.iter().filter(|p| p.at != At::Server).find(|p| p.subnet.overlaps(subnet.get_ref())) {
-            let message = format!("`{}` overlaps `{}` of `clients.{}`", subnet.get_ref(), other.subnet, other.name);
-            section.problems.report(subnet.span(), message, "clients of each name have a subnet of their own");
-        }
-        if let Some((whose, address)) = inhabitant(subnet.get_ref(), server, upstreams) {
-            let message = format!("`{}` contains `{address}`, the address of {whose}", subnet.get_ref());
-            section.problems.report(subnet.span(), message, "clients' addresses are theirs alone");
-        }
-        let (target, port) = target;
-        found.push(Population { name, subnet: subnet.into_inner(), at, target, port, link, visit });
+        let (Some((visit, flights)), Some(target)) = (visit, target) else { continue };
+        let from = match (from, addresses) {
+            (Some(Place::Host(host)), _) => From::Host(host),
+            (Some(Place::Network(network)), Some(addresses)) => {
+                From::Network { network: network.name.clone(), addresses: addresses.into_inner() }
+            }
+            _ => continue,
+        };
+        found.push(Clients { name: name.into_inner(), from, target, flights, visit });
     }
     found
 }
 
-/// Reports a subnet with too few addresses for clients that vanish: after a client vanished its address is gone, so
-/// each client that comes needs one of its own.
-pub fn check_enough(root: &Section<'_>, populations: &[Population], phases: &[Phase]) {
+enum Place<'a> {
+    Network(&'a Network),
+    Host(String),
+}
+
+/// Reads `from`: a network, or a host. Where there is one network, it is that.
+fn from<'a>(section: &Section<'_>, hosts: &[Host], networks: &'a [Network]) -> Option<Place<'a>> {
+    let known = || networks.iter().map(|n| n.name.as_str()).chain(hosts.iter().map(|h| h.name.as_str()));
+    if section.value("from").is_none() {
+        if let [only] = networks {
+            return Some(Place::Network(only));
+        }
+        section.need::<String>("from", &format!("\"{}\"", networks.first().map_or("server", |n| &n.name)));
+        return None;
+    }
+    let from = section.get::<Spanned<String>>("from")?;
+    let name = from.get_ref();
+    if let Some(network) = networks.iter().find(|network| &network.name == name) {
+        return Some(Place::Network(network));
+    }
+    if hosts.iter().any(|host| &host.name == name) {
+        return Some(Place::Host(name.clone()));
+    }
+    let known: Vec<&str> = known().collect();
+    section.problems.unknown(from.span(), format!("there is neither a network nor a host `{name}`"), name, &known);
+    None
+}
+
+/// Reads `addresses = "10.1.0.0/16"`, or one address for all: `"10.1.0.7"`.
+fn addresses_of(section: &Section<'_>) -> Option<Spanned<IpNet>> {
+    section.need::<Spanned<IpNet>>("addresses", r#""10.1.0.0/16""#)
+}
+
+/// Reports addresses that others have too.
+fn check_alone(addresses: &Spanned<IpNet>, section: &Section<'_>, hosts: &[Host], others: &[(String, IpNet)]) {
+    let own = addresses.get_ref();
+    let taken = |(_, theirs): &&(String, IpNet)| theirs.contains(own) || own.contains(theirs);
+    if let Some((name, theirs)) = others.iter().find(taken) {
+        let message = format!("`{own}` overlaps `{theirs}` of `clients.{name}`");
+        section.problems.report(addresses.span(), message, "clients of each name have addresses of their own");
+    }
+    for host in hosts {
+        if let Some(address) = host.addresses.iter().find(|address| own.contains(*address)) {
+            let message = format!("`{own}` contains `{address}`, the address of host `{}`", host.name);
+            section.problems.report(addresses.span(), message, "clients' addresses are theirs alone");
+        }
+    }
+}
+
+/// Reports a range with too few addresses for clients that vanish: after a client vanished its address is gone, so each
+/// client that comes needs one of its own.
+pub fn check_enough(root: &Section<'_>, clients: &[Clients], phases: &[Phase]) {
     let tables = root.value("clients").and_then(|clients| clients.get_ref().as_table());
     for (name, table) in tables.into_iter().flatten() {
         let name = name.get_ref().as_ref();
-        let vanishes = |leave| matches!(leave, Leave::Vanish { .. } | Leave::LateDuplicate { .. });
-        let known = populations.iter().find(|p| p.name == name);
-        let Some(Population { subnet, .. }) = known.filter(|p| vanishes(p.visit.leave)) else { continue };
-        let come: u64 = phases.iter().map(|phase| phase.visitors(name)).sum();
-        if come > u64::from(subnet.hosts()) {
-            let message = format!("{come} clients vanish from `{subnet}`, which has {} addresses", subnet.hosts());
-            let hint = "an address is gone after its client vanished: give them a larger `subnet`";
+        let known = clients.iter().find(|clients| clients.name == name);
+        let Some(Clients { from: From::Network { addresses, .. }, .. }) = known.filter(|c| c.visit.close.vanishes())
+        else {
+            continue;
+        };
+        let come: u64 = phases.iter().map(|phase| phase.come(name)).sum();
+        if come > addresses.count() {
+            let message =
+                format!("{come} clients vanish from `{addresses}`, which has {} addresses", addresses.count());
+            let hint = "an address is gone after its client vanished: give them more `addresses`";
             root.problems.report_with_hint(table.span(), message, "too few addresses", hint);
         }
     }
 }
 
-/// Returns the server or the upstream that has an address in a subnet of clients, with that address.
-fn inhabitant(subnet: &Subnet, server: Ipv4Addr, upstreams: &[Upstream]) -> Option<(String, Ipv4Addr)> {
-    let others = upstreams.iter().map(|u| (format!("upstream `{}`", u.name), u.address));
-    std::iter::once(("the server".to_owned(), server)).chain(others).find(|(_, address)| subnet.contains(*address))
-}
-
-/// Returns the address and port that clients connect to: an upstream's by its name, or the server's (`None`).
-fn target(section: &Section<'_>, upstreams: &[Upstream], names: &Names) -> (Option<Ipv4Addr>, u16) {
-    let port = section.get("port").map(|Port(port)| port);
-    let Some(name) = section.get::<Spanned<String>>("upstream") else { return (None, port.unwrap_or(80)) };
-    match upstreams.iter().find(|u| &u.name == name.get_ref()) {
-        Some(upstream) => (Some(upstream.address), port.unwrap_or(upstream.port)),
-        None if names.upstreams.contains(name.get_ref()) => (None, 80),
-        None => {
-            let message = format!("there is no upstream `{}`", name.get_ref());
-            section.problems.unknown(name.span(), message, name.get_ref(), &words(&names.upstreams));
-            (None, 80)
+/// Reads `to`: a host, or an address, with a port: `"server:80"`, `"gateway"`, `"10.9.0.1:53"`, `"[fd00::1]:80"`.
+fn target(section: &Section<'_>, protocol: Protocol, ipv6: Option<bool>, hosts: &[Host]) -> Option<SocketAddr> {
+    if protocol.is_beyond() {
+        section.refuse(&["to"], "their packets go to addresses that no host has");
+        return hosts.first().and_then(|server| server.addresses.first()).map(|address| SocketAddr::new(*address, 80));
+    }
+    let Some(to) = section.get::<Spanned<String>>("to") else {
+        if section.value("to").is_some() {
+            return None;
         }
-    }
-}
-
-/// Reads `link`. `None`: it is wrong, and more that could be reported about it would only follow from that.
-fn link(section: &Section<'_>) -> Option<Link> {
-    let found = section.problems.count();
-    let Some(section) = section.section("link") else {
-        return (section.problems.count() == found).then_some(Link::default());
+        return address_of(hosts.first()?, ipv6, section.span(), section).map(|address| SocketAddr::new(address, 80));
     };
-    let link = Link {
-        delay_us: section.get_or("delay", Micros::default()).0,
-        loss_ppm: section.get_or("loss", Ppm::default()).0,
-        reorder_ppm: section.get_or("reorder", Ppm::default()).0,
-        by: section.get("by"),
+    if let Ok(address) = to.get_ref().parse::<SocketAddr>() {
+        if ipv6.is_some_and(|ipv6| ipv6 != address.is_ipv6()) {
+            let message = format!("`{address}` is not of the same family as the clients' addresses");
+            section.problems.report(to.span(), message, "IPv4 or IPv6");
+        }
+        return Some(address);
+    }
+    let (name, port) = match to.get_ref().rsplit_once(':') {
+        Some((name, port)) => (name, port.parse().ok().filter(|port| *port > 0)),
+        None => (to.get_ref().as_str(), Some(80)),
     };
-    let right = section.problems.count() == found;
-    section.finish();
-    right.then(|| check_link(&section, link)).map(|()| link)
+    let Some(port) = port else {
+        let message = format!("`{}` has no port from 1 to 65535", to.get_ref());
+        section.problems.report_with_hint(to.span(), message, "not a port", "for example `to = \"server:80\"`");
+        return None;
+    };
+    let Some(host) = hosts.iter().find(|host| host.name == name) else {
+        let known: Vec<&str> = hosts.iter().map(|host| host.name.as_str()).collect();
+        section.problems.unknown(to.span(), format!("there is no host `{name}`"), name, &known);
+        return None;
+    };
+    address_of(host, ipv6, to.span(), section).map(|address| SocketAddr::new(address, port))
 }
 
-fn check_link(section: &Section<'_>, link: Link) {
-    if link.by.is_some() && link.is_plain() {
-        let hint = "`by` is for a link with `delay`, `loss` or `reorder`";
-        section.problems.report_with_hint(section.span(), "this link does nothing to packets", "without effect", hint);
+/// Returns the host's first address of the family that the clients have.
+fn address_of(host: &Host, ipv6: Option<bool>, span: std::ops::Range<usize>, section: &Section<'_>) -> Option<IpAddr> {
+    let found = host.addresses.iter().find(|address| ipv6.is_none_or(|ipv6| address.is_ipv6() == ipv6)).copied();
+    if found.is_none() {
+        let family = if ipv6 == Some(true) { "IPv6" } else { "IPv4" };
+        let message = format!("host `{}` has no {family} address", host.name);
+        let hint = "`addresses = [\"10.0.0.1\", \"fd00::1\"]` gives it both";
+        section.problems.report_with_hint(span, message, "not reached", hint);
     }
-    if link.reorder_ppm > 0 && link.delay_us == 0 {
-        let hint = "give it a `delay`: those of `reorder` are not delayed, and so overtake the others";
-        section.problems.report_with_hint(section.span(), "without delay nothing can be overtaken", "no delay", hint);
-    }
+    found
 }
 
-fn visit(section: &Section<'_>, at: At, link: Option<Link>) -> Option<Visit> {
-    let (speech, http) = visiting::speech(section);
-    visiting::check_together(section, speech, at);
-    let keep_alive = section.get_or("keep-alive", http == Http::V1_1);
-    let (paths, pauses_us) = requests::paths(section);
-    let patience_us = section.get_or("timeout", SomeTime(5_000_000)).0;
+/// Reads `timeout = "5 s"`, or `timeout = { connect = "5 s", response = "20 min" }`.
+fn timeouts(section: &Section<'_>) -> (u64, u64) {
+    const USUAL: u64 = 5_000_000;
+    let Some(value) = section.value("timeout") else { return (USUAL, USUAL) };
+    if !matches!(value.get_ref(), DeValue::Table(_)) {
+        let both = SomeTime::read(value, section.problems).map_or(USUAL, |time| time.0);
+        return (both, both);
+    }
+    let Some(table) = section.section("timeout") else { return (USUAL, USUAL) };
+    let [connect, response] = ["connect", "response"].map(|key| table.get_or(key, SomeTime(USUAL)).0);
+    table.finish();
+    (connect, response)
+}
+
+/// Keys that only clients of HTTP have.
+const OF_HTTP: [&str; 9] =
+    ["method", "body", "keep-alive", "keepalive", "user-timeout", "flights", "source-port", "sequence", "close"];
+
+/// Returns the visit, and whether its answers are reported by flights.
+fn visit(
+    section: &Section<'_>,
+    (protocol, http): (Protocol, Http),
+    on_a_host: bool,
+    delay_us: Option<u64>,
+) -> Option<(Visit, bool)> {
+    visiting::check_together(section, protocol, on_a_host);
+    let (paths, pauses_us) = requests::paths(section, protocol);
+    let (connect_timeout_us, response_timeout_us) = timeouts(section);
     let visit = Visit {
-        speech,
+        protocol,
         http,
-        keep_alive,
+        method: Method::Get,
+        keep_alive: true,
         paths,
         pauses_us,
-        patience_us,
-        flights: false,
+        connect_timeout_us,
+        response_timeout_us,
+        retries: 0,
+        keepalive_us: None,
+        user_timeout_us: None,
+        half_trip_us: None,
         source_port: None,
         older_sequence: false,
-        recverr: speech == Speech::Udp && section.get_or("receive-errors", false),
-        leave: Leave::ClientCloses,
+        receive_errors: false,
+        close: Close::Client,
     };
-    if speech != Speech::Http {
-        // There is no connection to close: `close` is an unknown key here.
-        return Some(visit);
+    if protocol != Protocol::Http {
+        section.refuse(&OF_HTTP, "there is no connection");
+        let udp = protocol.is_udp();
+        if !udp {
+            section.refuse(&["retries", "receive-errors"], "it is for clients of UDP");
+        }
+        let retries = if udp { section.get_or("retries", 0) } else { 0 };
+        let receive_errors = udp && section.get_or("receive-errors", false);
+        return Some((Visit { retries, receive_errors, ..visit }, false));
     }
-    let flights = requests::flights(section, link);
+    section.refuse(&["retries", "receive-errors"], "it is for clients of UDP");
+    let keep_alive = section.get_or("keep-alive", http == Http::V1_1);
+    let method = method(section);
+    let keepalive_us = off_or_time(section, "keepalive");
+    let user_timeout_us = section.get::<SomeTime>("user-timeout").map(|time| time.0);
+    let flights = requests::flights(section, delay_us);
     let source_port = section.get("source-port").map(|Port(port)| port);
     let older_sequence = requests::older_sequence(section);
-    let leave = section.value("close");
-    if leave.is_none() {
+    let value = section.value("close");
+    if value.is_none() {
         let message = format!("`close` is missing in `{}`", section.path());
         let hint = r#"which side closes? for example `close = "client"`"#;
         section.problems.report_with_hint(section.span(), message, "in this table", hint);
     }
-    let leave_value = leave?;
-    let leave = closing(leave_value, section)?;
-    if keep_alive && matches!(leave, Leave::ServerCloses | Leave::LateDuplicate { .. }) {
+    let value = value?;
+    let close = closing(value, section)?;
+    if keep_alive && matches!(close, Close::Server | Close::LateDuplicate { .. }) {
         section.problems.report_with_hint(
-            leave_value.span(),
+            value.span(),
             "the server does not close a connection that is kept alive",
             "needs the server to close first",
             "say `keep-alive = false`, or `protocol = \"HTTP/1.0\"`",
         );
     }
-    visiting::check_leave(section, leave_value, leave, at);
-    Some(Visit { flights, source_port, older_sequence, leave, ..visit })
+    visiting::check_close(section, value, close, on_a_host);
+    let visit =
+        Visit { method, keep_alive, keepalive_us, user_timeout_us, source_port, older_sequence, close, ..visit };
+    Some((visit, flights))
+}
+
+/// Reads `method = "POST"` and `body = "1 kB"`.
+fn method(section: &Section<'_>) -> Method {
+    let body = section.get::<Body>("body");
+    let word = section.value("method").and_then(|value| text(value, section.problems, "`GET` or `POST`"));
+    match word {
+        Some("POST") => Method::Post { body_bytes: body.map_or(0, |Body(bytes)| bytes) },
+        Some("GET") | None => {
+            section.refuse(&["body"], "only a POST has one");
+            Method::Get
+        }
+        Some(other) => {
+            let span = section.span_of("method");
+            section.problems.unknown(span, format!("unknown method `{other}`"), other, &["GET", "POST"]);
+            Method::Get
+        }
+    }
+}
+
+/// Reads a time, or `"off"`.
+fn off_or_time(section: &Section<'_>, key: &'static str) -> Option<u64> {
+    let value = section.value(key)?;
+    if value.get_ref().as_str() == Some("off") {
+        return None;
+    }
+    SomeTime::read(value, section.problems).map(|time| time.0)
 }
 
 const CLOSES: &[&str] = &["client", "server", "reset", "vanish", "never", "late-duplicate"];
 
 /// Reads `close = "reset"`, or with particulars `close.late-duplicate = { of = "ack", after = "30 s" }`.
-fn closing(value: &Value<'_>, section: &Section<'_>) -> Option<Leave> {
+fn closing(value: &Value<'_>, section: &Section<'_>) -> Option<Close> {
     let problems = section.problems;
     match value.get_ref() {
         DeValue::String(word) => plain(word, value, problems),
         DeValue::Table(_) => {
             let table = Section::of(value, format!("{}.close", section.path()), problems)?;
-            let leave = particular(&table);
+            let close = particular(&table);
             table.finish();
-            if leave.is_none() && table.keys().is_empty() {
+            if close.is_none() && table.keys().is_empty() {
                 problems.report(value.span(), "`close` does not say how", "empty");
             }
-            leave
+            close
         }
         other => {
             let message = format!("expected a way to close, found {}", a_kind(other));
@@ -218,13 +321,13 @@ fn closing(value: &Value<'_>, section: &Section<'_>) -> Option<Leave> {
     }
 }
 
-fn plain(word: &str, value: &Value<'_>, problems: &Problems) -> Option<Leave> {
+fn plain(word: &str, value: &Value<'_>, problems: &Problems) -> Option<Close> {
     match word {
-        "client" => Some(Leave::ClientCloses),
-        "server" => Some(Leave::ServerCloses),
-        "reset" => Some(Leave::Reset),
-        "vanish" => Some(Leave::Vanish { after_request: false }),
-        "never" => Some(Leave::Stay),
+        "client" => Some(Close::Client),
+        "server" => Some(Close::Server),
+        "reset" => Some(Close::Reset),
+        "vanish" => Some(Close::Vanish { after_request: false }),
+        "never" => Some(Close::Never),
         "late-duplicate" => {
             let hint = r#"for example `close.late-duplicate = { of = "ack", after = "30 s" }`"#;
             let message = "`late-duplicate` needs to know of what and when";
@@ -238,17 +341,17 @@ fn plain(word: &str, value: &Value<'_>, problems: &Problems) -> Option<Leave> {
     }
 }
 
-fn particular(table: &Section<'_>) -> Option<Leave> {
+fn particular(table: &Section<'_>) -> Option<Close> {
     let late = table.section("late-duplicate").and_then(|late| {
         let of = late.need::<Spanned<String>>("of", r#""ack""#);
         let after = late.need::<Micros>("after", r#""30 s""#);
         late.finish();
-        Some(Leave::LateDuplicate { of: duplicate(&of?, late.problems)?, after_us: after?.0 })
+        Some(Close::LateDuplicate { of: duplicate(&of?, late.problems)?, after_us: after?.0 })
     });
     let vanish = table.section("vanish").map(|vanish| {
         let after_request = vanish.get_or("after-request", false);
         vanish.finish();
-        Leave::Vanish { after_request }
+        Close::Vanish { after_request }
     });
     late.or(vanish)
 }

@@ -2,6 +2,7 @@
 
 use super::{
     problems::{Problems, nearest},
+    section::Section,
     words,
 };
 use crate::{
@@ -15,7 +16,7 @@ use std::{
     path::Path,
 };
 use toml::Spanned;
-use tunelab_protocol::todays_name;
+use tunelab_protocol::{Format, guest, todays_name};
 
 /// The scenario's folder, and which of its files are deployed.
 pub struct Files<'a> {
@@ -54,8 +55,27 @@ impl<'a> Files<'a> {
         }
     }
 
+    /// Deploys the file that a key names, and returns its path in the guest.
+    pub fn one(&self, section: &Section<'_>, key: &'static str, check: Check) -> Option<String> {
+        let name = section.get::<Spanned<String>>(key)?;
+        self.deploy(&name, check);
+        Some(deployed(name.get_ref()))
+    }
+
+    /// Deploys the sysctl.d files that a key names, and returns their paths in the guest.
+    pub fn sysctls_of(&self, section: &Section<'_>, key: &'static str) -> Vec<String> {
+        let names = section.get::<Vec<Spanned<String>>>(key).unwrap_or_default();
+        names.iter().for_each(|name| self.deploy_sysctls(name));
+        names.iter().map(|name| deployed(name.get_ref())).collect()
+    }
+
+    /// The text of a file that was deployed; `None` if it could not be read, which was reported.
+    pub fn text_of(&self, name: &str) -> Option<String> {
+        read::text_within(self.folder, name, "the file").ok()
+    }
+
     /// Like [`Files::deploy`], and remembers the sysctls that the file sets.
-    pub fn deploy_sysctls(&self, name: &Spanned<String>) {
+    fn deploy_sysctls(&self, name: &Spanned<String>) {
         let found = self.problems.count();
         self.deploy(name, sysctl_d);
         self.unread.set(self.unread.get() || self.problems.count() > found);
@@ -96,6 +116,24 @@ impl<'a> Files<'a> {
     pub fn into_parts(self) -> (BTreeSet<String>, BTreeSet<String>) {
         (self.named.into_inner(), self.sysctls.into_inner())
     }
+}
+
+/// The path in the guest of a file by its name.
+pub fn deployed(name: &str) -> String {
+    format!("{}/{name}", guest::FILES)
+}
+
+/// The check of a file of firewall rules.
+pub fn of_firewall(format: Format) -> Check {
+    match format {
+        Format::Iptables | Format::Ip6tables => iptables_save,
+        Format::Nftables => plain_text,
+    }
+}
+
+/// Checks only that it is text: the program that reads it says the rest.
+pub fn plain_text(file: &Problems) {
+    plain(file);
 }
 
 /// Whether the text is free of characters that no format in the guest has: a byte order mark, which the programs there
@@ -216,7 +254,7 @@ pub fn iptables_save(file: &Problems) {
                 let hint = "a rules file is what iptables-save prints: `*filter`, chains, rules, `COMMIT`";
                 file.report_with_hint(span, format!("`{line}` stands outside a table"), "no `*table` before", hint);
             }
-            (b':' | b'-' | b'[', Some(_)) => interfaces(line, &span, file),
+            (b':' | b'-' | b'[', Some(_)) => {}
             (_, Some(_)) if line == "COMMIT" => open = None,
             (_, Some(_)) => {
                 let words = ["COMMIT", "-A INPUT", ":INPUT DROP [0:0]"];
@@ -228,20 +266,6 @@ pub fn iptables_save(file: &Problems) {
     }
     if let Some(span) = open {
         file.report(span, "this table has no `COMMIT`", "begins here");
-    }
-}
-
-/// Reports interfaces that the server does not have: a rule for one of them matches no packet.
-fn interfaces(rule: &str, at: &std::ops::Range<usize>, file: &Problems) {
-    let words: Vec<&str> = rule.split_whitespace().collect();
-    for pair in words.windows(2) {
-        let (flag, name) = (pair[0], pair[1]);
-        let is_flag = ["-i", "-o", "--in-interface", "--out-interface"].contains(&flag);
-        if is_flag && name != "lo" && !name.starts_with("site") && !matches!(name, "+" | "s+" | "si+" | "sit+") {
-            let message = format!("the lab's server has no interface `{name}`: this rule matches no packet");
-            let hint = format!("say `{flag} site+`: clients and upstreams come by links `site1`, `site2`, ...");
-            file.report_with_hint(at.clone(), message, "matches nothing", hint);
-        }
     }
 }
 

@@ -11,7 +11,7 @@ use super::{
     value::{self, Wrong},
 };
 use toml::{Spanned, de::DeValue};
-use tunelab_protocol::{Phase, ProbeKind, readings};
+use tunelab_protocol::{Outcome, Phase, ProbeKind, readings};
 
 /// The other parts of the file that a metric may name.
 pub struct Known<'a> {
@@ -57,16 +57,27 @@ fn value_of(text: &Spanned<String>, problems: &Problems) -> Option<Value> {
     None
 }
 
-/// Reads `where = { phase = "day", clients = "browsers", after-pause = "5 s" }`.
+/// Reads `where = { phase = "day", clients = "browsers", outcome = "timed-out", after-pause = "5 s" }`.
 fn about(section: &Section<'_>, known: &Known<'_>) -> Where {
     let Some(section) = section.section("where") else { return Where::default() };
     let about = Where {
         phase: one_of(&section, "phase", "phase", &known.names.phases),
         clients: one_of(&section, "clients", "clients", &known.names.clients),
+        outcome: outcome(&section),
         after_pause_us: section.get::<Micros>("after-pause").map(|pause| pause.0),
     };
     section.finish();
     about
+}
+
+fn outcome(section: &Section<'_>) -> Option<Outcome> {
+    let word = section.get::<Spanned<String>>("outcome")?;
+    let found = Outcome::ALL.into_iter().find(|outcome| outcome.word() == word.get_ref());
+    if found.is_none() {
+        let message = format!("unknown client outcome `{}`", word.get_ref());
+        section.problems.unknown(word.span(), message, word.get_ref(), &Outcome::ALL.map(Outcome::word));
+    }
+    found
 }
 
 fn one_of(section: &Section<'_>, key: &'static str, kind: &str, known: &[String]) -> Option<String> {
@@ -95,7 +106,7 @@ fn check(value: &Value, text: &Spanned<String>, about: &Where, section: &Section
         let message = format!("no clients tell of flights, which `{}` is about", section.path());
         refuse(message, "of flights", "add `flights = true` to the clients that are meant");
     }
-    let all_known = known.phases.len() == known.names.phases.len();
+    let all_known = known.names.phases.iter().all(|name| known.phases.iter().any(|phase| &phase.name == name));
     if let Value::RateMax(clients) = value
         && all_known
         && !known.phases.iter().any(|phase| phase.searches(clients))
@@ -106,6 +117,7 @@ fn check(value: &Value, text: &Spanned<String>, about: &Where, section: &Section
     let narrowed = [
         ("phase", about.phase.is_some() && !value.has_phases()),
         ("clients", about.clients.is_some() && !value.has_clients()),
+        ("outcome", about.outcome.is_some() && !value.has_outcomes()),
         ("after-pause", about.after_pause_us.is_some() && !value.needs_flights()),
     ];
     for (key, _) in narrowed.iter().filter(|(_, wrong)| *wrong) {
@@ -121,10 +133,10 @@ pub fn check_reading(name: &str, text: &Spanned<String>, section: &Section<'_>, 
         let all: Vec<&str> = all.iter().map(String::as_str).collect();
         return section.problems.unknown(text.span(), format!("there is no reading `{name}`"), name, &all);
     };
-    let backend = name.strip_prefix("backend.").and_then(|rest| rest.split('.').next());
-    if let Some(backend) = backend.filter(|backend| !known.names.backends.iter().any(|known| known == backend)) {
-        let message = format!("there is no backend `{backend}`");
-        return section.problems.unknown(text.span(), message, backend, &words(&known.names.backends));
+    let service = name.strip_prefix("service.").and_then(|rest| rest.split('.').next());
+    if let Some(service) = service.filter(|service| !known.names.services.iter().any(|known| known == service)) {
+        let message = format!("there is no service `{service}`");
+        return section.problems.unknown(text.span(), message, service, &words(&known.names.services));
     }
     let Some(key) = reading.probe.map(ProbeKind::key) else { return };
     if !known.names.probes.iter().any(|probe| probe == key) {

@@ -1,27 +1,35 @@
 //! Reads scenarios: TOML with the place of each value goes in, a checked model comes out; all errors of a file are
 //! reported at once.
 //!
-//! Reading order: `model` (what comes out), `mod` (the file from top to bottom), one reader per part of the file, then
-//! the machinery: `section` (tables), `values` (types), `units`, `files` (what the scenario deploys), `problems`.
+//! Reading order: `model` (what comes out), `mod` (the file from top to bottom), `overlay` (what a variant changes) and
+//! `setup` (what is read of each variant), one reader per part of the file, then the machinery: `section` (tables),
+//! `values` (types), `units`, `files` (what the scenario deploys), `problems`.
 //! `article` reads a file of its own: the claims that scenarios may settle.
 
 mod addresses;
 mod article;
 mod catalogue;
+mod changes;
 mod claims;
 mod clients;
 mod files;
+mod hosts;
+pub mod keys;
 mod logins;
 mod metrics;
 mod model;
 mod names;
+mod overlay;
 mod own;
 mod phases;
+mod probes;
 mod problems;
+mod reach;
 mod requests;
 mod search;
 mod section;
-mod server;
+mod services;
+mod setup;
 mod tolerance;
 pub mod units;
 pub mod value;
@@ -42,13 +50,9 @@ use crate::{
 use files::Files;
 use names::Names;
 use section::Section;
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    net::Ipv4Addr,
-    path::Path,
-};
+use std::{collections::BTreeSet, path::Path};
 use toml::{Spanned, de::DeTable};
-use tunelab_protocol::{Phase, ProbeKind, todays_name};
+use tunelab_protocol::{Action, ProbeKind, todays_name};
 
 /// The file that makes a folder a scenario.
 pub const FILE: &str = "scenario.toml";
@@ -65,7 +69,8 @@ pub fn load(folder: &Path) -> Result<Scenario> {
     let (table, errors) = DeTable::parse_recoverable(&text);
     report_syntax(&errors, &problems);
     // Problems found after a syntax error would only confuse.
-    let scenario = if errors.is_empty() { read(name, folder, &Section::root(&table, &problems)) } else { None };
+    let scenario =
+        if errors.is_empty() { read(name, folder, &Section::root(table.get_ref(), &problems)) } else { None };
     problems.into_result()?;
     Ok(scenario.expect("a file without problems is whole"))
 }
@@ -93,23 +98,17 @@ fn read(name: &str, folder: &Path, root: &Section<'_>) -> Option<Scenario> {
     let summary = root.need::<values::Filled>("summary", r#""what happens, in a sentence""#);
     let images = images(root);
     let scaled: Vec<Spanned<String>> = root.get_or("scaled", Vec::new());
-    let base = common(root, &files, &names);
-    let upstreams = clients::upstreams(root);
-    let populations = clients::populations(root, base.server.address, &upstreams, &names);
-    let phases = phases::phases(root, &names);
-    clients::check_enough(root, &populations, &phases);
-    let variants = variants(root, &base, &files, &phases, &names);
-    let phases::Asked { probes, sysctls: asked, limits: reported_limits } = phases::probes(root);
+    let variants = variants(root, &files);
+    let probes::Asked { probes, sysctls: asked, limits: reported_limits } = probes::probes(root);
+    let phases: Vec<_> = variants.iter().flat_map(|variant| variant.setup.phases.iter().cloned()).collect();
     let known = metrics::Known { names: &names, phases: &phases };
     let metrics = metrics::metrics(root, &known);
     let series = metrics::series(root, &known);
     let all_read = files.all_read();
     let (files, mut reported_sysctls) = files.into_parts();
     let files = files.into_iter().map(|name| (name.clone(), folder.join(name))).collect();
-    let set = variants.iter().flat_map(|v| {
-        v.server.sysctls.iter().chain(v.during.values().flat_map(|during| &during.sysctls)).map(|s| &s.name)
-    });
-    reported_sysctls.extend(asked.iter().chain(set).map(|name| todays_name(name)));
+    let set = variants.iter().flat_map(|variant| sysctls_of_the_server(&variant.setup));
+    reported_sysctls.extend(asked.iter().map(String::as_str).chain(set).map(todays_name));
     // If a file could not be read, the sysctls that it would have set are not known.
     let set = all_read.then_some(&reported_sysctls);
     let claims = claims::claims(
@@ -131,9 +130,6 @@ fn read(name: &str, folder: &Path, root: &Section<'_>) -> Option<Scenario> {
         summary: summary?.0,
         images,
         scaled,
-        upstreams,
-        populations,
-        phases,
         probes,
         variants,
         metrics,
@@ -173,50 +169,41 @@ fn scaled_down(name: Spanned<String>, set: Option<&BTreeSet<String>>, problems: 
     todays
 }
 
-/// Reads what all variants have in common unless one says otherwise.
-fn common(root: &Section<'_>, files: &Files<'_>, names: &Names) -> Variant {
-    let mut server = Server::default();
-    if let Some(section) = root.section("server") {
-        if let Some(address) = section.get::<Spanned<Ipv4Addr>>("address") {
-            addresses::check_host(&address, section.problems);
-            server.address = address.into_inner();
-        }
-        server::apply(&section, &mut server, files);
-        section.finish();
-    }
-    server::backends(root, &mut server.backends, files, names);
-    let machine = server::machine(root, &Machine::default());
-    Variant {
-        name: String::new(),
-        summary: String::new(),
-        mitigates: false,
-        machine,
-        server,
-        during: BTreeMap::new(),
-        own: Own::default(),
-    }
+/// Returns the single sysctls that a setup sets on the server, at the start or later.
+fn sysctls_of_the_server(setup: &Setup) -> impl Iterator<Item = &str> {
+    let at_the_start = setup.hosts.first().into_iter().flat_map(|server| &server.sysctls);
+    let later = setup.phases.iter().flat_map(|phase| &phase.changes).filter_map(|change| match &change.action {
+        Action::Sysctl { host, sysctl } if host == hosts::SERVER => Some(sysctl),
+        _ => None,
+    });
+    at_the_start.chain(later).map(|sysctl| sysctl.name.as_str())
 }
 
-/// Reads each `[variant.x]`: the keys of `[server]`, and `machine` and `backend`, on top of the common ones.
-fn variants(root: &Section<'_>, base: &Variant, files: &Files<'_>, phases: &[Phase], names: &Names) -> Vec<Variant> {
+/// Reads each `[variant.x]`: tables to lay over those of the scenario.
+fn variants(root: &Section<'_>, files: &Files<'_>) -> Vec<Variant> {
+    let named = root.named("variant");
     if root.lacks("variant") {
         let hint = "begin with `[variant.default]`";
         root.problems.report_with_hint(0..0, "there is no variant", "in this file", hint);
     }
-    let read = |(name, section): (toml::Spanned<String>, Section<'_>)| {
-        let mut server = base.server.clone();
-        server::apply(&section, &mut server, files);
-        server::backends(&section, &mut server.backends, files, names);
-        let machine = server::machine(&section, &base.machine);
+    if named.is_empty() {
+        // What is wrong with the rest is told all the same.
+        setup::read(root, files);
+    }
+    for part in overlay::PARTS {
+        root.value(part);
+    }
+    let read = |(name, section): (Spanned<String>, Section<'_>)| {
+        let parts = overlay::merged(root, &section);
+        let setup = setup::read(&Section::root(&parts, root.problems), files);
         let summary = section.get_or("summary", String::new());
         let mitigates = section.get_or("mitigates", false);
         if name.get_ref() == YOURS {
             let message = format!("`{YOURS}` is the name of the variant with the user's own files");
             section.problems.report(name.span(), message, "another name");
         }
-        let during = server::during(&section, phases, names);
         section.finish();
-        Variant { name: name.into_inner(), summary, mitigates, machine, server, during, own: Own::default() }
+        Variant { name: name.into_inner(), summary, mitigates, setup, own: Own::default() }
     };
-    root.named("variant").into_iter().map(read).collect()
+    named.into_iter().map(read).collect()
 }

@@ -3,15 +3,16 @@
 use miette::NamedSource;
 use std::{
     collections::{BTreeMap, BTreeSet},
-    net::Ipv4Addr,
+    net::IpAddr,
     path::PathBuf,
 };
 use tunelab_protocol::{
-    Backend, LimitOf, ModuleLoad, Phase, Population, Probe, Search, StartedBy, Sysctl, Upstream,
+    Conditions, IpNet, LimitOf, ModuleLoad, Outcome, Phase, Probe, Ruleset, Service, Sysctl, Visit,
     readings::{self, Unit},
 };
 
-/// A checked scenario: everything in its file, and the names of all files that it deploys.
+/// A checked scenario: everything in its file, and the names of all files that it deploys. Files of the guest have their
+/// paths there.
 #[derive(Debug, Clone)]
 pub struct Scenario {
     /// The name of its folder.
@@ -24,9 +25,6 @@ pub struct Scenario {
     /// sysctls that the scenario sets to a fraction of the real value, as its traffic is a fraction of the real
     /// traffic. A value in the user's own files means the whole.
     pub scaled: BTreeSet<String>,
-    pub upstreams: Vec<Upstream>,
-    pub populations: Vec<Population>,
-    pub phases: Vec<Phase>,
     pub probes: Vec<Probe>,
     /// At least one, in the order of the file.
     pub variants: Vec<Variant>,
@@ -35,8 +33,8 @@ pub struct Scenario {
     pub claims: Vec<Claim>,
     /// Every file that any variant deploys, by its name in the guest: one warm machine serves all variants.
     pub files: BTreeMap<String, PathBuf>,
-    /// sysctls that every variant's outcome has with their effective values: all that any variant sets, and those asked
-    /// for. They have today's names, so that outcomes of old and new kernels can be laid side by side.
+    /// sysctls of the server that every variant's outcome has with their effective values: all that any variant sets, and
+    /// those asked for. They have today's names, so that outcomes of old and new kernels can be laid side by side.
     pub reported_sysctls: BTreeSet<String>,
     /// The limits of open files that are part of every variant's outcome.
     pub reported_limits: Vec<LimitOf>,
@@ -45,18 +43,31 @@ pub struct Scenario {
     pub source: NamedSource<String>,
 }
 
-/// One variant: a setting of the server. What the scenario says for all variants is already in it.
+/// One variant: what the scenario says for all variants, with the variant's changes.
 #[derive(Debug, Clone)]
 pub struct Variant {
     pub name: String,
     pub summary: String,
     /// Whether the variant prevents what the scenario is about.
     pub mitigates: bool,
-    pub machine: Machine,
-    pub server: Server,
-    /// The variant's changes to phases, by the phase's name.
-    pub during: BTreeMap<String, During>,
+    pub setup: Setup,
     pub own: Own,
+}
+
+/// Everything that happens in a run of one variant.
+#[derive(Debug, Clone, Default)]
+pub struct Setup {
+    pub machine: Machine,
+    pub modules: Vec<ModuleLoad>,
+    /// A limits.d file.
+    pub limits: Option<String>,
+    /// The first is the server.
+    pub hosts: Vec<Host>,
+    pub networks: Vec<Network>,
+    /// In the order in which they start.
+    pub services: Vec<Service>,
+    pub clients: Vec<Clients>,
+    pub phases: Vec<Phase>,
 }
 
 /// Additions by the user's own files, beyond what is the same for all variants: no other variant may notice them.
@@ -68,15 +79,6 @@ pub struct Own {
     pub reported_sysctls: BTreeSet<String>,
 }
 
-/// The changes of a variant to one phase.
-#[derive(Debug, Clone, Default)]
-pub struct During {
-    /// sysctls that are set on the running machine when the phase begins.
-    pub sysctls: Vec<Sysctl>,
-    /// The phase's search, with rates of the variant's own.
-    pub search: Option<Search>,
-}
-
 /// The shape of the guest. Variants of one shape share a warm machine.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Machine {
@@ -84,47 +86,86 @@ pub struct Machine {
     pub cpus: u32,
     /// Words for the kernel's command line, after the harness's own.
     pub cmdline: Vec<String>,
+    /// Packages besides those of the image.
+    pub packages: Vec<String>,
 }
 
 impl Default for Machine {
     /// The article's virtual machine: 1 GB, one CPU in use.
     fn default() -> Self {
-        Machine { memory_bytes: 1 << 30, cpus: 1, cmdline: Vec::new() }
+        Machine { memory_bytes: 1 << 30, cpus: 1, cmdline: Vec::new(), packages: Vec::new() }
     }
 }
 
-/// Like [`tunelab_protocol::Server`], with files named as in the scenario's folder.
+/// A network stack: the guest's first namespace (the server), or one of its own.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Server {
-    pub address: Ipv4Addr,
-    pub modules: Vec<ModuleLoad>,
-    pub rules: Option<String>,
+pub struct Host {
+    pub name: String,
+    /// At least one.
+    pub addresses: Vec<IpAddr>,
+    pub forwards: bool,
+    pub firewall: Vec<Ruleset>,
     pub sysctl_files: Vec<String>,
     pub sysctls: Vec<Sysctl>,
-    pub limits: Option<String>,
-    pub started_by: StartedBy,
+    /// Segments of the first flight on all of its routes.
     pub initcwnd: Option<u32>,
+    /// The shortest retransmission timeout on all of its routes.
     pub rto_min_us: Option<u64>,
-    pub nginx: Option<String>,
-    pub backends: Vec<Backend>,
 }
 
-impl Default for Server {
-    fn default() -> Self {
-        Server {
-            address: Ipv4Addr::new(10, 0, 0, 1),
-            modules: Vec::new(),
-            rules: None,
+impl Host {
+    pub fn new(name: &str, addresses: Vec<IpAddr>) -> Self {
+        Host {
+            name: name.to_owned(),
+            addresses,
+            forwards: false,
+            firewall: Vec::new(),
             sysctl_files: Vec::new(),
             sysctls: Vec::new(),
-            limits: None,
-            started_by: StartedBy::Lab,
             initcwnd: None,
             rto_min_us: None,
-            nginx: None,
-            backends: Vec::new(),
         }
     }
+}
+
+/// A network that joins hosts, and clients to them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Network {
+    pub name: String,
+    /// The name of its interface on each of its hosts.
+    pub interface: String,
+    pub hosts: Vec<String>,
+    pub conditions: Conditions,
+    /// The first of its hosts (with clients, each) looks for each address on the other side by ARP; else there is a router
+    /// between them.
+    pub on_link: bool,
+}
+
+impl Network {
+    pub fn new(name: &str, hosts: Vec<String>) -> Self {
+        let conditions = Conditions::default();
+        Network { name: name.to_owned(), interface: name.to_owned(), hosts, conditions, on_link: false }
+    }
+}
+
+/// A group of clients.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Clients {
+    pub name: String,
+    pub from: From,
+    pub target: std::net::SocketAddr,
+    /// Report for each answer in which flights it came.
+    pub flights: bool,
+    pub visit: Visit,
+}
+
+/// Where clients are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum From {
+    /// In a network, each with an address of its own of this range.
+    Network { network: String, addresses: IpNet },
+    /// On a host, with its address.
+    Host(String),
 }
 
 /// A number of the outcome that this scenario asks for by name.
@@ -145,6 +186,8 @@ pub struct Where {
     pub phase: Option<String>,
     /// Only these clients; else all.
     pub clients: Option<String>,
+    /// Only clients with this outcome.
+    pub outcome: Option<Outcome>,
     /// Only answers to requests that came after a pause of this length.
     pub after_pause_us: Option<u64>,
 }
@@ -225,7 +268,7 @@ pub enum Value {
     },
     /// The time from SYN to an established connection, for clients that got one.
     ConnectTime(Among),
-    /// The time from SYN to the last byte of the last answer, for clients that were served.
+    /// The time from SYN to the last byte of the last answer for clients that were served; for others, to what went wrong.
     Duration(Among),
     /// The time from birth to expiry of a conntrack entry.
     EntryLife(Rank),
@@ -259,20 +302,13 @@ pub enum Counted {
     Leaks,
 }
 
-/// The outcome of a client: what first went wrong, or that nothing did.
+/// The outcome of a client, as a metric names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ClientOutcome {
-    Served,
+    Is(Outcome),
     /// Any outcome other than served.
     Failed,
-    ConnectTimeout,
-    ResponseTimeout,
-    Reset,
-    Closed,
-    /// An answer other than 2xx.
-    Status,
-    LocalError,
-    /// A local error by errno's name, or a status by its number.
+    /// An error by errno's name, or a status by its number.
     Named(String),
 }
 
@@ -376,6 +412,11 @@ impl Value {
                         | Counted::RefusedPackets
                 )
         )
+    }
+
+    /// Whether an outcome can narrow it down.
+    pub fn has_outcomes(&self) -> bool {
+        matches!(self, Value::Duration(_))
     }
 
     /// Whether a group of clients can narrow it down.
@@ -503,6 +544,11 @@ impl Expression {
 }
 
 impl Scenario {
+    /// The setup of the first variant, which the others change.
+    pub fn first(&self) -> &Setup {
+        &self.variants.first().expect("a scenario has a variant").setup
+    }
+
     pub fn variant(&self, name: &str) -> Option<&Variant> {
         self.variants.iter().find(|v| v.name == name)
     }

@@ -6,8 +6,7 @@ use super::section::{Section, Value};
 /// All names in one file.
 pub struct Names {
     pub clients: Vec<String>,
-    pub upstreams: Vec<String>,
-    pub backends: Vec<String>,
+    pub services: Vec<String>,
     pub variants: Vec<String>,
     pub phases: Vec<String>,
     pub metrics: Vec<String>,
@@ -20,9 +19,8 @@ pub struct Names {
 impl Names {
     pub fn of(root: &Section<'_>) -> Self {
         Names {
-            clients: root.names_of("clients"),
-            upstreams: root.names_of("upstream"),
-            backends: root.names_of("backend"),
+            clients: with_variants(root, "clients"),
+            services: with_variants(root, "service"),
             variants: root.names_of("variant"),
             phases: phases(root),
             metrics: root.names_of("metric"),
@@ -37,10 +35,28 @@ pub fn words(names: &[String]) -> Vec<&str> {
     names.iter().map(String::as_str).collect()
 }
 
+/// Returns the tables of a group, in the file and in its variants.
+fn groups<'a>(root: &Section<'a>, key: &'static str) -> Vec<&'a toml::de::DeTable<'a>> {
+    let variants = root.value("variant").and_then(|value| value.get_ref().as_table());
+    let of_variants = variants.into_iter().flat_map(|variants| variants.values());
+    let of_variants = of_variants.filter_map(|variant| variant.get_ref().as_table()?.get(key));
+    let all = root.value(key).into_iter().chain(of_variants);
+    all.filter_map(|group| group.get_ref().as_table()).collect()
+}
+
+fn with_variants(root: &Section<'_>, key: &'static str) -> Vec<String> {
+    let mut names = Vec::new();
+    for name in groups(root, key).into_iter().flat_map(|group| group.keys()).map(|name| name.get_ref().to_string()) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
+}
+
 fn flights(root: &Section<'_>) -> bool {
-    let clients = root.value("clients").and_then(|value| value.get_ref().as_table());
     let says = |table: &Value<'_>| Some(table.get_ref().as_table()?.get("flights")?.get_ref().as_bool() != Some(false));
-    clients.into_iter().flat_map(|clients| clients.values()).any(|table| says(table) == Some(true))
+    groups(root, "clients").into_iter().flat_map(|clients| clients.values()).any(|table| says(table) == Some(true))
 }
 
 fn phases(root: &Section<'_>) -> Vec<String> {

@@ -2,11 +2,13 @@
 
 use super::{
     files::{self, Check},
+    hosts::SERVER,
     model::{Own, Scenario, Variant},
     problems::Problems,
 };
 use crate::{error::Result, read};
 use std::path::{Path, PathBuf};
+use tunelab_protocol::{Format, Ruleset, Service, ServiceKind, StartedBy};
 
 /// The name of the variant with the user's own files. No scenario may give this name to a variant of its own.
 pub const YOURS: &str = "yours";
@@ -71,17 +73,36 @@ impl OwnFiles {
         let Some(first) = scenario.variants.first() else { return Ok(()) };
         let summary = format!("`{}` with your files", first.name);
         let mut yours = Variant { name: YOURS.into(), summary, mitigates: false, ..first.clone() };
-        let named = |wanted: &str| self.given().iter().find(|(name, ..)| *name == wanted).map(|_| wanted.to_owned());
-        yours.server.sysctl_files.extend(named("yours.sysctl.conf"));
-        yours.server.rules = named("yours.rules.v4").or(yours.server.rules);
-        yours.server.nginx = named("yours.nginx.conf").or(yours.server.nginx);
-        yours.server.limits = named("yours.limits.conf").or(yours.server.limits);
+        let named =
+            |wanted: &str| self.given().iter().find(|(name, ..)| *name == wanted).map(|_| files::deployed(wanted));
+        yours.setup.limits = named("yours.limits.conf").or(yours.setup.limits);
+        if let Some(server) = yours.setup.hosts.first_mut() {
+            server.sysctl_files.extend(named("yours.sysctl.conf"));
+            if let Some(file) = named("yours.rules.v4") {
+                server.firewall = vec![Ruleset { format: Format::Iptables, file }];
+            }
+        }
+        if let Some(own) = named("yours.nginx.conf") {
+            use_nginx(&mut yours.setup.services, own);
+        }
         // It gets a machine of its own: the other variants must not even see that the files are there.
         let files = self.given().into_iter().map(|(name, path, _)| (name.to_owned(), path.to_owned())).collect();
         yours.own = Own { files, reported_sysctls: self.sysctl_names()?.into_iter().collect() };
         scenario.variants.push(yours);
         Ok(())
     }
+}
+
+/// Gives nginx on the server this configuration; it is started where the scenario has none.
+fn use_nginx(services: &mut Vec<Service>, own: String) {
+    for service in services.iter_mut().filter(|service| service.host == SERVER) {
+        if let ServiceKind::Nginx { config, .. } = &mut service.kind {
+            *config = own;
+            return;
+        }
+    }
+    let kind = ServiceKind::Nginx { config: own, started_by: StartedBy::Lab };
+    services.push(Service { name: "nginx".into(), host: SERVER.into(), kind });
 }
 
 impl Scenario {

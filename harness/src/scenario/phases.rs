@@ -1,19 +1,43 @@
-//! Reads what happens when: phases of traffic, and probes.
+//! Reads `[[phase]]`: which clients come when, and what changes meanwhile.
 
 use super::{
-    names::{Names, words},
+    changes,
+    files::Files,
+    model::{Host, Network},
     search,
     section::{self, Read, Section, Value},
     units::{LONGEST, Micros},
-    values::{SomeTime, SysctlName, text},
+    values::{Rate, SomeTime},
 };
 use std::ops::Range;
 use toml::{Spanned, de::DeValue};
-use tunelab_protocol::{LimitOf, Phase, Probe, ProbeKind, Traffic};
+use tunelab_protocol::{Arrivals, Phase, Service};
 
-/// Reads each `[[phase]]`: rounds of clients (`rounds`, `every`, `clients`), a time without any (`duration`), or a
-/// search (`search`).
-pub fn phases(root: &Section<'_>, names: &Names) -> Vec<Phase> {
+/// The names that a phase can refer to.
+pub struct Known<'a> {
+    pub clients: Vec<String>,
+    pub hosts: Vec<&'a str>,
+    pub networks: &'a [Network],
+    pub services: &'a [Service],
+    /// Services that were read or refused.
+    pub service_names: Vec<String>,
+}
+
+impl<'a> Known<'a> {
+    pub fn of(parts: &Section<'_>, hosts: &'a [Host], networks: &'a [Network], services: &'a [Service]) -> Self {
+        Known {
+            clients: parts.names_of("clients"),
+            hosts: hosts.iter().map(|host| host.name.as_str()).collect(),
+            networks,
+            services,
+            service_names: parts.names_of("service"),
+        }
+    }
+}
+
+/// Reads each `[[phase]]`: rounds of clients (`rounds`, `every`, `clients`), a time (`duration`) without clients or with
+/// clients at a rate, or a search (`search`).
+pub fn phases(root: &Section<'_>, known: &Known<'_>, files: &Files<'_>) -> Vec<Phase> {
     let Some(value) = root.value("phase") else {
         root.problems.report_with_hint(0..0, "there is no phase", "in this file", "begin with `[[phase]]`");
         return Vec::new();
@@ -30,18 +54,64 @@ pub fn phases(root: &Section<'_>, names: &Names) -> Vec<Phase> {
         root.problems.report(value.span(), message, "too many");
         return Vec::new();
     }
-    let (mut found, mut taken, mut lasts_us) = (Vec::new(), Vec::new(), 0);
+    let (mut found, mut taken, mut lasts_us) = (Vec::<Phase>::new(), Vec::new(), 0);
     for (n, value) in tables.iter().enumerate() {
         let Some(section) = Section::of(value, format!("phase {}", n + 1), root.problems) else { continue };
         let name = name(&section, &mut taken);
-        let Some(phase) = phase(&section, name, names) else { continue };
+        let repeat = repeat(&section, &taken);
+        let Some(phase) = phase(&section, name, known, files) else { continue };
+        found.push(phase);
+        let Repeat { from, times } = repeat;
+        let first = from.and_then(|from| found.iter().position(|phase| phase.name == from)).unwrap_or(found.len() - 1);
+        let lasts = |phases: &[Phase]| phases.iter().map(|phase| u128::from(phase.lasts_us())).sum::<u128>();
+        let again = found[first..].to_vec();
         if lasts_us <= u128::from(LONGEST) {
-            lasts_us += u128::from(phase.rounds) * u128::from(phase.every_us);
+            lasts_us = lasts(&found) + lasts(&again) * (times as u128 - 1);
             check_length(&section, lasts_us);
         }
-        found.push(phase);
+        if again.len() * times > MOST_PHASES || root.problems.count() > 0 {
+            continue;
+        }
+        found.extend(std::iter::repeat_n(again, times - 1).flatten());
     }
     found
+}
+
+/// The most phases, with those that are repeated.
+const MOST_PHASES: usize = 100_000;
+/// The most times that phases are repeated.
+const TIMES: u32 = 10_000;
+
+struct Repeat {
+    /// The first of the phases that are repeated; `None`: the phase alone.
+    from: Option<String>,
+    times: usize,
+}
+
+/// Reads `repeat = 7`: the same phase so often, one after the other, under one name; or
+/// `repeat = { from = "day", times = 5 }`: the phases from that one to this one.
+fn repeat(section: &Section<'_>, earlier: &[String]) -> Repeat {
+    let counted = |times: Option<Spanned<u32>>| {
+        let Some(times) = times else { return 1 };
+        if !(1..=TIMES).contains(times.get_ref()) {
+            section.problems.report(times.span(), format!("a phase is repeated 1 to {TIMES} times"), "not so often");
+            return 1;
+        }
+        *times.get_ref() as usize
+    };
+    if !section.value("repeat").is_some_and(|value| value.get_ref().is_table()) {
+        return Repeat { from: None, times: counted(section.get("repeat")) };
+    }
+    let Some(table) = section.section("repeat") else { return Repeat { from: None, times: 1 } };
+    let from = table.need::<Spanned<String>>("from", r#""day""#);
+    if let Some(from) = from.as_ref().filter(|from| !earlier.contains(from.get_ref())) {
+        let known: Vec<&str> = earlier.iter().map(String::as_str).collect();
+        let message = format!("no phase before this one is `{}`", from.get_ref());
+        table.problems.unknown(from.span(), message, from.get_ref(), &known);
+    }
+    let times = counted(table.need("times", "5"));
+    table.finish();
+    Repeat { from: from.map(Spanned::into_inner), times }
 }
 
 /// Reads a phase's name. Other parts of the file refer to the phase by it, so there is one of each.
@@ -68,23 +138,47 @@ fn check_length(section: &Section<'_>, lasts_us: u128) {
     }
 }
 
-fn phase(section: &Section<'_>, name: Option<String>, names: &Names) -> Option<Phase> {
-    if section.value("search").is_some() {
-        let found = section.section("search").and_then(|searching| search::phase(&searching, name, names));
-        section.finish();
-        return found;
+/// Keys of a phase that has rounds, or a duration, and no search.
+const OF_ROUNDS: [&str; 5] = ["rounds", "every", "duration", "clients", "spacing"];
+
+fn phase(section: &Section<'_>, name: Option<String>, known: &Known<'_>, files: &Files<'_>) -> Option<Phase> {
+    let either = |search| Some((search, OF_ROUNDS.into_iter().find(|key| section.value(key).is_some())?));
+    if let Some((search, key)) = section.value("search").and_then(either) {
+        let message = format!("`{}` has `{key}`, and so searches for nothing", section.path());
+        let hint = "a phase with a `search` has all else in it: `clients`, `for`, `between`";
+        section.problems.report_with_hint(search.span(), message, "one or the other", hint);
+        return None;
     }
-    let (rounds, every, traffic) = match section.value("duration") {
-        Some(_) => (Some(1), section.get::<SomeTime>("duration"), Vec::new()),
-        None => {
-            let every = section.need::<SomeTime>("every", r#""1 h""#);
-            let rounds = section.need::<Spanned<u32>>("rounds", "144").and_then(|rounds| counted(&rounds, section));
-            let traffic = traffic(section, names, every.as_ref().map(|every| every.0));
-            (rounds, every, traffic)
-        }
+    let phase = match section.value("search") {
+        Some(_) => section.section("search").and_then(|searching| search::phase(&searching, name, known)),
+        None => match section.value("duration") {
+            Some(_) => lasting(section, name, known),
+            None => in_rounds(section, name, known),
+        },
     };
+    let changes = changes::changes(section, phase.as_ref().map(Phase::lasts_us), known, files);
     section.finish();
-    Some(Phase { name: name?, rounds: rounds?, every_us: every?.0, sysctls: Vec::new(), search: None, traffic })
+    phase.map(|phase| Phase { changes, ..phase })
+}
+
+/// Reads `duration` and, if clients come, their rates: `clients = { browsers = "200/min" }`.
+fn lasting(section: &Section<'_>, name: Option<String>, known: &Known<'_>) -> Option<Phase> {
+    let duration = section.get::<SomeTime>("duration");
+    let arrivals =
+        if section.lacks("clients") { Vec::new() } else { arrivals(section, known, duration.as_ref().map(|d| d.0)) };
+    Some(Phase { name: name?, rounds: 1, every_us: duration?.0, changes: Vec::new(), search: None, arrivals })
+}
+
+fn in_rounds(section: &Section<'_>, name: Option<String>, known: &Known<'_>) -> Option<Phase> {
+    let every = section.need::<SomeTime>("every", r#""1 h""#);
+    let rounds = section.need::<Spanned<u32>>("rounds", "144").and_then(|rounds| counted(&rounds, section));
+    if section.lacks("clients") {
+        let hint = "`[phase.clients]` says how many of which clients come; `duration = \"1 d\"` is a phase without any";
+        let message = format!("no clients come in `{}`", section.path());
+        section.problems.report_with_hint(section.span(), message, "no clients", hint);
+    }
+    let arrivals = arrivals(section, known, every.as_ref().map(|every| every.0));
+    Some(Phase { name: name?, rounds: rounds?, every_us: every?.0, changes: Vec::new(), search: None, arrivals })
 }
 
 /// The most rounds of a phase, and the most clients of a round.
@@ -100,121 +194,68 @@ fn counted(count: &Spanned<u32>, section: &Section<'_>) -> Option<u32> {
     None
 }
 
-/// Reads `[phase.clients]`: `clean = 4`, or `clean = { count = 4, spacing = "20 ms", after = "1 s", at-once = 2 }`.
-fn traffic(section: &Section<'_>, names: &Names, every_us: Option<u64>) -> Vec<Traffic> {
+/// Reads `[phase.clients]`: `clean = 4`, `clean = "200/min"`, or
+/// `clean = { count = 4, spacing = "20 ms", after = "1 s", at-once = 2, rounds = 5 }`.
+fn arrivals(section: &Section<'_>, known: &Known<'_>, every_us: Option<u64>) -> Vec<Arrivals> {
     let spacing = section.get_or("spacing", Micros(20_000));
-    if section.lacks("clients") {
-        let hint = "`[phase.clients]` says how many of which clients come; `duration = \"1 d\"` is a phase without any";
-        let message = format!("no clients come in `{}`", section.path());
-        section.problems.report_with_hint(section.span(), message, "no clients", hint);
-    }
     let mut found = Vec::new();
     for (name, value) in section.section("clients").iter().flat_map(|clients| clients.entries()) {
-        if !names.clients.contains(name.get_ref()) {
+        if !known.clients.contains(name.get_ref()) {
             let message = format!("there are no clients `{}`", name.get_ref());
-            section.problems.unknown(name.span(), message, name.get_ref(), &words(&names.clients));
-        } else if let Some(traffic) = arrivals(&name, value, spacing, section) {
-            fits(&traffic, every_us, name.span(), section);
-            found.push(traffic);
+            let known: Vec<&str> = known.clients.iter().map(String::as_str).collect();
+            section.problems.unknown(name.span(), message, name.get_ref(), &known);
+        } else if let Some(arrivals) = arrival(&name, value, spacing, every_us, section) {
+            fits(&arrivals, every_us, name.span(), section);
+            found.push(arrivals);
         }
     }
     found
 }
 
 /// Checks that the last client comes before the round is over, if it is known how long the round lasts.
-fn fits(traffic: &Traffic, every_us: Option<u64>, span: Range<usize>, section: &Section<'_>) {
-    let lasts = u128::from(traffic.after_us) + u128::from(traffic.spacing_us) * u128::from(traffic.visitors);
+fn fits(arrivals: &Arrivals, every_us: Option<u64>, span: Range<usize>, section: &Section<'_>) {
+    let lasts = u128::from(arrivals.after_us) + u128::from(arrivals.spacing_us) * u128::from(arrivals.count);
     if every_us.is_some_and(|every_us| lasts > u128::from(every_us)) {
-        let message = format!("the clients of `{}` do not fit into a round", traffic.population);
+        let message = format!("the clients of `{}` do not fit into a round", arrivals.clients);
         section.problems.report(span, message, "they arrive for longer than a round lasts");
     }
 }
 
-fn arrivals(name: &Spanned<String>, value: &Value<'_>, spacing: Micros, section: &Section<'_>) -> Option<Traffic> {
-    let population = name.get_ref().clone();
-    if !matches!(value.get_ref(), DeValue::Table(_)) {
-        let visitors = visitors(&Spanned::read(value, section.problems)?, section)?;
-        return Some(Traffic {
-            population,
-            visitors,
-            after_us: 0,
-            spacing_us: spacing.0,
-            concurrency: 0,
-            each_time: false,
-        });
+fn arrival(
+    name: &Spanned<String>,
+    value: &Value<'_>,
+    spacing: Micros,
+    every_us: Option<u64>,
+    section: &Section<'_>,
+) -> Option<Arrivals> {
+    let clients = name.get_ref().clone();
+    let plain =
+        Arrivals { clients, count: 0, after_us: 0, spacing_us: spacing.0, at_once: 0, rounds: None, each_time: false };
+    match value.get_ref() {
+        DeValue::String(_) => {
+            let rate = Spanned::<Rate>::read(value, section.problems)?;
+            let (count, spacing_us) = rate.get_ref().arrivals(every_us?);
+            let count = counted(&Spanned::new(rate.span(), count), section)?;
+            Some(Arrivals { count, spacing_us, ..plain })
+        }
+        DeValue::Table(_) => {
+            let table = Section::of(value, format!("{}.clients.{}", section.path(), plain.clients), section.problems)?;
+            let count = table.need::<Spanned<u32>>("count", "4").and_then(|count| clients_of(&count, &table));
+            let after_us = table.get_or("after", Micros::default()).0;
+            let spacing_us = table.get_or("spacing", spacing).0;
+            let at_once = table.get_or("at-once", 0);
+            let rounds = table.get::<u32>("rounds");
+            table.finish();
+            Some(Arrivals { count: count?, after_us, spacing_us, at_once, rounds, ..plain })
+        }
+        _ => {
+            let count = clients_of(&Spanned::read(value, section.problems)?, section)?;
+            Some(Arrivals { count, ..plain })
+        }
     }
-    let table = Section::of(value, format!("clients.{population}"), section.problems)?;
-    let visitors = table.need::<Spanned<u32>>("count", "4").and_then(|count| visitors(&count, &table));
-    let after_us = table.get_or("after", Micros::default()).0;
-    let spacing_us = table.get_or("spacing", spacing).0;
-    let concurrency = table.get_or("at-once", 0);
-    table.finish();
-    Some(Traffic { visitors: visitors?, after_us, spacing_us, concurrency, each_time: false, population })
 }
 
 /// Reads the number of clients. It may be 0: then only the other kinds come in a round.
-fn visitors(count: &Spanned<u32>, section: &Section<'_>) -> Option<u32> {
+fn clients_of(count: &Spanned<u32>, section: &Section<'_>) -> Option<u32> {
     if *count.get_ref() == 0 { Some(0) } else { counted(count, section) }
-}
-
-/// The shortest time between two looks of a probe, in microseconds: a look takes the guest some of them.
-const OFTEN_US: u64 = 1_000;
-
-fn interval(every: &Spanned<Micros>, key: &str, section: &Section<'_>) -> u64 {
-    let every_us = every.get_ref().0;
-    if every_us < OFTEN_US {
-        let message = format!("`{key}` looks every {every_us} µs: too often");
-        section.problems.report(every.span(), message, "should be `1 ms` or more");
-    }
-    every_us.max(1)
-}
-
-/// Reads `"1 h"`, or `{ every = "1 h", after = "3 s" }`: the first look comes this long `after` the start.
-fn sampled(kind: ProbeKind, value: &Value<'_>, key: &str, section: &Section<'_>) -> Option<Probe> {
-    if !matches!(value.get_ref(), DeValue::Table(_)) {
-        let every = Spanned::read(value, section.problems)?;
-        return Some(Probe { kind, every_us: interval(&every, key, section), after_us: 0 });
-    }
-    let table = Section::of(value, format!("probe.{key}"), section.problems)?;
-    let every = table.need::<Spanned<Micros>>("every", r#""1 h""#);
-    let after = table.get_or("after", Micros::default());
-    table.finish();
-    Some(Probe { kind, every_us: interval(&every?, key, &table), after_us: after.0 })
-}
-
-/// Everything that `[probe]` asks for.
-#[derive(Default)]
-pub struct Asked {
-    pub probes: Vec<Probe>,
-    pub sysctls: Vec<String>,
-    pub limits: Vec<LimitOf>,
-}
-
-/// Reads `[probe]`: sampled probes have an interval, probes that follow what happens have `"followed"`; and the sysctls
-/// to report.
-pub fn probes(root: &Section<'_>) -> Asked {
-    let Some(section) = root.section("probe") else { return Default::default() };
-    let mut found = Vec::new();
-    for kind in ProbeKind::SAMPLED {
-        let Some(value) = section.value(kind.key()) else { continue };
-        found.extend(sampled(kind, value, kind.key(), &section));
-    }
-    for kind in ProbeKind::FOLLOWED {
-        let key = kind.key();
-        let Some(value) = section.value(key) else { continue };
-        match text(value, section.problems, "`followed`") {
-            Some("followed") => found.push(Probe { kind, every_us: 0, after_us: 0 }),
-            Some(other) => {
-                let message = format!("`{key}` is followed as it happens, not sampled");
-                section.problems.unknown(value.span(), message, other, &["followed"]);
-            }
-            None => {}
-        }
-    }
-    let sysctls =
-        section.get::<Vec<SysctlName>>("sysctls").unwrap_or_default().into_iter().map(|name| name.0).collect();
-    let limits = section.get("open-file-limits").unwrap_or_default();
-    section.finish();
-    found.sort_by_key(|p| p.kind);
-    Asked { probes: found, sysctls, limits }
 }

@@ -4,6 +4,7 @@ use crate::error::Error;
 use miette::{LabeledSpan, NamedSource};
 use std::{
     cell::{Cell, RefCell},
+    collections::BTreeSet,
     ops::Range,
 };
 
@@ -14,8 +15,12 @@ pub struct Problems {
     text: String,
     /// The problems, each with its place in this file.
     found: RefCell<Vec<(usize, Error)>>,
+    /// What was told at each place: variants share most of the file, and a mistake there is one mistake.
+    told: RefCell<BTreeSet<(usize, String)>>,
     /// The number of problems, told or not.
     count: Cell<usize>,
+    /// The number of reports: a mistake that variants share is reported again for each of them.
+    reports: Cell<usize>,
 }
 
 /// The most problems of a file that are told. No reader gets further, and each problem holds the text.
@@ -26,16 +31,23 @@ const LISTED: usize = 40;
 impl Problems {
     /// `name` is the path as the user would type it.
     pub fn of(name: impl Into<String>, text: impl Into<String>) -> Self {
-        Problems { name: name.into(), text: text.into(), found: RefCell::default(), count: Cell::default() }
+        Problems {
+            name: name.into(),
+            text: text.into(),
+            found: RefCell::default(),
+            told: RefCell::default(),
+            count: Cell::default(),
+            reports: Cell::default(),
+        }
     }
 
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Returns the number of problems so far: while it does not change, everything that was read is right.
+    /// Returns the number of reports so far: while it does not change, everything that was read is right.
     pub fn count(&self) -> usize {
-        self.count.get()
+        self.reports.get()
     }
 
     pub fn text(&self) -> &str {
@@ -48,7 +60,7 @@ impl Problems {
 
     /// `message` says what is wrong, `label` what stands under the marker.
     pub fn report(&self, span: Range<usize>, message: impl Into<String>, label: impl Into<String>) {
-        self.add(span.start, || self.error(span.clone(), message, label));
+        self.add_once(span.start, message.into(), |message| self.error(span.clone(), message, label));
     }
 
     /// Like [`Problems::report`], with a hint on what to do.
@@ -59,17 +71,19 @@ impl Problems {
         label: impl Into<String>,
         hint: impl Into<String>,
     ) {
-        self.add(span.start, || self.error(span.clone(), message, label).hint(hint));
+        self.add_once(span.start, message.into(), |message| self.error(span.clone(), message, label).hint(hint));
     }
 
     /// Reports a word that is none of `known`; the nearest of them is suggested.
     pub fn unknown(&self, span: Range<usize>, message: impl Into<String>, word: &str, known: &[&str]) {
-        self.add(span.start, || self.error(span.clone(), message, "not known").hint(suggestion(word, known)));
+        let hint = || suggestion(word, known);
+        let error = |message| self.error(span.clone(), message, "not known").hint(hint());
+        self.add_once(span.start, message.into(), error);
     }
 
     /// Takes over the problems of a file that this file names at `span`.
     pub fn adopt(&self, span: Range<usize>, other: Problems) {
-        let untold = other.count() - other.found.borrow().len();
+        let untold = other.count.get() - other.found.borrow().len();
         other.sorted().into_iter().for_each(|error| self.add(span.start, || error));
         self.count.set(self.count.get() + untold);
     }
@@ -98,7 +112,17 @@ impl Problems {
         Error::input(message).at(self.source(), vec![label])
     }
 
+    /// Adds a problem, unless the same was told at the same place.
+    fn add_once(&self, place: usize, message: String, error: impl FnOnce(String) -> Error) {
+        if self.told.borrow_mut().insert((place, message.clone())) {
+            self.add(place, || error(message));
+        } else {
+            self.reports.set(self.reports.get() + 1);
+        }
+    }
+
     fn add(&self, place: usize, error: impl FnOnce() -> Error) {
+        self.reports.set(self.reports.get() + 1);
         self.count.set(self.count.get() + 1);
         if self.found.borrow().len() < TOLD {
             let error = error();
@@ -115,7 +139,7 @@ impl Problems {
 
     /// Returns everything found as one error, in the order of the file.
     pub fn into_result(self) -> Result<(), Error> {
-        let (name, count) = (self.name.clone(), self.count());
+        let (name, count) = (self.name.clone(), self.count.get());
         let found = self.sorted();
         let message = match count {
             0 => return Ok(()),

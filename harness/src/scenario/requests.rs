@@ -3,11 +3,10 @@
 use super::{
     section::{Read, Section},
     units::Micros,
-    values::{OneOrMany, RequestPath, text},
+    values::{HostName, OneOrMany, RequestPath, text},
     visiting,
 };
-
-use tunelab_protocol::Link;
+use tunelab_protocol::Protocol;
 
 /// The most requests of one visit: more need several visits.
 const MOST: usize = 10_000;
@@ -16,10 +15,19 @@ const MOST_CHARACTERS: usize = 1_000_000;
 
 /// Returns the paths that are requested, and the pauses between the requests in microseconds. A single pause lies
 /// between any two requests. In a list each pause is followed by a request, and when the paths run out they begin
-/// again.
-pub fn paths(section: &Section<'_>) -> (Vec<String>, Vec<u64>) {
+/// again. Queries are for names.
+pub fn paths(section: &Section<'_>, protocol: Protocol) -> (Vec<String>, Vec<u64>) {
     let found = section.problems.count();
-    let paths: Vec<String> = some(section, "path", RequestPath("/".into())).into_iter().map(|path| path.0).collect();
+    let paths: Vec<String> = match protocol {
+        Protocol::Dns => {
+            section.refuse(&["path"], "a query is for a `name`");
+            some(section, "name", HostName("example.test".into())).into_iter().map(|name| name.0).collect()
+        }
+        _ => {
+            section.refuse(&["name"], "it is for queries: `protocol = \"DNS\"`");
+            some(section, "path", RequestPath("/".into())).into_iter().map(|path| path.0).collect()
+        }
+    };
     let once = paths.len() * visiting::times(section);
     let pauses: Vec<u64> = some(section, "pause", Micros::default()).into_iter().map(|pause| pause.0).collect();
     let listed = section.value("pause").is_some_and(|pause| pause.get_ref().as_array().is_some());
@@ -61,12 +69,12 @@ fn some<T: Read + Clone>(section: &Section<'_>, key: &'static str, default: T) -
     section.get(key).map(|OneOrMany(many)| many).filter(|many| !many.is_empty()).unwrap_or(vec![default])
 }
 
-/// Reads `flights = true`. Flights are told apart by half a round trip, which is the link's delay: without a delay
-/// there are none.
-pub fn flights(section: &Section<'_>, link: Option<Link>) -> bool {
+/// Reads `flights = true`. Flights are told apart by half a round trip, which is the delay of the clients' network:
+/// without a delay there are none. `None`: it is not known where the clients are.
+pub fn flights(section: &Section<'_>, delay_us: Option<u64>) -> bool {
     let flights = section.get_or("flights", false);
-    if flights && link.is_some_and(|link| link.delay_us == 0) {
-        let hint = "for example `link = { delay = \"50 ms\" }`";
+    if flights && delay_us == Some(0) {
+        let hint = "give their network a `delay`, for example `delay = \"50 ms\"`";
         let message = format!("without a delay the answers of `{}` have no flights", section.path());
         section.problems.report_with_hint(section.span(), message, "in this table", hint);
     }

@@ -2,50 +2,57 @@
 //! the next one.
 
 use super::{
-    names::{Names, words},
+    phases::Known,
     section::Section,
     units::{Micros, Ppm},
     values::SomeTime,
 };
 use toml::Spanned;
-use tunelab_protocol::{Phase, Search, Traffic};
+use tunelab_protocol::{Arrivals, Phase, Search};
 
 /// The most clients of a trial.
 const MOST: u128 = 1_000_000;
 
 /// Reads the search of a phase, and returns the phase; `None` if something in it is wrong.
-pub fn phase(section: &Section<'_>, name: Option<String>, names: &Names) -> Option<Phase> {
+pub fn phase(section: &Section<'_>, name: Option<String>, known: &Known<'_>) -> Option<Phase> {
     let clients = section.need::<Spanned<String>>("clients", r#""browsers""#);
     let lasts = section.need::<SomeTime>("for", r#""5 min""#);
     let rest = section.get_or("rest", Micros::default());
     let between = section.need::<Spanned<Vec<u32>>>("between", "[100, 1000]");
     let to_ppm = section.get_or("to", Ppm(20_000)).0;
     section.finish();
-    if let Some(clients) = clients.as_ref().filter(|clients| !names.clients.contains(clients.get_ref())) {
+    if let Some(clients) = clients.as_ref().filter(|clients| !known.clients.contains(clients.get_ref())) {
         let message = format!("there are no clients `{}`", clients.get_ref());
-        section.problems.unknown(clients.span(), message, clients.get_ref(), &words(&names.clients));
+        let known: Vec<&str> = known.clients.iter().map(String::as_str).collect();
+        section.problems.unknown(clients.span(), message, clients.get_ref(), &known);
     }
     // Wrong rates are a mistake of their own, whatever else is wrong.
     let rates = between.zip(lasts.as_ref()).map(|(between, lasts)| search(&between, (to_ppm, lasts.0), section));
     let (name, clients, lasts, search) = (name?, clients?, lasts?, rates??);
-    if !names.clients.contains(clients.get_ref()) {
+    if !known.clients.contains(clients.get_ref()) {
         return None;
     }
-    let population = clients.into_inner();
-    let traffic = Traffic { population, visitors: 0, after_us: 0, spacing_us: 0, concurrency: 0, each_time: false };
+    let first = Arrivals {
+        clients: clients.into_inner(),
+        count: 0,
+        after_us: 0,
+        spacing_us: 0,
+        at_once: 0,
+        rounds: None,
+        each_time: false,
+    };
     let every_us = lasts.0 + rest.0;
-    let phase = Phase { name, rounds: 0, every_us, sysctls: Vec::new(), search: None, traffic: vec![traffic] };
+    let phase = Phase { name, rounds: 0, every_us, changes: Vec::new(), search: None, arrivals: vec![first] };
     Some(phase.with_search(search))
 }
 
-/// Returns a search with the rates of `between`, which stand in a search or where a variant has its own. `None` if they
-/// are wrong, which is reported.
-pub fn search(between: &Spanned<Vec<u32>>, (to_ppm, lasts_us): (u32, u64), section: &Section<'_>) -> Option<Search> {
+/// Returns a search with the rates of `between`; `None` if they are wrong, which is reported.
+fn search(between: &Spanned<Vec<u32>>, (to_ppm, lasts_us): (u32, u64), section: &Section<'_>) -> Option<Search> {
     let (message, label, hint) = match between.get_ref()[..] {
         [least, most] if 0 < least && least < most && most <= 1_000_000 => {
             let search = Search { least, most, to_ppm, lasts_us };
-            let visitors = |rate: u32| u128::from(lasts_us) * u128::from(rate) / 1_000_000_000;
-            match (visitors(least), visitors(most)) {
+            let clients = |rate: u32| u128::from(lasts_us) * u128::from(rate) / 1_000_000_000;
+            match (clients(least), clients(most)) {
                 (0, _) => (
                     format!("`{}` is over before a client comes", section.path()),
                     "too low",

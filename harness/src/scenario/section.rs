@@ -1,6 +1,6 @@
 //! Reads one table of a file. A key that a reader asks for is known; a key that is left over is reported as unknown.
 
-use super::{problems::Problems, words};
+use super::{keys, problems::Problems, words};
 use std::{cell::RefCell, ops::Range};
 use toml::{
     Spanned,
@@ -30,8 +30,8 @@ pub struct Section<'a> {
 
 impl<'a> Section<'a> {
     /// Makes a section of the whole file.
-    pub fn root(table: &'a Spanned<DeTable<'a>>, problems: &'a Problems) -> Self {
-        Self::new(table.get_ref(), 0..0, String::new(), problems)
+    pub fn root(table: &'a DeTable<'a>, problems: &'a Problems) -> Self {
+        Self::new(table, 0..0, String::new(), problems)
     }
 
     fn new(table: &'a DeTable<'a>, span: Range<usize>, path: String, problems: &'a Problems) -> Self {
@@ -62,11 +62,30 @@ impl<'a> Section<'a> {
 
     /// Returns the value of a key as it is written. From now on the key counts as known.
     pub fn value(&self, key: &'static str) -> Option<&'a Value<'a>> {
+        debug_assert!(self.is_catalogued(key), "`{key}` of `{}` is not in the catalogue of keys", self.path);
+        #[cfg(test)]
+        keys::asked::note(&self.path, key);
         let mut asked = self.asked.borrow_mut();
         if !asked.contains(&key) {
             asked.push(key);
         }
         self.table.get(key)
+    }
+
+    /// Whether the catalogue has the key; the article's claims have keys of their own.
+    fn is_catalogued(&self, key: &str) -> bool {
+        let of_the_article = ["number", "article", "section", "settled-by", "cannot"].contains(&key);
+        of_the_article || keys::at(&self.path).is_none_or(|table| table.key(key).is_some())
+    }
+
+    /// Returns a key as it is written.
+    pub fn key(&self, key: &str) -> Option<&'a Spanned<toml::de::DeString<'a>>> {
+        self.table.keys().find(|known| known.get_ref().as_ref() == key)
+    }
+
+    /// Returns the place of what stands under a key; of the whole table if there is nothing.
+    pub fn span_of(&self, key: &'static str) -> Range<usize> {
+        self.value(key).map_or_else(|| self.span(), |value| value.span())
     }
 
     /// Returns the value of a key; `None` if it is missing, or wrong (and then reported).

@@ -31,6 +31,33 @@ pub struct Bytes(pub u64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Ppm(pub u32);
 
+/// So many clients in a time, such as `200/min`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rate {
+    pub clients: u32,
+    pub in_us: u64,
+}
+
+impl Rate {
+    /// Returns the number of clients that come within a time in microseconds, and the time between two of them.
+    pub fn arrivals(self, within_us: u64) -> (u32, u64) {
+        let spacing_us = (self.in_us / u64::from(self.clients)).max(1);
+        (u32::try_from(within_us / spacing_us).unwrap_or(u32::MAX), spacing_us)
+    }
+}
+
+impl std::str::FromStr for Rate {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("`{text}` is not a rate such as `200/min`");
+        let (clients, unit) = text.split_once('/').ok_or_else(wrong)?;
+        let (_, in_us) = TIMES.iter().find(|(name, _)| *name == unit.trim()).ok_or_else(wrong)?;
+        let clients = clients.trim().parse().ok().filter(|clients| *clients > 0).ok_or_else(wrong)?;
+        Ok(Rate { clients, in_us: *in_us })
+    }
+}
+
 impl Micros {
     pub fn as_duration(self) -> Duration {
         Duration::from_micros(self.0)
@@ -141,6 +168,15 @@ mod tests {
         }
         assert!("99999999999 GiB".parse::<Bytes>().unwrap_err().contains("more bytes"));
         assert!("101 %".parse::<Ppm>().unwrap_err().contains("more than `100 %`"));
+    }
+
+    #[test]
+    fn rates() {
+        let rate: Rate = "200/min".parse().unwrap();
+        assert_eq!(rate.arrivals(3_600_000_000), (12_000, 300_000));
+        for wrong in ["200", "0/min", "x/min", "200/fortnight", "/s"] {
+            assert!(wrong.parse::<Rate>().is_err(), "{wrong}");
+        }
     }
 
     #[test]

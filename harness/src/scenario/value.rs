@@ -1,6 +1,7 @@
 //! Reads `value = "max(conntrack.count)"`: a function of a reading, of what clients report, or of a log.
 
 use super::model::{Among, ClientOutcome, Counted, OfAnswers, Rank, Value};
+use tunelab_protocol::Outcome;
 
 /// All functions: name, example, and what each gives. The parser, messages and pages know the functions from here.
 pub const FUNCTIONS: &[(&str, &str, &str)] = &[
@@ -29,17 +30,9 @@ pub const FUNCTIONS: &[(&str, &str, &str)] = &[
     ),
 ];
 
-/// The things that `count` can count, except statuses (`502`) and local errors (`ENOBUFS`), which go by their own
-/// names.
+/// The things that `count` can count besides clients by their outcome, by a status (`502`) or by an error (`ENOBUFS`).
 const COUNTED: &[(&str, Counted)] = &[
-    ("served", Counted::Clients(ClientOutcome::Served)),
     ("failed", Counted::Clients(ClientOutcome::Failed)),
-    ("connect-timeout", Counted::Clients(ClientOutcome::ConnectTimeout)),
-    ("response-timeout", Counted::Clients(ClientOutcome::ResponseTimeout)),
-    ("reset", Counted::Clients(ClientOutcome::Reset)),
-    ("closed", Counted::Clients(ClientOutcome::Closed)),
-    ("status", Counted::Clients(ClientOutcome::Status)),
-    ("local-error", Counted::Clients(ClientOutcome::LocalError)),
     ("log.kernel", Counted::KernelLines(None)),
     ("log.kernel.suppressed", Counted::SuppressedLines),
     ("log.nginx", Counted::NginxLines(None)),
@@ -165,9 +158,12 @@ fn counted(argument: &str) -> Result<Counted, Wrong> {
     if errno || status {
         return Ok(Counted::Clients(ClientOutcome::Named(argument.to_owned())));
     }
-    let found = COUNTED.iter().find(|(word, _)| *word == argument).map(|(_, counted)| counted.clone());
-    found.ok_or_else(|| {
-        let known = COUNTED.iter().map(|(word, _)| *word).chain(["502", "ENOBUFS"]).collect();
+    let outcome = Outcome::ALL.into_iter().find(|outcome| outcome.word() == argument);
+    let outcome = outcome.map(|outcome| Counted::Clients(ClientOutcome::Is(outcome)));
+    let other = || COUNTED.iter().find(|(word, _)| *word == argument).map(|(_, counted)| counted.clone());
+    outcome.or_else(other).ok_or_else(|| {
+        let words = Outcome::ALL.map(Outcome::word).into_iter().chain(COUNTED.iter().map(|(word, _)| *word));
+        let known = words.chain(["502", "ENOBUFS"]).collect();
         Wrong::Unknown { what: "thing to count", word: argument.to_owned(), known }
     })
 }

@@ -6,9 +6,14 @@ use super::{
     units::{Bytes, Micros, Ppm},
     words,
 };
-use std::{net::Ipv4Addr, str::FromStr};
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    str::FromStr,
+};
 use toml::{Spanned, de::DeValue};
-use tunelab_protocol::{Http, Listen, Subnet};
+use tunelab_protocol::{Http, IpNet, Listen};
+
+pub use super::units::Rate;
 
 /// Returns the text of a string, or reports that the value is none.
 pub fn text<'a>(value: &'a Value<'_>, problems: &Problems, expected: &str) -> Option<&'a str> {
@@ -65,6 +70,23 @@ impl Read for RequestPath {
             return None;
         }
         Some(RequestPath(path.to_owned()))
+    }
+}
+
+/// A name that a query asks for.
+#[derive(Clone)]
+pub struct HostName(pub String);
+
+impl Read for HostName {
+    fn read(value: &Value<'_>, problems: &Problems) -> Option<Self> {
+        let name = text(value, problems, "a name such as `example.test`")?;
+        let good = |label: &str| {
+            (1..=63).contains(&label.len())
+                && label.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
+        };
+        let whole = name.len() <= 253 && name.split('.').all(good);
+        let checked = if whole { Ok(()) } else { Err(format!("`{name}` is no name of a host")) };
+        shown(value, problems, checked).then(|| HostName(name.to_owned()))
     }
 }
 
@@ -174,18 +196,45 @@ impl Read for Ppm {
     }
 }
 
-impl Read for Subnet {
+impl Read for Rate {
     fn read(value: &Value<'_>, problems: &Problems) -> Option<Self> {
-        parsed(value, problems, "a subnet such as `10.1.0.0/16`")
+        parsed(value, problems, "a rate such as `200/min`")
     }
 }
 
-impl Read for Ipv4Addr {
+/// Reads `10.1.0.0/16`, `fd01::/64`, or one address.
+impl Read for IpNet {
     fn read(value: &Value<'_>, problems: &Problems) -> Option<Self> {
-        let written = text(value, problems, "an IPv4 address")?;
+        let written = text(value, problems, "addresses such as `10.1.0.0/16`")?;
+        let refuse = |message: String| {
+            problems.report(value.span(), message, "should be addresses such as `10.1.0.0/16` or `10.1.0.7`");
+            None
+        };
+        if let Ok(one) = written.parse::<IpAddr>() {
+            return Some(one.into());
+        }
+        let Ok(net) = written.parse::<IpNet>() else {
+            return refuse(format!("`{written}` is neither a subnet nor an address"));
+        };
+        match net {
+            _ if net.trunc() != net => refuse(format!("`{written}` has host bits set")),
+            IpNet::V4(net) if net.prefix_len() < 8 || net.prefix_len() == 31 => {
+                refuse(format!("`/{}` is not a prefix length from 8 to 30, nor 32", net.prefix_len()))
+            }
+            IpNet::V6(net) if net.prefix_len() < 32 => {
+                refuse(format!("`/{}` is not a prefix length from 32 to 128", net.prefix_len()))
+            }
+            net => Some(net),
+        }
+    }
+}
+
+impl Read for IpAddr {
+    fn read(value: &Value<'_>, problems: &Problems) -> Option<Self> {
+        let written = text(value, problems, "an address such as `10.0.0.1`")?;
         let address = written.parse().ok();
         if address.is_none() {
-            problems.report(value.span(), format!("`{written}` is not an IPv4 address"), "should be an IPv4 address");
+            problems.report(value.span(), format!("`{written}` is not an IP address"), "should be an IP address");
         }
         address
     }
@@ -205,19 +254,19 @@ impl Read for Http {
     }
 }
 
-/// Reads `unix:/path`, `address:port` or `udp:address:port`.
+/// Reads `unix:/path`, `address:port`, or `:port` for all IPv4 addresses.
 impl Read for Listen {
     fn read(value: &Value<'_>, problems: &Problems) -> Option<Self> {
         let written = text(value, problems, "`unix:/path` or `address:port`")?;
         if !shown(value, problems, words::check_text(written)) {
             return None;
         }
+        let all = |port: &str| Some(SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), port.parse().ok()?));
         let listen = match written.strip_prefix("unix:") {
-            None if written.starts_with("udp:") => written[4..].parse().ok().map(Listen::Udp),
             // A socket's address has room for this many bytes, with the zero that ends the path.
             Some(path) if path.starts_with('/') && path.len() < 108 => Some(Listen::Unix(path.into())),
             Some(_) => None,
-            None => written.parse().ok().map(Listen::Tcp),
+            None => written.parse().ok().or_else(|| all(written.strip_prefix(':')?)).map(Listen::Tcp),
         };
         let listen = listen.filter(|listen| match listen {
             Listen::Tcp(address) | Listen::Udp(address) => address.port() != 0,
@@ -225,7 +274,7 @@ impl Read for Listen {
         });
         if listen.is_none() {
             let message = format!("`{written}` is nothing to listen on");
-            problems.report(value.span(), message, "should be `unix:/path`, `address:port` or `udp:address:port`");
+            problems.report(value.span(), message, "should be `unix:/path`, `address:port` or `:port`");
         }
         listen
     }

@@ -178,7 +178,7 @@ fn what_is_unsettled_says_why() {
 
 /// A repository with a scenario on two images, run on one.
 fn repository(snapshot: &str) -> TempDir {
-    let text = made::SMALL.replace("[server]", "images = [\"debian-12\", \"debian-13\"]\n[server]");
+    let text = made::SMALL.replace("[host.server]", "images = [\"debian-12\", \"debian-13\"]\n[host.server]");
     let (home, _) = made::scenario("small", &text, &[("base.conf", "")]);
     let article = made::settled(&[("it-fills", r#"["small/grows"]"#), ("one-line", r#"["small/one-line"]"#)]);
     made::article(home.path(), &article);

@@ -7,12 +7,13 @@ use tunelab::{
     report::diagnostic,
     scenario::{Scenario, load},
 };
-use tunelab_protocol::{Answer, Event, LimitOf, Stamped, StartedBy, Visits};
+use tunelab_protocol::{Answer, Event, LimitOf, ServiceKind, Stamped, StartedBy};
 
 const SLOW: &str = r#"
+[network.internet]
+delay = "10 ms"
 [clients.slow]
-subnet = "10.3.0.0/16"
-link = { delay = "10 ms" }
+addresses = "10.3.0.0/16"
 flights = true
 path = ["/a", "/b"]
 pause = ["50 ms", "210 ms", "5 s"]
@@ -45,8 +46,10 @@ nginx-log = "followed"
 open-file-limits = ["nginx-worker", "login:nobody"]
 "#;
 
+const NGINX: &str = "[service.nginx]\nconfig = \"nginx.conf\"\nstarted-by = \"init\"\n";
+
 fn loaded(text: &str) -> Scenario {
-    let (_home, folder) = made::scenario("small", text, &[("base.conf", "")]);
+    let (_home, folder) = made::scenario("small", text, &[("base.conf", ""), ("nginx.conf", "events {}\n")]);
     load(&folder).unwrap_or_else(|e| panic!("{e:?}"))
 }
 
@@ -58,14 +61,12 @@ fn outcome(scenario: &Scenario, events: Vec<Event>) -> toml::Table {
 }
 
 fn answers(answers: Vec<Answer>) -> Event {
-    let (phase, population) = ("three days".to_owned(), "slow".to_owned());
     Event::Round {
-        phase,
+        phase: "three days".into(),
         round: 0,
-        population,
-        visits: Visits::default(),
+        clients: "slow".into(),
+        outcomes: Default::default(),
         connect: None,
-        visit: None,
         per_1000_s: None,
         errors: Default::default(),
         answers,
@@ -175,24 +176,38 @@ fn claims_about_limits() {
 
 #[test]
 fn into_the_plan() {
-    let text = SMALL.replace("[probe]", SLOW).replace("[server]", "[server]\nstarted-by = \"init\"\ninitcwnd = 3");
-    let text = text.replace("[variant.tuned]", "[variant.tuned]\nstarted-by = \"login:nobody\"");
+    let text = SMALL.replace("[probe]", SLOW).replace("[host.server]", &format!("{NGINX}[host.server]\ninitcwnd = 3"));
+    let text = text.replace("[variant.tuned]", "[variant.tuned]\nservice.nginx.started-by = \"login:nobody\"");
     let scenario = loaded(&text);
     let of = |variant: usize| plan::plan(&scenario, &scenario.variants[variant], 1);
-    let visit = &of(0).populations.iter().find(|p| p.name == "slow").unwrap().visit.clone();
+    let clients = |name: &str| of(0).clients.iter().find(|clients| clients.name == name).unwrap().clone();
+    let visit = clients("slow").visit;
     assert_eq!(visit.paths, ["/a", "/b", "/a", "/b"], "one more than there are pauses");
     assert_eq!(visit.pauses_us, [50_000, 210_000, 5_000_000]);
-    assert_eq!((of(0).server.initcwnd, of(1).server.initcwnd), (Some(3), Some(3)));
-    assert_eq!(of(0).server.started_by, StartedBy::Init);
-    assert_eq!(of(1).server.started_by, StartedBy::Login("nobody".into()));
-    assert_eq!(of(0).server.report_limits, [LimitOf::NginxWorker, LimitOf::Login("nobody".into())]);
+    assert_eq!((visit.half_trip_us, clients("clean").visit.half_trip_us), (Some(10_000), None));
+    for variant in [0, 1] {
+        let plan = of(variant);
+        let windows: Vec<_> = plan.server().routes.iter().map(|route| (route.to.to_string(), route.initcwnd)).collect();
+        let to = ["10.1.0.0/16", "10.2.0.0/16", "10.3.0.0/16"];
+        assert_eq!(windows, to.map(|to| (to.to_owned(), Some(3))), "to all clients");
+    }
+    let started_by = |variant: usize| match &of(variant).services[..] {
+        [nginx] => match &nginx.kind {
+            ServiceKind::Nginx { started_by, .. } => started_by.clone(),
+            other => panic!("{other:?}"),
+        },
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(started_by(0), StartedBy::Init);
+    assert_eq!(started_by(1), StartedBy::Login("nobody".into()));
+    assert_eq!(of(0).report_limits, [LimitOf::NginxWorker, LimitOf::Login("nobody".into())]);
 }
 
 #[test]
 fn refused() {
     let wrong = r#"
 [clients.near]
-subnet = "10.3.0.0/16"
+addresses = "10.3.0.0/16"
 flights = true
 close = "never"
 [metric.zeroth]
@@ -204,8 +219,9 @@ value = "count(log.nginx, 'x')"
 [probe]
 open-file-limits = ["nginx", "login:No body"]
 "#;
-    let text = SMALL.replace("[probe]", wrong).replace("[server]", "[server]\nstarted-by = \"systemd\"");
-    let (home, folder) = made::scenario("wrong", &text, &[("base.conf", "")]);
+    let nginx = NGINX.replace("\"init\"", "\"systemd\"");
+    let text = SMALL.replace("[probe]", wrong).replace("[host.server]", &format!("{nginx}[host.server]"));
+    let (home, folder) = made::scenario("wrong", &text, &[("base.conf", ""), ("nginx.conf", "events {}\n")]);
     let error = load(&folder).expect_err("must be refused");
     insta::assert_snapshot!(diagnostic::render(&error, false).replace(&format!("{}/", home.path().display()), ""));
 }

@@ -140,12 +140,12 @@ impl Warmth {
         let cache = Cache::at(folder.path().join("cache")).unwrap();
         let image = whole(&cache, GOOD);
         let files = BTreeMap::from([("nginx.conf".to_owned(), file(folder.path(), "one"))]);
-        let shape = Machine { memory_bytes: 1 << 30, cpus: 1, cmdline: vec![] };
+        let shape = Machine { memory_bytes: 1 << 30, cpus: 1, cmdline: vec![], packages: vec![] };
         Warmth { folder, cache, image, files, shape }
     }
 
     fn stack(&self) -> Stack<'_> {
-        Stack { machine: &self.shape, files: Some(&self.files), seed: 1 }
+        Stack { machine: &self.shape, files: Some(&self.files), rehearsals: &[], seed: 1 }
     }
 }
 
@@ -168,7 +168,8 @@ fn key(image: &Image, accel: Accel, stack: Stack<'_>) -> String {
     WarmRecipe { image, accel, stack }.key().unwrap()
 }
 
-/// These act before: memory, CPUs, kernel words (a module's parameters are such), the files, the seed, the clock.
+/// These act before: memory, CPUs, kernel words (a module's parameters are such), the files, the programs that are
+/// rehearsed, the seed, the clock.
 #[test]
 fn what_acts_before_a_machine_is_warm_makes_one_of_its_own() {
     let warmth = Warmth::new();
@@ -187,6 +188,8 @@ fn what_acts_before_a_machine_is_warm_makes_one_of_its_own() {
     for files in [edited, renamed] {
         assert!(keys.insert(key(own, CLOCK, Stack { files: Some(&files), ..stack })), "{files:?}");
     }
+    let rehearsed = [vec!["haproxy".to_owned(), "-v".to_owned()]];
+    assert!(keys.insert(key(own, CLOCK, Stack { rehearsals: &rehearsed, ..stack })));
     assert!(keys.insert(key(own, CLOCK, Stack { seed: 2, ..stack })));
     assert!(keys.insert(key(own, Accel::WallTcg, stack)));
 }

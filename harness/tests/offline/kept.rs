@@ -69,7 +69,7 @@ fn what_is_no_run_is_told() {
     let path = folder.path().join("run.json");
     let text = fs::read_to_string(&path).unwrap();
     for (written, why) in [
-        (text.replace("\"format\": 1", "\"format\": 9"), "its format is 9"),
+        (text.replace("\"format\": 2", "\"format\": 9"), "its format is 9"),
         (text[..text.len() / 2].to_owned(), "is no run: EOF"),
         (text.replace("\"base.conf\"", "\"../base.conf\""), "is no name of a file in a run"),
     ] {

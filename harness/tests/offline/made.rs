@@ -13,7 +13,7 @@ use tunelab::{
     plan::RunSpec,
     scenario::{self, Scenario},
 };
-use tunelab_protocol::{Entries, Event, Stamped, Visits};
+use tunelab_protocol::{Counted, Entries, Event, Outcome, Stamped};
 
 pub const HOUR_US: u64 = 3_600_000_000;
 
@@ -44,15 +44,15 @@ pub fn tunelab_in(folder: &Path) -> Command {
 pub const SMALL: &str = r#"
 summary = "two ways of leaving"
 
-[server]
+[host.server]
 sysctl-files = ["base.conf"]
 
 [clients.clean]
-subnet = "10.1.0.0/16"
+addresses = "10.1.0.0/16"
 close = "client"
 
 [clients.gone]
-subnet = "10.2.0.0/16"
+addresses = "10.2.0.0/16"
 close = "vanish"
 
 [[phase]]
@@ -70,7 +70,7 @@ kernel-log = "followed"
 summary = "as it comes"
 
 [variant.tuned]
-sysctls = { "net.netfilter.nf_conntrack_tcp_timeout_established" = 600 }
+host.server.sysctls = { "net.netfilter.nf_conntrack_tcp_timeout_established" = 600 }
 
 [claim.grows]
 says = "it grows and never drains"
@@ -151,7 +151,13 @@ pub fn small() -> (TempDir, Scenario) {
     (home, scenario)
 }
 
-/// A record in the agent's order: what was set, then each hour a look at the table, drops if it is full, and clients.
+/// The clients of a round, by those outcomes that occur.
+pub fn outcomes<const N: usize>(of: [(Outcome, u64); N]) -> BTreeMap<Outcome, Counted> {
+    let some = of.into_iter().filter(|(_, clients)| *clients > 0);
+    some.map(|(outcome, clients)| (outcome, Counted { clients, duration: None })).collect()
+}
+
+/// A record in the agent's order: what was set, then each hour a look at the table and its drops, and clients.
 pub struct Made {
     pub variant: &'static str,
     pub established_s: u64,
@@ -262,15 +268,13 @@ impl Made {
         if hour == 0 {
             return Vec::new();
         }
+        let full_hours = (0..hour).filter(|hour| self.full(*hour)).count() as u64;
+        let drops = full_hours * (20 + self.noise);
         let values: BTreeMap<String, u64> =
-            [("count", (self.leak * hour).min(100)), ("max", 100), ("early_drop", 0), ("drop", 0)]
+            [("count", (self.leak * hour).min(100)), ("max", 100), ("early_drop", 0), ("drop", drops)]
                 .map(|(name, value)| (format!("conntrack.{name}"), value))
                 .into();
-        let mut events = vec![Stamped { at_us, event: Event::Sample { values } }];
-        if self.full(hour - 1) {
-            events.push(Stamped { at_us, event: Event::TableFull { drops: 20 + self.noise } });
-        }
-        events
+        vec![Stamped { at_us, event: Event::Sample { values } }]
     }
 
     fn round(&self, hour: u64) -> Vec<Stamped> {
@@ -282,19 +286,14 @@ impl Made {
             let text = format!("net_ratelimit: {} callbacks suppressed", 18 + self.noise);
             events.push(Stamped { at_us, event: Event::Log { level: 4, text } });
         }
-        for population in ["clean", "gone"] {
-            let visits = if full {
-                Visits { connect_timeout: 4, ..Visits::default() }
-            } else {
-                Visits { served: 4, ..Visits::default() }
-            };
+        for clients in ["clean", "gone"] {
+            let outcome = if full { Outcome::ConnectTimeout } else { Outcome::Served };
             let event = Event::Round {
                 phase: "three days".into(),
                 round: hour as u32,
-                population: population.into(),
-                visits,
+                clients: clients.into(),
+                outcomes: outcomes([(outcome, 4)]),
                 connect: None,
-                visit: None,
                 per_1000_s: None,
                 errors: Default::default(),
                 answers: Vec::new(),
@@ -305,10 +304,10 @@ impl Made {
     }
 
     fn entries(&self) -> Vec<Stamped> {
-        let entry = |population: &str, longest_life_ms, longest_state: &str, alive_at_end| Stamped {
+        let entry = |clients: &str, longest_life_ms, longest_state: &str, alive_at_end| Stamped {
             at_us: 72 * HOUR_US + 20_000,
             event: Event::Entries(Entries {
-                population: population.into(),
+                clients: clients.into(),
                 created: 288,
                 picked_up: 0,
                 alive_at_end,

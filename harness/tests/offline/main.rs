@@ -29,5 +29,6 @@ mod server;
 mod ssh;
 mod store;
 mod tolerance;
+mod topology;
 mod visiting;
 mod vm;

@@ -17,11 +17,12 @@ use tunelab_protocol::{Event, Fault, Stamped};
 
 const NGINX: &str = "events {}\nhttp {\n    keepalive_timeouts 65;\n}\n";
 
-/// A variant of a scenario with an nginx.conf and a backend, together with a file of the user's own.
+/// A variant of a scenario with an nginx.conf and a service, together with a file of the user's own.
 fn spec(variant: &str) -> (TempDir, RunSpec) {
     let text = format!(
-        "{}\n[variant.other]\nbackend.app.response-time = \"1 ms\"\n\n[backend.app]\nlisten = \"127.0.0.1:3000\"\n",
-        made::SMALL.replace("[server]", "[server]\nnginx = \"nginx.conf\"")
+        "{}\n[variant.other]\nservice.app.response-time = \"1 ms\"\n\n[service.app]\nkind = \"http\"\nlisten = \"127.0.0.1:3000\"\n\n\
+         [service.nginx]\nconfig = \"nginx.conf\"\n",
+        made::SMALL
     );
     let (home, folder) = made::scenario("small", &text, &[("base.conf", ""), ("nginx.conf", NGINX)]);
     let mut scenario = scenario::load(&folder).unwrap_or_else(|e| panic!("{e:?}"));
@@ -91,10 +92,10 @@ fn without_a_line_the_file_is_named() {
 #[test]
 fn the_scenario_itself_at_its_table_or_where_the_words_stand() {
     let of = |variant, words: &str| told(variant, "cannot bind", Fault::Scenario { words: words.into() }).1;
-    assert!(of("default", "backend.app").contains("| [backend.app]\n"));
+    assert!(of("default", "service.app").contains("| [service.app]\n"));
     let sysctl = of("default", "net.netfilter.nf_conntrack_tcp_timeout_established");
     assert!(
-        sysctl.contains("| sysctls = { \"net.netfilter.nf_conntrack_tcp_timeout_established\" = 600 }"),
+        sysctl.contains("| host.server.sysctls = { \"net.netfilter.nf_conntrack_tcp_timeout_established\" = 600 }"),
         "{sysctl}"
     );
     assert_eq!(of("default", "nowhere"), "error: `HOME/scenarios/small/scenario.toml`: cannot bind\n");
@@ -150,7 +151,7 @@ fn own_files_alter_no_shipped_variant() {
     }
     let (plan, files) = spec(&beside, "yours");
     assert_eq!(files["yours.sysctl.conf"], mine);
-    assert!(plan.server.report_sysctls.contains(&"net.ipv4.tcp_tw_reuse".to_owned()));
+    assert!(plan.server().report_sysctls.contains(&"net.ipv4.tcp_tw_reuse".to_owned()));
 }
 
 #[test]

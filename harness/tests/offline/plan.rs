@@ -2,6 +2,7 @@
 
 use crate::made;
 use tunelab::{plan, scenario::Catalogue, story::RunName};
+use tunelab_protocol::ServiceKind;
 
 #[test]
 fn a_plan_in_json() {
@@ -31,7 +32,7 @@ fn times_are_told_one_by_one_where_a_metric_asks() {
     let (_home, folder) = made::scenario("small", &made::SMALL.replace("[probe]", median), &[("base.conf", "")]);
     let scenario = tunelab::scenario::load(&folder).unwrap();
     let plan = plan::plan(&scenario, &scenario.variants[0], 1);
-    let each: Vec<_> = plan.phases[0].traffic.iter().map(|t| (t.population.as_str(), t.each_time)).collect();
+    let each: Vec<_> = plan.phases[0].arrivals.iter().map(|a| (a.clients.as_str(), a.each_time)).collect();
     assert_eq!(each, [("clean", false), ("gone", true)]);
 }
 
@@ -65,7 +66,12 @@ fn a_probe_looks_later_and_node_gets_its_program() {
     let plan = |variant| plan::plan(&scenario, scenario.variant(variant).unwrap(), 1);
     let sockets = plan("node").probes.into_iter().find(|p| p.kind == tunelab_protocol::ProbeKind::Sockets).unwrap();
     assert_eq!((sockets.every_us, sockets.after_us), (3 * made::HOUR_US, made::HOUR_US / 5));
-    let program = |variant| plan(variant).server.backends[0].node.clone();
+    let program = |variant| {
+        let services = plan(variant).services;
+        let app = services.into_iter().find(|service| service.name == "app").unwrap();
+        let ServiceKind::Server(server) = app.kind else { panic!("{app:?}") };
+        server.node
+    };
     assert_eq!(program("node").as_deref(), Some("/run/tunelab/files/server.js"));
     assert_eq!(program("article"), None);
 }

@@ -3,8 +3,9 @@
 use crate::made::{self, SMALL};
 use tunelab::{
     report::diagnostic,
-    scenario::{Catalogue, OwnFiles, load},
+    scenario::{Catalogue, OwnFiles, Setup, load},
 };
+use tunelab_protocol::{Listen, ServiceKind};
 
 #[test]
 fn every_shipped_scenario_is_right() {
@@ -30,54 +31,63 @@ sumary = "a typo"
 [machine]
 memory = "1 GB RAM"
 cpus = "one"
-
-[server]
-nginx = "ngnix.conf"
-rules = "rules.v4"
-sysctl-files = ["base.conf"]
 limits = "limits.conf"
+
+[host.server]
+firewall = ["rules.v4"]
+sysctl-files = ["base.conf"]
 sysctls = { tcp_tw_reuse = 1 }
 
-[backend.app]
+[host.inside]
+addresses = "10.9.0.7"
+
+[network.internet]
+hosts = ["server", "insid"]
+delay = "1 sec"
+
+[service.nginx]
+config = "ngnix.conf"
+
+[service.app]
+kind = "http"
 lisen = "unix:/run/app.sock"
 
 [clients.a]
-subnt = "10.1.0.0/16"
+addreses = "10.1.0.0/16"
 close = "clientcloses"
 
 [clients.b]
-subnet = "10.2.0.1/16"
+addresses = "10.2.0.1/16"
 close.late-duplicate = { of = "akc", after = "30 sec" }
 
 [clients.c]
-subnet = "10.3.0.0/16"
-upstream = "nobody"
+addresses = "10.3.0.0/16"
+to = "nobody:80"
 close = "server"
 
 [clients.d]
-subnet = "10.3.4.0/24"
+addresses = "10.3.4.0/24"
 close = "never"
 
-[upstream.inside]
-address = "10.9.0.7"
-
 [clients.e]
-subnet = "10.9.0.0/16"
-upstream = "inside"
+addresses = "10.9.0.0/16"
+to = "inside:http"
 close = "vanish"
 
 [[phase]]
 name = "burst"
 every = "1 s"
 rounds = 0
-clients = { cc = 4, d = { count = 200, spaced = "1 ms" } }
+clients = { cc = 4, d = { count = 200, spaced = "1 ms" }, e = "5/fortnight" }
+change = [{ at = "1 s", service.ap = "restart" }]
 
 [probe]
 conntrak = "1 h"
 kernel-log = "1 s"
 
 [variant.Default]
-sysctl-files = ["gone.conf"]
+host.inside.sysctl-files = ["gone.conf"]
+phase.brst.rounds = 1
 
 [claim.x]
 says = "x"
@@ -95,7 +105,7 @@ assert = ["full-rounds", "leaks contain 'x'"]
 
 #[test]
 fn nginx_braces() {
-    let text = SMALL.replace("[server]", "[server]\nnginx = \"nginx.conf\"");
+    let text = SMALL.replace("[host.server]", "[service.nginx]\nconfig = \"nginx.conf\"\n[host.server]");
     let files = [("base.conf", ""), ("nginx.conf", "events {}\nhttp {\n  # not this one: {\n  log '}';\n")];
     insta::assert_snapshot!(refused(&text, &files));
 }
@@ -138,8 +148,8 @@ where = { phase = "three day" }
 [metric.leaks]
 value = "max(conntrack.count)"
 where = { clients = "gone" }
-[metric.backend]
-value = "last(backend.app.requests)"
+[metric.service]
+value = "last(service.app.requests)"
 [metric.unit]
 value = "max(conntrack.count)"
 tolerance = "5 ms"
@@ -175,8 +185,14 @@ fn files_of_ones_own() {
     assert_eq!(good.unscaled(&scenario).unwrap(), ["net.netfilter.nf_conntrack_max"], "by today's name");
     good.add_to(&mut scenario).unwrap();
     let yours = scenario.variants.last().unwrap();
-    assert_eq!((yours.name.as_str(), yours.server.rules.as_deref()), ("yours", Some("yours.rules.v4")));
-    assert_eq!(yours.server.sysctl_files, ["base.conf", "yours.sysctl.conf"], "after the scenario's own");
+    assert_eq!(yours.name, "yours");
+    let server = &yours.setup.hosts[0];
+    let deployed = |names: &[&str]| names.iter().map(|name| format!("/run/tunelab/files/{name}")).collect::<Vec<_>>();
+    assert_eq!(
+        server.firewall.iter().map(|rules| rules.file.clone()).collect::<Vec<_>>(),
+        deployed(&["yours.rules.v4"])
+    );
+    assert_eq!(server.sysctl_files, deployed(&["base.conf", "yours.sysctl.conf"]), "after the scenario's own");
     assert_eq!(yours.own.files["yours.sysctl.conf"], home.path().join("mine.conf"));
     assert!(yours.own.reported_sysctls.contains("net.netfilter.nf_conntrack_max"));
     let asked = |names: &[&str]| {
@@ -215,24 +231,32 @@ fn what_is_scaled_down_is_set() {
 
 #[test]
 fn a_phase_that_nobody_knows_changes_nothing() {
-    let text = format!("{SMALL}\n[variant.late.during.nowhere]\nsysctls = {{ \"net.core.somaxconn\" = 1 }}\n");
+    let text = format!("{SMALL}\n[variant.late.phase.nowhere]\nrounds = 1\n");
     assert!(refused(&text, &[("base.conf", "")]).contains("there is no phase `nowhere`"));
 }
 
 #[test]
-fn variants_add_to_what_is_common() {
+fn variants_change_what_is_common() {
     let text = SMALL.replace(
         "[variant.tuned]",
-        "[backend.app]\nlisten = \"unix:/run/app.sock\"\n[variant.tuned]\nsysctl-files = [\"more.conf\"]\nmachine.memory = \"2 GiB\"\nbackend.app.listen = \"127.0.0.1:3000\"",
+        "[service.app]\nkind = \"http\"\nlisten = \"unix:/run/app.sock\"\n[variant.tuned]\nhost.server.sysctl-files = [\"more.conf\"]\nmachine.memory = \"2 GiB\"\nservice.app.listen = \"127.0.0.1:3000\"",
     );
     let (_home, folder) = made::scenario("small", &text, &[("base.conf", ""), ("more.conf", "net.core.somaxconn=1\n")]);
     let scenario = load(&folder).unwrap_or_else(|e| panic!("{e:?}"));
     let (default, tuned) = (&scenario.variants[0], &scenario.variants[1]);
     assert_eq!((default.name.as_str(), tuned.name.as_str()), ("default", "tuned"), "in the file's order");
-    assert_eq!(default.server.sysctl_files, ["base.conf"]);
-    assert_eq!(tuned.server.sysctl_files, ["base.conf", "more.conf"]);
+    let (default, tuned) = (&default.setup, &tuned.setup);
+    assert_eq!(default.hosts[0].sysctl_files, ["/run/tunelab/files/base.conf"]);
+    assert_eq!(tuned.hosts[0].sysctl_files, ["/run/tunelab/files/more.conf"], "an array takes the place of the other");
+    assert_eq!((default.hosts[0].sysctls.len(), tuned.hosts[0].sysctls.len()), (0, 1), "a table adds to the other");
     assert_eq!((default.machine.memory_bytes, tuned.machine.memory_bytes), (1 << 30, 2 << 30));
-    assert_ne!(default.server.backends[0].listen, tuned.server.backends[0].listen);
+    let listens = |setup: &Setup| match &setup.services[0].kind {
+        ServiceKind::Server(server) => server.listen.clone(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(listens(default), Listen::Unix("/run/app.sock".into()));
+    assert_eq!(listens(tuned), Listen::Tcp("127.0.0.1:3000".parse().unwrap()));
+    assert!(scenario.files.contains_key("base.conf"), "what one variant deploys, all deploy");
     assert!(scenario.reported_sysctls.contains("net.core.somaxconn"), "what one variant sets, all report");
 }
 
@@ -259,6 +283,7 @@ fn the_documented_example_is_right() {
         ("limits.conf", "* soft nofile 1024\n"),
         ("base.conf", ""),
         ("tuned.conf", ""),
+        ("dnsmasq.conf", ""),
     ];
     let (home, folder) = made::scenario("example", example, &files);
     made::article(home.path(), made::ARTICLE);

@@ -8,7 +8,7 @@ use tunelab::{
     report::diagnostic,
     scenario::load,
 };
-use tunelab_protocol::{Event, Stamped, Visits};
+use tunelab_protocol::{Event, Outcome as Of, Stamped};
 
 const SEARCHING: &str = r#"
 [[phase]]
@@ -35,7 +35,7 @@ nginx-log = "followed"
 /// A variant may search between rates of its own: with other clients and as many rounds as that may take.
 #[test]
 fn other_rates_for_one_variant() {
-    let own = "[variant.quick]\nduring.found.between = [1000, 4000]\n";
+    let own = "[variant.quick]\nphase.found.search.between = [1000, 4000]\n";
     let text = SMALL.replace("[probe]", SEARCHING) + own;
     let (_home, folder) = made::scenario("small", &text, &[("base.conf", "")]);
     let scenario = load(&folder).unwrap_or_else(|e| panic!("{e:?}"));
@@ -43,12 +43,12 @@ fn other_rates_for_one_variant() {
         let plan = plan::plan(&scenario, scenario.variant(variant).unwrap(), 1);
         let phase = plan.phases.into_iter().find(|phase| phase.name == "found").unwrap();
         let search = phase.search.unwrap();
-        (search.least, search.most, phase.rounds, phase.traffic[0].visitors, phase.traffic[0].spacing_us)
+        (search.least, search.most, phase.rounds, phase.arrivals[0].count, phase.arrivals[0].spacing_us)
     };
     assert_eq!(found("default"), (100, 1000, 10, 300, 1_000_000));
     assert_eq!(found("quick"), (1000, 4000, 9, 1200, 250_000));
     let own = own.replace("found", "days")
-        + "during.found.between = [4000, 1000]\n[variant.slow]\nduring.found.between = [1, 9]\n";
+        + "phase.found.search.between = [4000, 1000]\n[variant.slow]\nphase.found.search.between = [1, 9]\n";
     let wrong = (SMALL.replace("[probe]", SEARCHING) + &own).replace("three days", "days");
     let (home, folder) = made::scenario("wrong", &wrong, &[("base.conf", "")]);
     let error = load(&folder).expect_err("must be refused");
@@ -60,15 +60,14 @@ fn the_rate_is_the_outcome_and_its_trials_are_not() {
     let (_home, folder) = made::scenario("small", &SMALL.replace("[probe]", SEARCHING), &[("base.conf", "")]);
     let scenario = load(&folder).unwrap_or_else(|e| panic!("{e:?}"));
     let plan = plan::plan(&scenario, &scenario.variants[0], 1);
-    let round = |phase: &str, per_1000_s, served, error_status| Event::Round {
+    let round = |phase: &str, per_1000_s, served, status| Event::Round {
         phase: phase.into(),
         round: 0,
-        population: "clean".into(),
-        visits: Visits { served, error_status, ..Visits::default() },
+        clients: "clean".into(),
+        outcomes: made::outcomes([(Of::Served, served), (Of::Status, status)]),
         connect: None,
-        visit: None,
         per_1000_s,
-        errors: BTreeMap::from([("502".to_owned(), error_status)]),
+        errors: BTreeMap::from([("502".to_owned(), status)]),
         answers: Vec::new(),
     };
     let nginx = |n| Event::NginxLog { texts: BTreeMap::from([("connect() failed (99: Cannot ...)".to_owned(), n)]) };
@@ -101,7 +100,7 @@ fn the_rate_is_the_outcome_and_its_trials_are_not() {
     "#);
     assert_eq!(outcome["total"]["served"].as_integer(), Some(28));
     assert_eq!(outcome["nginx-log"]["lines"].as_integer(), Some(4));
-    assert!(!outcome.contains_key("phases"), "there is but one phase whose visitors are to be served");
+    assert!(!outcome.contains_key("phases"), "there is but one phase whose clients are to be served");
 }
 
 #[test]

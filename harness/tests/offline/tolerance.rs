@@ -10,22 +10,22 @@ use tunelab::{
     report::diagnostic,
     scenario::{Scenario, load},
 };
-use tunelab_protocol::{Event, Stamped, Visits, readings::Unit};
+use tunelab_protocol::{Event, Outcome as Of, Stamped, readings::Unit};
 
 /// One hour in which the table has room, and one in which it is full.
 const CROWD: &str = r#"
 summary = "a crowd"
 [clients.many]
-subnet = "10.1.0.0/16"
+addresses = "10.1.0.0/16"
 close = "client"
 [clients.few]
-subnet = "10.2.0.0/16"
+addresses = "10.2.0.0/16"
 close = "client"
 [clients.robots]
-subnet = "10.3.0.0/16"
+addresses = "10.3.0.0/16"
 close = "client"
 [clients.first]
-subnet = "10.4.0.0/16"
+addresses = "10.4.0.0/16"
 close = "client"
 [[phase]]
 name = "room"
@@ -70,18 +70,14 @@ fn crowd(lucky: u64) -> Vec<Stamped> {
         at(at_us, Event::Sample { values: values.map(|(name, n)| (format!("conntrack.{name}"), n)).into() })
     };
     let log = |text: &str| at(HOUR_US + 30, Event::Log { level: 4, text: text.into() });
-    let round = |phase: &str, population: &str, visits| {
+    let round = |phase: &str, clients: &str, outcomes| {
         let at_us = if phase == "room" { 20 } else { HOUR_US + 20 };
-        let (phase, population) = (phase.to_owned(), population.to_owned());
-        let (connect, visit, errors, answers) = (None, None, Default::default(), Vec::new());
-        at(
-            at_us,
-            Event::Round { phase, round: 0, population, visits, connect, visit, errors, answers, per_1000_s: None },
-        )
+        let (phase, clients) = (phase.to_owned(), clients.to_owned());
+        let (connect, errors, answers) = (None, Default::default(), Vec::new());
+        at(at_us, Event::Round { phase, round: 0, clients, outcomes, connect, errors, answers, per_1000_s: None })
     };
-    let none = Visits::default();
-    let served = |served, connect_timeout| Visits { served, connect_timeout, ..none };
-    let told = |error_status, connect_timeout| Visits { error_status, connect_timeout, ..none };
+    let served = |served, lost| made::outcomes([(Of::Served, served), (Of::ConnectTimeout, lost)]);
+    let told = |status, lost| made::outcomes([(Of::Status, status), (Of::ConnectTimeout, lost)]);
     vec![
         at(0, Event::Ready),
         at(0, Event::Phase { name: "room".into() }),
@@ -99,7 +95,6 @@ fn crowd(lucky: u64) -> Vec<Stamped> {
         log("TCP: request_sock_TCP: Possible SYN flooding on port 80."),
         log(&format!("net_ratelimit: {} callbacks suppressed", 150 - 3 * lucky)),
         look(2 * HOUR_US, 50, 153 - 3 * lucky),
-        at(2 * HOUR_US, Event::TableFull { drops: 153 - 3 * lucky }),
         at(2 * HOUR_US, Event::Done),
     ]
 }

@@ -8,44 +8,61 @@ use tunelab::{
     report::diagnostic,
     scenario::{Scenario, load},
 };
-use tunelab_protocol::{At, Event, Listen, Plan, Speech, Stamped, Visits};
+use tunelab_protocol::{Event, Listen, Outcome as Of, Plan, Protocol, ServiceKind, Stamped};
 
-/// A second upstream and five more ways to visit.
+/// A second host, two more networks and six more ways to visit.
 const VISITING: &str = r#"
-[backend.echo]
-listen = "udp:10.0.0.1:53"
-[upstream.outside]
-address = "10.200.0.1"
-at = "on-link"
+[host.outside]
+addresses = "10.200.0.1"
+[network.internet]
+[network.near]
+on-link = true
+[network.out]
+hosts = ["server", "outside"]
+on-link = true
+[service.echo]
+kind = "udp"
+listen = "10.0.0.1:53"
+[service.outside]
+on = "outside"
+kind = "http"
+listen = ":80"
 [clients.flood]
-subnet = "10.11.0.0/16"
+from = "internet"
+addresses = "10.11.0.0/16"
 protocol = "SYN"
 [clients.pings]
-subnet = "10.12.0.0/16"
-at = "on-link"
+from = "near"
+addresses = "10.12.0.0/16"
 protocol = "ICMP"
 times = 3
 path = ["/a", "/b"]
 [clients.own]
-at = "server"
-upstream = "outside"
+from = "server"
+to = "outside"
 close = "never"
 [clients.own-queries]
-at = "server"
-upstream = "outside"
+from = "server"
+to = "outside:53"
 protocol = "UDP"
 [clients.own-beyond]
-at = "server"
+from = "server"
 protocol = "UDP6"
 [clients.own-packets]
-at = "server"
+from = "server"
 protocol = "RAW6"
 [clients.forgetful]
-subnet = "10.14.0.0/16"
+from = "internet"
+addresses = "10.14.0.0/16"
 source-port = 40000
 sequence = "older"
 close = "client"
 [clients.gone]"#;
+
+/// [`VISITING`] in the small scenario, whose own clients are in the network `internet`.
+fn visiting(more: &str) -> String {
+    SMALL.replace("addresses = ", "from = \"internet\"\naddresses = ").replace("[clients.gone]", more)
+}
 
 fn scenario(text: &str) -> Scenario {
     let (_home, folder) = made::scenario("small", text, &[("base.conf", "")]);
@@ -58,19 +75,33 @@ fn plan_of(scenario: &Scenario) -> Plan {
 
 #[test]
 fn who_is_where_and_speaks_what() {
-    let plan = plan_of(&scenario(&SMALL.replace("[clients.gone]", VISITING)));
-    let population = |name: &str| plan.populations.iter().find(|p| p.name == name).unwrap();
-    assert_eq!(population("flood").visit.speech, Speech::Syn);
-    assert_eq!((population("pings").at, population("pings").visit.speech), (At::OnLink, Speech::Icmp));
-    assert_eq!(population("pings").visit.paths, ["/a", "/b", "/a", "/b", "/a", "/b"]);
-    assert_eq!(population("own").subnet.to_string(), "10.0.0.1/32");
-    assert_eq!((population("own-queries").at, population("own-queries").visit.speech), (At::Server, Speech::Udp));
-    assert_eq!((population("own-beyond").at, population("own-beyond").visit.speech), (At::Server, Speech::Udp6));
-    assert_eq!((population("own-packets").at, population("own-packets").visit.speech), (At::Server, Speech::Raw6));
-    assert!(population("forgetful").visit.older_sequence && !population("gone").visit.older_sequence);
-    assert_eq!((population("gone").at, population("gone").visit.speech), (At::BehindARoute, Speech::Http));
-    assert_eq!(plan.upstreams[0].at, At::OnLink);
-    assert_eq!(plan.server.backends[0].listen, Listen::Udp("10.0.0.1:53".parse().unwrap()));
+    let plan = plan_of(&scenario(&visiting(VISITING)));
+    let clients = |name: &str| plan.clients.iter().find(|clients| clients.name == name).unwrap();
+    let place = |name: &str| (clients(name).host.as_str(), clients(name).visit.protocol);
+    assert_eq!(place("flood"), ("internet", Protocol::Syn));
+    assert_eq!(place("pings"), ("near", Protocol::Icmp));
+    assert_eq!(clients("pings").visit.paths, ["/a", "/b", "/a", "/b", "/a", "/b"]);
+    assert_eq!(place("own"), ("server", Protocol::Http));
+    assert_eq!(clients("own").addresses, None, "the server's own");
+    assert_eq!(clients("own").target.to_string(), "10.200.0.1:80");
+    assert_eq!(place("own-queries"), ("server", Protocol::Udp));
+    assert_eq!(clients("own-queries").target.to_string(), "10.200.0.1:53");
+    assert_eq!(place("own-beyond"), ("server", Protocol::Udp6));
+    assert_eq!(place("own-packets"), ("server", Protocol::Raw6));
+    assert!(clients("forgetful").visit.older_sequence && !clients("gone").visit.older_sequence);
+    assert_eq!(place("gone"), ("internet", Protocol::Http));
+    assert_eq!(clients("gone").target.to_string(), "10.0.0.1:80");
+    let on_link = |to: &str| plan.server().routes.iter().find(|route| route.to.to_string() == to).unwrap().on_link;
+    let to = ["10.2.0.0/16", "10.11.0.0/16", "10.12.0.0/16", "10.200.0.1/32"];
+    assert_eq!(to.map(on_link), [false, false, true, true], "each address is looked for where the network says so");
+    let silent: Vec<_> = plan.hosts.iter().flat_map(|host| &host.ranges).filter(|range| range.silent).collect();
+    assert_eq!(silent.iter().map(|range| range.subnet.to_string()).collect::<Vec<_>>(), ["10.11.0.0/16"]);
+    let listens = |name: &str| match &plan.services.iter().find(|service| service.name == name).unwrap().kind {
+        ServiceKind::Server(server) => server.listen.clone(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(listens("echo"), Listen::Udp("10.0.0.1:53".parse().unwrap()));
+    assert_eq!(listens("outside"), Listen::Tcp("0.0.0.0:80".parse().unwrap()), "`:80` is any address");
     let line = serde_json::to_string(&plan).unwrap();
     assert_eq!(serde_json::from_str::<Plan>(&line).unwrap(), plan);
 }
@@ -78,26 +109,36 @@ fn who_is_where_and_speaks_what() {
 #[test]
 fn what_does_not_go_together() {
     let wrong = VISITING
-        .replace("\"udp:10.0.0.1:53\"", "\"udp:53\"")
-        .replace("at = \"on-link\"\n[clients.flood]", "at = \"server\"\n[clients.flood]")
+        .replace("\"10.0.0.1:53\"", "\"unix:/run/echo.sock\"")
+        .replace("on = \"outside\"\n", "on = \"outsid\"\n")
         .replace("protocol = \"SYN\"", "protocol = \"SYNS\"")
         .replace("times = 3", "times = 0\nclose = \"never\"")
-        .replace("close = \"never\"\n[clients.own-q", "close = \"vanish\"\nsubnet = \"10.13.0.0/16\"\n[clients.own-q")
-        .replace("protocol = \"UDP\"", "protocol = \"SYN\"")
-        .replace("at = \"server\"\nprotocol = \"UDP6\"", "subnet = \"10.15.0.0/16\"\nprotocol = \"UDP6\"")
-        .replace("at = \"server\"\nprotocol = \"RAW6\"", "subnet = \"10.16.0.0/16\"\nprotocol = \"RAW6\"")
-        .replace("sequence = \"older\"", "sequence = \"old\"")
-        .replace("at = \"on-link\"\nprotocol = \"ICMP\"", "at = \"onlink\"\nprotocol = \"ICMP\"");
-    let (home, folder) = made::scenario("wrong", &SMALL.replace("[clients.gone]", &wrong), &[("base.conf", "")]);
+        .replace(
+            "close = \"never\"\n[clients.own-q",
+            "close = \"vanish\"\naddresses = \"10.13.0.0/16\"\n[clients.own-q",
+        )
+        .replace("protocol = \"UDP\"", "protocol = \"SYN\"\nretries = 2")
+        .replace(
+            "from = \"server\"\nprotocol = \"UDP6\"",
+            "from = \"internet\"\naddresses = \"10.15.0.0/16\"\nprotocol = \"UDP6\"",
+        )
+        .replace(
+            "from = \"server\"\nprotocol = \"RAW6\"",
+            "from = \"near\"\naddresses = \"10.16.0.0/16\"\nprotocol = \"RAW6\"",
+        )
+        .replace("sequence = \"older\"", "sequence = \"old\"\nbody = \"1 kB\"")
+        .replace("from = \"near\"\naddresses = \"10.12", "from = \"naer\"\naddresses = \"10.12");
+    let (home, folder) = made::scenario("wrong", &visiting(&wrong), &[("base.conf", "")]);
     let error = load(&folder).expect_err("must be refused");
     insta::assert_snapshot!(diagnostic::render(&error, false).replace(&format!("{}/", home.path().display()), ""));
 }
 
 #[test]
 fn links_that_cannot_be() {
-    let wrong = "link = { by = \"agent\" }\n[clients.far]\nsubnet = \"10.9.0.0/16\"\nclose = \"never\"\nlink = { reorder = \"1 %\" }\n\
-                 [clients.farther]\nsubnet = \"10.8.0.0/16\"\nclose = \"never\"\nlink = { delay = \"1 ms\", by = \"netmem\" }\n[clients.gone]";
-    let (home, folder) = made::scenario("wrong", &SMALL.replace("[clients.gone]", wrong), &[("base.conf", "")]);
+    let wrong = "[network.internet]\nby = \"agent\"\n[network.far]\nreorder = \"1 %\"\n[network.farther]\ndelay = \"1 ms\"\nby = \"netmem\"\n\
+                 [clients.far]\nfrom = \"far\"\naddresses = \"10.9.0.0/16\"\nclose = \"never\"\n\
+                 [clients.farther]\nfrom = \"farther\"\naddresses = \"10.8.0.0/16\"\nclose = \"never\"\n[clients.gone]";
+    let (home, folder) = made::scenario("wrong", &visiting(wrong), &[("base.conf", "")]);
     let error = load(&folder).expect_err("must be refused");
     insta::assert_snapshot!(diagnostic::render(&error, false).replace(&format!("{}/", home.path().display()), ""));
 }
@@ -140,23 +181,11 @@ fn what_is_counted() {
     let log = |at_us| at(at_us, Event::Log { level: 4, text: "nf_conntrack: table full, dropping packet".into() });
     let count = |at_us, n| at(at_us, Event::Sample { values: [("conntrack.count".to_owned(), n)].into() });
     let round = |at_us, phase: &str, served, errno: &str| {
-        let visits = Visits { served, local_error: 2, ..Visits::default() };
-        let (phase, population) = (phase.to_owned(), "clean".to_owned());
+        let outcomes = made::outcomes([(Of::Served, served), (Of::LocalError, 2)]);
+        let (phase, clients) = (phase.to_owned(), "clean".to_owned());
         let errors = BTreeMap::from([(errno.to_owned(), 2)]);
-        at(
-            at_us,
-            Event::Round {
-                phase,
-                round: 0,
-                population,
-                visits,
-                connect: None,
-                visit: None,
-                per_1000_s: None,
-                errors,
-                answers: Vec::new(),
-            },
-        )
+        let (connect, per_1000_s, answers) = (None, None, Vec::new());
+        at(at_us, Event::Round { phase, round: 0, clients, outcomes, connect, per_1000_s, errors, answers })
     };
     let events = vec![
         log(1),

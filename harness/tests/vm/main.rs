@@ -15,6 +15,7 @@ mod distribution;
 mod doctor;
 mod full_disk;
 mod hosts;
+mod incidents;
 mod interrupted;
 mod kernel;
 mod mistakes;

@@ -12,17 +12,18 @@ const NAME: &str = "mistakes";
 const SCENARIO: &str = r#"
 summary = "files with mistakes in them"
 
-[server]
-address = "10.0.0.1"
-nginx = "nginx.conf"
-rules = "rules.v4"
+[host.server]
+firewall = ["rules.v4"]
+[service.nginx]
+config = "nginx.conf"
 
-[backend.app]
+[service.app]
+kind = "http"
 listen = "unix:/run/tunelab/backend.sock"
 protocol = "HTTP/1.0"
 
 [clients.some]
-subnet = "10.1.0.0/16"
+addresses = "10.1.0.0/16"
 close = "client"
 
 [[phase]]
@@ -42,35 +43,35 @@ nginx-log = "followed"
 
 [variant.no-log]
 [variant.daemon-and-much-said]
-backend.app.node = "talks.js"
+service.app = { kind = "node", program = "talks.js" }
 
 [variant.target]
-rules = "target.v4"
+host.server.firewall = ["target.v4"]
 [variant.refused-by-the-kernel]
-rules = "chain.v4"
+host.server.firewall = ["chain.v4"]
 [variant.directive]
-nginx = "directive.conf"
+service.nginx.config = "directive.conf"
 [variant.certificate]
-nginx = "certificate.conf"
+service.nginx.config = "certificate.conf"
 [variant.upstream]
-nginx = "upstream.conf"
+service.nginx.config = "upstream.conf"
 [variant.listens-twice]
-nginx = "twice.conf"
+service.nginx.config = "twice.conf"
 [variant.no-such-address]
-nginx = "address.conf"
+service.nginx.config = "address.conf"
 [variant.container]
-nginx = "container.conf"
+service.nginx.config = "container.conf"
 [variant.files]
-limits = "limits.conf"
+machine.limits = "limits.conf"
 [variant.syntax]
-backend.app.node = "syntax.js"
+service.app = { kind = "node", program = "syntax.js" }
 [variant.crash]
-backend.app.node = "crash.js"
+service.app = { kind = "node", program = "crash.js" }
 [variant.sysctl]
-sysctls = { "net.ipv4.tcp_tw_recycle" = 1 }
+host.server.sysctls = { "net.ipv4.tcp_tw_recycle" = 1 }
 
 [variant.bind]
-[variant.bind.backend.app]
+[variant.bind.service.app]
 listen = "192.0.2.1:3000"
 "#;
 
@@ -136,8 +137,8 @@ const MISTAKES: [(&str, &str, u32, &str); 13] = [
     ("files", "limits.conf", 3, "99999999 files are more than the kernel allows"),
     ("syntax", "syntax.js", 2, "before it listened: SyntaxError"),
     ("crash", "crash.js", 5, "during the run: Error: boom"),
-    ("sysctl", "scenario.toml", 59, "which the scenario demands: not on this kernel"),
-    ("bind", "scenario.toml", 62, "cannot bind"),
+    ("sysctl", "scenario.toml", 60, "which the scenario demands: not on this kernel"),
+    ("bind", "scenario.toml", 63, "cannot bind"),
 ];
 
 #[test]

@@ -6,7 +6,7 @@ use tunelab::{
     outcome::Outcome,
     scenario::{Catalogue, Scenario},
 };
-use tunelab_protocol::LinkBy;
+use tunelab_protocol::{Conditions, LinkBy};
 
 /// Sends 100 kB in flights over a link of 50 ms: another delay would change how many flights there are, and when the
 /// last byte comes.
@@ -19,8 +19,8 @@ fn made_by_the_agent_or_by_netem_it_delays_alike() {
         let scenario = Catalogue::of(Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap().load(SCENARIO).unwrap();
         let [netem, agent] = [by(&scenario, LinkBy::Netem), by(&scenario, LinkBy::Agent)];
         let [netem, agent] = [outcome(bench, &netem).await, outcome(bench, &agent).await];
-        assert_eq!(text(&netem, "links", "far"), "netem");
-        assert_eq!(text(&agent, "links", "far"), "agent");
+        assert_eq!(text(&netem, "links", "internet"), "netem");
+        assert_eq!(text(&agent, "links", "internet"), "agent");
         for exact in ["first-flight-bytes", "first-flight-segments", "second-flight-segments", "round-trips"] {
             assert_eq!(number(&agent, exact), number(&netem, exact), "{exact}");
         }
@@ -34,7 +34,7 @@ fn loss_is_felt_and_is_the_same_by_seed() {
     on_bench(async |bench| {
         let mut lossy =
             by(&Catalogue::of(Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap().load(SCENARIO).unwrap(), LinkBy::Agent);
-        lossy.populations[0].link.loss_ppm = 100_000;
+        networks(&mut lossy, |conditions| conditions.loss_ppm = 100_000);
         let [once, again] = [outcome(bench, &lossy).await, outcome(bench, &lossy).await];
         assert!(number(&once, "sent-again") > 0, "{once}");
         assert_eq!(once, again);
@@ -47,11 +47,11 @@ fn made_by_the_agent_or_by_netem_packets_overtake_others() {
     on_bench(async |bench| {
         let mut scenario = Catalogue::of(Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap().load(SCENARIO).unwrap();
         // One visit may have no packet that comes so early that another is sent again.
-        scenario.phases[0].rounds = 10;
+        scenario.variants.iter_mut().for_each(|variant| variant.setup.phases[0].rounds = 10);
         for maker in [LinkBy::Netem, LinkBy::Agent] {
             let orderly = by(&scenario, maker);
             let mut disorderly = orderly.clone();
-            disorderly.populations[0].link.reorder_ppm = 200_000;
+            networks(&mut disorderly, |conditions| conditions.reorder_ppm = 200_000);
             let [orderly, disorderly] = [outcome(bench, &orderly).await, outcome(bench, &disorderly).await];
             assert_eq!(number(&orderly, "sent-again"), 0, "{maker:?}");
             assert!(number(&disorderly, "sent-again") > 0, "{maker:?}: {disorderly}");
@@ -62,8 +62,13 @@ fn made_by_the_agent_or_by_netem_packets_overtake_others() {
 
 fn by(scenario: &Scenario, by: LinkBy) -> Scenario {
     let mut scenario = scenario.clone();
-    scenario.populations.iter_mut().for_each(|p| p.link.by = Some(by));
+    networks(&mut scenario, |conditions| conditions.by = Some(by));
     scenario
+}
+
+fn networks(scenario: &mut Scenario, change: impl Fn(&mut Conditions)) {
+    let all = scenario.variants.iter_mut().flat_map(|variant| &mut variant.setup.networks);
+    all.for_each(|network| change(&mut network.conditions));
 }
 
 async fn outcome(bench: &Bench, scenario: &Scenario) -> toml::Table {

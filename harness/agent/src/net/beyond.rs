@@ -28,7 +28,7 @@ impl Beyond {
         let router = Namespace::create()?;
         let rtnl = Rtnl::open()?;
         let [our_mac, their_mac] = [1, 2].map(|end| [2, 0, 0, 6, 0, end]);
-        rtnl.add_veth((NIC, our_mac), ("eth0", their_mac), router.file())?;
+        rtnl.add_veth((NIC, our_mac), ("eth0", their_mac), &*router.file()?)?;
         // Only what is asked for is to leave: no solicitation, no question which other host has the address.
         for setting in ["accept_ra", "accept_dad"] {
             let path = format!("/proc/sys/net/ipv6/conf/{NIC}/{setting}");

@@ -1,36 +1,54 @@
-//! Joins a site to the server: by a veth pair, with netem at both ends if packets are to be late or lost; where the
-//! kernel has no netem, by two TAP devices with the agent between them.
+//! Joins two hosts: by a veth pair, with netem at both ends if packets are to be late or lost; where the kernel has no
+//! netem, by two TAP devices with the agent between them.
 
-use super::{Namespace, Rtnl, netem, relay, rtnl::Mac, tap};
+use super::{Namespace, Rtnl, netem, relay, relay::Relay, tap};
 use anyhow::Result;
-use tunelab_protocol::{Link, LinkBy};
+use tunelab_protocol::{Conditions, Link, LinkBy};
 
-/// One end: its name and Ethernet address.
-pub type End<'a> = (&'a str, Mac);
-
-/// Makes both ends, the first one here, the other in the site; returns what makes the network between them, if it does
-/// anything.
-pub fn join(here: End<'_>, there: End<'_>, site: &Namespace, link: Link, seed: u64) -> Result<Option<LinkBy>> {
-    let by = maker(link)?;
-    let server = Rtnl::open()?;
-    if by == Some(LinkBy::Agent) {
-        let ends = [tap::open(here.0)?, site.enter(|| tap::open(there.0))?];
-        server.set_mac(here.0, here.1)?;
-        site.enter(|| Rtnl::open()?.set_mac(there.0, there.1))?;
-        relay::start(ends, link, seed)?;
-    } else {
-        server.add_veth(here, there, site.file())?;
-    }
-    if by == Some(LinkBy::Netem) {
-        netem::apply(&server, here.0, link)?;
-        site.enter(|| netem::apply(&Rtnl::open()?, there.0, link))?;
-    }
-    Ok(by)
+/// The part that makes a link.
+pub enum Made {
+    /// Packets simply arrive.
+    Plain,
+    Netem,
+    Agent(Relay),
 }
 
-fn maker(link: Link) -> Result<Option<LinkBy>> {
-    Ok(match link.by {
-        _ if link.is_plain() => None,
+impl Made {
+    pub fn by(&self) -> Option<LinkBy> {
+        match self {
+            Made::Plain => None,
+            Made::Netem => Some(LinkBy::Netem),
+            Made::Agent(_) => Some(LinkBy::Agent),
+        }
+    }
+}
+
+/// Makes both ends. The conditions of a link that `changes` can be changed later, whatever they are now.
+pub fn join(link: &Link, hosts: [&Namespace; 2], changes: bool, seed: u64) -> Result<Made> {
+    let by = maker(link.conditions, changes)?;
+    let [here, there] = [0, 1].map(|end| (link.ends[end].interface.as_str(), link.mac(end)));
+    if by == Some(LinkBy::Agent) {
+        let open = |end: usize| hosts[end].enter(|| tap::open(&link.ends[end].interface));
+        let ends = [open(0)?, open(1)?];
+        for ((name, mac), host) in [here, there].into_iter().zip(hosts) {
+            host.enter(|| Rtnl::open()?.set_mac(name, mac))?;
+        }
+        return Ok(Made::Agent(relay::start(ends, link.conditions, seed)?));
+    }
+    let other = hosts[1].file()?;
+    hosts[0].enter(|| Rtnl::open()?.add_veth(here, there, &*other))?;
+    if by.is_none() {
+        return Ok(Made::Plain);
+    }
+    for ((name, _), host) in [here, there].into_iter().zip(hosts) {
+        host.enter(|| netem::apply(&Rtnl::open()?, name, link.conditions))?;
+    }
+    Ok(Made::Netem)
+}
+
+fn maker(conditions: Conditions, changes: bool) -> Result<Option<LinkBy>> {
+    Ok(match conditions.by {
+        _ if conditions.is_plain() && !changes => None,
         Some(by) => Some(by),
         None if netem::is_there()? => Some(LinkBy::Netem),
         None => Some(LinkBy::Agent),

@@ -5,19 +5,19 @@
 
 mod beyond;
 mod fixed;
+mod host;
 mod join;
 mod namespace;
 mod netem;
 mod packet;
-mod place;
 mod relay;
 mod rtnl;
-mod site;
 mod tap;
+mod topology;
 
 pub use beyond::Beyond;
+pub use host::Host;
 pub use namespace::Namespace;
 pub use packet::link_address;
-pub use place::Place;
-pub use rtnl::{Manner, Rtnl, index};
-pub use site::{Layout, NIC as SITE_NIC, Site};
+pub use rtnl::{Rtnl, index};
+pub use topology::Topology;

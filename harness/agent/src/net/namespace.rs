@@ -4,6 +4,7 @@ use anyhow::{Context, Result};
 use nix::sched::{CloneFlags, setns, unshare};
 use std::cell::OnceCell;
 use std::fs::File;
+use std::os::unix::fs::MetadataExt;
 use std::rc::Rc;
 
 thread_local! {
@@ -13,7 +14,11 @@ thread_local! {
 
 /// Cheap to clone.
 #[derive(Clone)]
-pub struct Namespace(Rc<File>);
+pub enum Namespace {
+    /// This thread's own.
+    Home,
+    Other(Rc<File>),
+}
 
 /// Opens the calling thread's namespace, by number because `/proc/thread-self` came with Linux 3.17.
 fn current() -> Result<File> {
@@ -38,20 +43,30 @@ impl Namespace {
             unshare(CloneFlags::CLONE_NEWNET).context("this kernel makes no network namespace (CONFIG_NET_NS)")?;
             current()
         });
-        Ok(Namespace(Rc::new(made.join().expect("it does not panic")?)))
+        Ok(Namespace::Other(Rc::new(made.join().expect("it does not panic")?)))
     }
 
     /// Does something inside, on this thread: sockets opened there belong there for good.
     pub fn enter<T>(&self, inside: impl FnOnce() -> Result<T>) -> Result<T> {
+        let Namespace::Other(file) = self else { return inside() };
         let home = home()?;
-        setns(&*self.0, CloneFlags::CLONE_NEWNET).context("setns")?;
+        setns(&**file, CloneFlags::CLONE_NEWNET).context("setns")?;
         let outcome = inside();
         // Going on in the wrong namespace would make every later measurement a lie.
         setns(&*home, CloneFlags::CLONE_NEWNET).expect("one's own namespace can be entered again");
         outcome
     }
 
-    pub fn file(&self) -> &File {
-        &self.0
+    pub fn file(&self) -> Result<Rc<File>> {
+        match self {
+            Namespace::Home => home(),
+            Namespace::Other(file) => Ok(file.clone()),
+        }
+    }
+
+    /// Whether the process with this number is inside.
+    pub fn has(&self, pid: nix::unistd::Pid) -> Result<bool> {
+        let here = self.file()?.metadata()?.ino();
+        Ok(std::fs::metadata(format!("/proc/{pid}/ns/net")).is_ok_and(|there| there.ino() == here))
     }
 }

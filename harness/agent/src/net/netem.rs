@@ -3,7 +3,7 @@
 use super::{namespace::Namespace, rtnl::Rtnl};
 use anyhow::{Context, Result};
 use std::io;
-use tunelab_protocol::Link;
+use tunelab_protocol::Conditions;
 
 const TCA_NETEM_REORDER: u16 = 3;
 /// Packets that may be on the way at once; tc's own default.
@@ -11,7 +11,7 @@ pub const LIMIT: usize = 1000;
 
 /// Says whether this kernel has netem. It tries one, because there is no list of queueing disciplines to look into.
 pub fn is_there() -> Result<bool> {
-    let tried = Namespace::create()?.enter(|| apply(&Rtnl::open()?, "lo", Link::default()));
+    let tried = Namespace::create()?.enter(|| apply(&Rtnl::open()?, "lo", Conditions::default()));
     match tried {
         Ok(()) => Ok(true),
         Err(e) if is_unknown(&e) => Ok(false),
@@ -24,22 +24,27 @@ fn is_unknown(e: &anyhow::Error) -> bool {
     e.root_cause().downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::NotFound)
 }
 
-/// Puts netem on what leaves by `nic` in the namespace of `rtnl`.
-pub fn apply(rtnl: &Rtnl, nic: &str, link: Link) -> Result<()> {
-    rtnl.add_qdisc(nic, "netem", options(link)).with_context(|| format!("failed to put netem on {nic} (sch_netem)"))
+/// Puts netem on what leaves by `nic`, in the namespace of `rtnl` and of this thread, or changes what is there.
+pub fn apply(rtnl: &Rtnl, nic: &str, conditions: Conditions) -> Result<()> {
+    rtnl.add_qdisc(nic, "netem", options(conditions))
+        .with_context(|| format!("failed to put netem on {nic} (sch_netem)"))
 }
 
 /// `struct tc_netem_qopt` of linux/pkt_sched.h: latency, limit, loss, gap, duplicate, jitter; then, if packets are to
 /// overtake others, an attribute with `struct tc_netem_reorder`: probability, correlation.
-fn options(link: Link) -> Vec<u8> {
+fn options(conditions: Conditions) -> Vec<u8> {
     // A psched tick is 64 ns since 2.6.31 (PSCHED_SHIFT 6).
-    let latency = (link.delay_us * 1000 / 64) as u32;
+    let latency = (conditions.delay_us * 1000 / 64) as u32;
     // Every packet may overtake, not only each n-th; without this the kernel does not look at the probability.
-    let gap = u32::from(link.reorder_ppm > 0);
-    let mut words = vec![latency, LIMIT as u32, part(link.loss_ppm), gap, 0, 0];
-    if link.reorder_ppm > 0 {
+    let gap = u32::from(conditions.reorder_ppm > 0);
+    let mut words = vec![latency, LIMIT as u32, part(conditions.loss_ppm), gap, 0, 0];
+    if conditions.reorder_ppm > 0 {
         let header = [12u16, TCA_NETEM_REORDER].map(u16::to_ne_bytes).concat();
-        words.extend([u32::from_ne_bytes([header[0], header[1], header[2], header[3]]), part(link.reorder_ppm), 0]);
+        words.extend([
+            u32::from_ne_bytes([header[0], header[1], header[2], header[3]]),
+            part(conditions.reorder_ppm),
+            0,
+        ]);
     }
     words.into_iter().flat_map(u32::to_ne_bytes).collect()
 }
@@ -53,19 +58,19 @@ fn part(ppm: u32) -> u32 {
 mod tests {
     use super::*;
 
-    fn words(link: Link) -> Vec<u32> {
-        options(link).chunks(4).map(|word| u32::from_ne_bytes(word.try_into().unwrap())).collect()
+    fn words(conditions: Conditions) -> Vec<u32> {
+        options(conditions).chunks(4).map(|word| u32::from_ne_bytes(word.try_into().unwrap())).collect()
     }
 
     #[test]
     fn ten_milliseconds_are_156250_ticks() {
-        let words = words(Link { delay_us: 10_000, loss_ppm: 500_000, ..Link::default() });
+        let words = words(Conditions { delay_us: 10_000, loss_ppm: 500_000, ..Conditions::default() });
         assert_eq!(words, [156_250, 1000, u32::MAX / 2, 0, 0, 0]);
     }
 
     #[test]
     fn overtaking_is_an_attribute_of_twelve_bytes_behind_them() {
-        let words = words(Link { delay_us: 10_000, reorder_ppm: 1_000_000, ..Link::default() });
+        let words = words(Conditions { delay_us: 10_000, reorder_ppm: 1_000_000, ..Conditions::default() });
         assert_eq!(words, [156_250, 1000, 0, 1, 0, 0, 12 | 3 << 16, u32::MAX, 0]);
     }
 }

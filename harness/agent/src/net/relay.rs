@@ -12,22 +12,27 @@ use std::{
     fs::File,
     io::{ErrorKind, Read, Write},
     os::fd::AsFd,
+    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
-use tunelab_protocol::Link;
+use tunelab_protocol::Conditions;
 
 /// An Ethernet frame of a device's usual MTU, and room.
 const FRAME: usize = 2048;
 
 /// Carries frames from each end to the other, on a thread of its own, until the process ends.
-pub fn start(ends: [File; 2], link: Link, seed: u64) -> Result<()> {
+pub fn start(ends: [File; 2], conditions: Conditions, seed: u64) -> Result<Relay> {
+    let relay = Relay(Arc::new(Mutex::new(conditions)));
+    let now = relay.clone();
     let carry = move || -> Result<()> {
         // Else the kernel may be 50 us late, and so would be every packet.
         prctl::set_timerslack(1)?;
-        let mut ways = [Way::new(link, seed), Way::new(link, !seed)];
+        let mut ways = [Way::new(conditions, seed), Way::new(conditions, !seed)];
         loop {
             wait(&ends, ways.iter().filter_map(Way::due).min())?;
+            let conditions = now.get();
             for (way, [from, to]) in ways.iter_mut().zip([[0, 1], [1, 0]]) {
+                way.conditions = conditions;
                 way.take(&mut (&ends[from]))?;
                 way.deliver(&mut (&ends[to]))?;
             }
@@ -39,7 +44,22 @@ pub fn start(ends: [File; 2], link: Link, seed: u64) -> Result<()> {
         }
     };
     std::thread::Builder::new().name("network".into()).spawn(fall_silent).context("failed to start a network")?;
-    Ok(())
+    Ok(relay)
+}
+
+/// The conditions of a network, which can be changed while it runs.
+#[derive(Clone)]
+pub struct Relay(Arc<Mutex<Conditions>>);
+
+impl Relay {
+    fn get(&self) -> Conditions {
+        *self.0.lock().expect("nothing panics with it")
+    }
+
+    /// They hold for frames that are sent from now on.
+    pub fn set(&self, conditions: Conditions) {
+        *self.0.lock().expect("nothing panics with it") = conditions;
+    }
 }
 
 /// Waits until a frame comes, or until one is due.
@@ -54,7 +74,7 @@ fn wait(ends: &[File; 2], due: Option<Instant>) -> Result<()> {
 
 /// One direction.
 struct Way {
-    link: Link,
+    conditions: Conditions,
     chance: fastrand::Rng,
     /// Frames that overtake no other, by the time at which they arrive.
     under_way: VecDeque<(Instant, Vec<u8>)>,
@@ -63,8 +83,8 @@ struct Way {
 }
 
 impl Way {
-    fn new(link: Link, seed: u64) -> Self {
-        Way { link, chance: fastrand::Rng::with_seed(seed), under_way: VecDeque::new(), ahead: Vec::new() }
+    fn new(conditions: Conditions, seed: u64) -> Self {
+        Way { conditions, chance: fastrand::Rng::with_seed(seed), under_way: VecDeque::new(), ahead: Vec::new() }
     }
 
     /// The time at which the next frame arrives.
@@ -85,13 +105,13 @@ impl Way {
     }
 
     fn send(&mut self, frame: Vec<u8>, now: Instant) {
-        if self.happens(self.link.loss_ppm) || self.under_way.len() >= LIMIT {
+        if self.happens(self.conditions.loss_ppm) || self.under_way.len() >= LIMIT {
             return;
         }
-        if self.happens(self.link.reorder_ppm) {
+        if self.happens(self.conditions.reorder_ppm) {
             self.ahead.push(frame);
         } else {
-            self.under_way.push_back((now + Duration::from_micros(self.link.delay_us), frame));
+            self.under_way.push_back((now + Duration::from_micros(self.conditions.delay_us), frame));
         }
     }
 
@@ -126,10 +146,10 @@ fn arrive(to: &mut impl Write, frame: &[u8]) -> Result<()> {
 mod tests {
     use super::*;
 
-    const MS_50: Link = Link { delay_us: 50_000, loss_ppm: 0, reorder_ppm: 0, by: None };
+    const MS_50: Conditions = Conditions { delay_us: 50_000, loss_ppm: 0, reorder_ppm: 0, by: None };
 
-    fn sent(link: Link, frames: u16) -> Way {
-        let mut way = Way::new(link, 1);
+    fn sent(conditions: Conditions, frames: u16) -> Way {
+        let mut way = Way::new(conditions, 1);
         let now = Instant::now();
         (0..frames).for_each(|n| way.send(n.to_ne_bytes().to_vec(), now));
         way
@@ -152,7 +172,7 @@ mod tests {
 
     #[test]
     fn so_many_of_a_million_are_lost_by_seed() {
-        let lossy = Link { loss_ppm: 250_000, ..MS_50 };
+        let lossy = Conditions { loss_ppm: 250_000, ..MS_50 };
         let kept = |way: Way| way.under_way.into_iter().map(|(_, frame)| frame).collect::<Vec<_>>();
         let once = kept(sent(lossy, 1000));
         assert!((700..800).contains(&once.len()), "{}", once.len());
@@ -160,8 +180,8 @@ mod tests {
     }
 
     #[test]
-    fn who_overtakes_arrives_at_once() {
-        let mut way = sent(Link { reorder_ppm: 100_000, ..MS_50 }, 900);
+    fn a_frame_that_overtakes_arrives_at_once() {
+        let mut way = sent(Conditions { reorder_ppm: 100_000, ..MS_50 }, 900);
         let ahead = arrived(&mut way);
         assert!((60..120).contains(&ahead), "{ahead}");
         assert_eq!(way.under_way.len(), 900 - ahead);

@@ -3,11 +3,11 @@
 use super::fixed::{self, Route, octets};
 use crate::netlink::{self, Attribute, Body, attribute, nested, number, text};
 use anyhow::{Context, Result};
-use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL};
+use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE};
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr};
 use std::os::fd::AsRawFd;
-use tunelab_protocol::Subnet;
+use tunelab_protocol::{self as protocol, IpNet, Link};
 
 /// linux/if_link.h, linux/veth.h.
 const IFLA_ADDRESS: u16 = 1;
@@ -31,24 +31,13 @@ pub type Mac = [u8; 6];
 /// Acts on the namespace in which it was opened.
 pub struct Rtnl(Socket);
 
-/// How a route is used.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Manner {
-    /// The source address for packets on this route, unless a socket says otherwise.
-    pub source: Option<Ipv4Addr>,
-    /// The first flight of its connections in segments, as `ip route add ... initcwnd N`.
-    pub initcwnd: Option<u32>,
-    /// The shortest retransmission timeout of its connections, as `ip route add ... rto_min TIME`.
-    pub rto_min_ms: Option<u32>,
-}
-
-impl Manner {
-    fn metrics(self) -> Vec<Attribute> {
-        let initcwnd = self.initcwnd.map(|segments| number(RTAX_INITCWND, segments));
-        // The kernel looks at this one only if it is locked (tcp_rto_min(), net/ipv4/tcp_input.c).
-        let rto_min = self.rto_min_ms.map(|ms| [number(RTAX_LOCK, 1 << RTAX_RTO_MIN), number(RTAX_RTO_MIN, ms)]);
-        initcwnd.into_iter().chain(rto_min.into_iter().flatten()).collect()
-    }
+/// The options of a route, as `ip route add ... initcwnd N rto_min TIME`.
+fn metrics(route: &protocol::Route) -> Vec<Attribute> {
+    let initcwnd = route.initcwnd.map(|segments| number(RTAX_INITCWND, segments));
+    // The kernel looks at this one only if it is locked (tcp_rto_min(), net/ipv4/tcp_input.c).
+    let rto_min_ms = route.rto_min_us.map(|us| (us / 1000) as u32);
+    let rto_min = rto_min_ms.map(|ms| [number(RTAX_LOCK, 1 << RTAX_RTO_MIN), number(RTAX_RTO_MIN, ms)]);
+    initcwnd.into_iter().chain(rto_min.into_iter().flatten()).collect()
 }
 
 const BEHIND: Route = Route { kind: libc::RTN_UNICAST, table: libc::RT_TABLE_MAIN, scope: libc::RT_SCOPE_UNIVERSE };
@@ -115,16 +104,26 @@ impl Rtnl {
             .with_context(|| format!("failed to give {nic} the address {address}/{prefix}"))
     }
 
-    /// Routes `subnet` (or, with `None`, everything) through `gateway`.
-    pub fn add_route(&self, subnet: Option<Subnet>, gateway: Ipv4Addr, manner: Manner) -> Result<()> {
-        let mut attributes: Vec<_> =
-            subnet.map(|s| attribute(libc::RTA_DST, octets(s.address()))).into_iter().collect();
-        attributes.push(attribute(libc::RTA_GATEWAY, octets(gateway)));
-        attributes.extend(manner.source.map(|source| attribute(libc::RTA_PREFSRC, octets(source))));
-        let metrics = manner.metrics();
+    /// Adds a route by a link, of which this host has one end.
+    pub fn add_route(&self, route: &protocol::Route, link: &Link, end: usize) -> Result<()> {
+        let (to, nic) = (route.to, link.ends[end].interface.as_str());
+        let mut attributes = vec![attribute(libc::RTA_DST, octets(to.network()))];
+        let form = if route.on_link { ON_LINK } else { BEHIND };
+        match to {
+            IpNet::V4(_) if route.on_link => attributes.push(number(libc::RTA_OIF, index(nic)?)),
+            IpNet::V4(_) => attributes.push(attribute(libc::RTA_GATEWAY, octets(link.address(1 - end)))),
+            IpNet::V6(_) => {
+                attributes.push(number(libc::RTA_OIF, index(nic)?));
+                // A link-local address belongs to a link.
+                let gateway = (!route.on_link).then(|| attribute(libc::RTA_GATEWAY, octets(link.address6(1 - end))));
+                attributes.extend(gateway);
+            }
+        }
+        attributes.extend(route.source.map(|source| attribute(libc::RTA_PREFSRC, octets(source))));
+        let metrics = metrics(route);
         attributes.extend((!metrics.is_empty()).then(|| nested(libc::RTA_METRICS, &[], &metrics)));
-        self.add(BEHIND.bytes(libc::AF_INET, subnet.map_or(0, |s| s.prefix())), &attributes)
-            .with_context(|| format!("failed to route through {gateway}"))
+        self.add(form.bytes(family(to), to.prefix_len()), &attributes)
+            .with_context(|| format!("failed to route {to} by {nic}"))
     }
 
     /// Routes the IPv6 network of this address through `gateway`, which needs no route itself: it is on the link.
@@ -138,32 +137,24 @@ impl Rtnl {
             .with_context(|| format!("failed to route {inside}/{prefix} through {gateway}"))
     }
 
-    /// Puts every address of the subnet on the link of `nic`, to be found by ARP.
-    pub fn add_on_link(&self, subnet: Subnet, nic: &str, source: Ipv4Addr) -> Result<()> {
-        let attributes = [
-            attribute(libc::RTA_DST, octets(subnet.address())),
-            number(libc::RTA_OIF, index(nic)?),
-            attribute(libc::RTA_PREFSRC, octets(source)),
-        ];
-        self.add(ON_LINK.bytes(libc::AF_INET, subnet.prefix()), &attributes)
-            .with_context(|| format!("failed to put {subnet} on the link of {nic}"))
-    }
-
     /// Makes every address of the subnet our own (AnyIP): `ip route add local SUBNET dev lo`.
-    pub fn add_local(&self, subnet: Subnet) -> Result<()> {
-        let attributes = [attribute(libc::RTA_DST, octets(subnet.address())), number(libc::RTA_OIF, index("lo")?)];
-        self.add(OURS.bytes(libc::AF_INET, subnet.prefix()), &attributes)
+    pub fn add_local(&self, subnet: IpNet) -> Result<()> {
+        let attributes = [attribute(libc::RTA_DST, octets(subnet.network())), number(libc::RTA_OIF, index("lo")?)];
+        self.add(OURS.bytes(family(subnet), subnet.prefix_len()), &attributes)
             .with_context(|| format!("failed to take all of {subnet} for our own"))
     }
 
-    /// Makes addresses (one of an AnyIP subnet: 32) not, or no longer, ours: packets for them are dropped in silence,
+    /// Makes addresses (one of an AnyIP subnet, or all) not, or no longer, ours: packets for them are dropped in silence,
     /// and no socket can send from them (the kernel refuses a source that is not local).
-    pub fn black_hole(&self, address: Ipv4Addr, prefix: u8) -> Result<()> {
-        self.add(BLACK_HOLE.bytes(libc::AF_INET, prefix), &[attribute(libc::RTA_DST, octets(address))])
-            .with_context(|| format!("failed to make {address} vanish"))
+    pub fn black_hole(&self, subnet: IpNet) -> Result<()> {
+        self.add(
+            BLACK_HOLE.bytes(family(subnet), subnet.prefix_len()),
+            &[attribute(libc::RTA_DST, octets(subnet.network()))],
+        )
+        .with_context(|| format!("failed to make {subnet} vanish"))
     }
 
-    /// Puts this queueing discipline on what leaves by `nic`.
+    /// Puts this queueing discipline on what leaves by `nic`, in the place of any other.
     pub fn add_qdisc(&self, nic: &str, kind: &str, options: Vec<u8>) -> Result<()> {
         /// `1:`, in place of the link's own one (linux/pkt_sched.h).
         const HANDLE: u32 = 1 << 16;
@@ -171,12 +162,16 @@ impl Rtnl {
         const TCA_OPTIONS: u16 = 2;
         let attributes = [text(libc::TCA_KIND, kind), attribute(TCA_OPTIONS, options)];
         let qdisc = Body::new(libc::RTM_NEWQDISC, &fixed::qdisc(index(nic)?, HANDLE, TC_H_ROOT), &attributes);
-        netlink::ask(&self.0, qdisc, NLM_F_CREATE | NLM_F_EXCL)
+        netlink::ask(&self.0, qdisc, NLM_F_CREATE | NLM_F_REPLACE)
     }
 
     fn add(&self, route: Vec<u8>, attributes: &[Attribute]) -> Result<()> {
         netlink::ask(&self.0, Body::new(libc::RTM_NEWROUTE, &route, attributes), NLM_F_CREATE | NLM_F_EXCL)
     }
+}
+
+fn family(net: IpNet) -> i32 {
+    if matches!(net, IpNet::V4(_)) { libc::AF_INET } else { libc::AF_INET6 }
 }
 
 /// The interface index of a name in the current namespace.

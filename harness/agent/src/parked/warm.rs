@@ -3,7 +3,7 @@
 //! Under the virtual clock, time leaps while the guest waits for a disk, which goes at the host's pace: up to 21
 //! virtual seconds a wait were seen. So nothing cold may be left: `--repeat 2` shows two fingerprints if something is.
 
-use crate::serve::{backend, nginx};
+use crate::serve::{nginx, server};
 use crate::tool::{self, first_of};
 use crate::tune::nginx_directive;
 use anyhow::Result;
@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
-use tunelab_protocol::{Backend, Listen, guest};
+use tunelab_protocol::{Listen, Server, guest};
 
 /// Programs that a plan starts.
 const PROGRAMS: [&[&str]; 3] = [&["nginx"], &["iptables-legacy-restore", "iptables-restore"], &["modprobe"]];
@@ -110,6 +110,12 @@ fn insmod(line: &str) -> Option<PathBuf> {
 
 /// Starts each program once: this is the best way to find what it looks up by name, and in which folders.
 fn rehearse() {
+    let commands = std::fs::read_to_string(guest::REHEARSALS).unwrap_or_default();
+    for argv in serde_json::from_str::<Vec<Vec<String>>>(&commands).unwrap_or_default() {
+        let [program, args @ ..] = &argv[..] else { continue };
+        with_libraries(program).iter().for_each(|file| drop(std::fs::read(file)));
+        rehearsed(Command::new(program).args(args).current_dir(guest::FILES));
+    }
     for (program, args) in
         [("modprobe", &["-n", "-q", "nf_conntrack"][..]), ("iptables-legacy-restore", &["--version"])]
     {
@@ -140,24 +146,25 @@ fn rehearsed(command: &mut Command) -> String {
     tool::end_of(command, Stdio::null(), REHEARSAL).map(|ended| ended.stdout).unwrap_or_default()
 }
 
-/// Rehearses a backend's program: node.js with its libraries, and all that it looks at when it starts. No client speaks
+/// Rehearses a service's program: node.js with its libraries, and all that it looks at when it starts. No client speaks
 /// to it: its input ends at once, and with that the program.
 fn start_node(program: &Path) {
-    let Some(node) = backend::node() else { return };
+    let Some(node) = server::node() else { return };
     with_libraries(&node.to_string_lossy()).iter().for_each(|file| drop(std::fs::read(file)));
     let socket = format!("{}/rehearsal.sock", guest::HOME);
-    let description = Backend {
+    let description = Server {
         name: "rehearsal".into(),
         listen: Listen::Unix(socket.clone()),
         keep_alive: false,
         backlog: 1,
-        answer_after_us: 0,
+        response_time_us: 0,
         accept_every_us: 0,
         body_bytes: 0,
-        hold_path: None,
+        never_answer: None,
+        idle_timeout_us: None,
         node: Some(program.to_string_lossy().into_owned()),
     };
-    let _ = backend::command(&description).map(|mut command| rehearsed(&mut command));
+    let _ = server::command(&description).map(|mut command| rehearsed(&mut command));
     let _ = std::fs::remove_file(socket);
 }
 

@@ -5,8 +5,6 @@
 use super::Values;
 use anyhow::{Context, Result};
 
-pub const DROP: &str = "conntrack.drop";
-
 /// Columns of /proc/net/stat/nf_conntrack that count what went wrong.
 const COUNTERS: [&str; 4] = ["drop", "early_drop", "insert_failed", "invalid"];
 

@@ -30,7 +30,6 @@ pub type Values = BTreeMap<String, u64>;
 /// A probe that is read at its times.
 pub struct Sampler {
     kind: ProbeKind,
-    drops: u64,
     /// The readings reported last, for probes that report changes.
     told: Values,
 }
@@ -38,7 +37,7 @@ pub struct Sampler {
 impl Sampler {
     /// Makes a sampler; `None` for probes that follow.
     pub fn of(kind: ProbeKind) -> Option<Self> {
-        (!ProbeKind::FOLLOWED.contains(&kind)).then(|| Sampler { kind, drops: 0, told: Values::new() })
+        (!ProbeKind::FOLLOWED.contains(&kind)).then(|| Sampler { kind, told: Values::new() })
     }
 
     /// Reads once and reports.
@@ -58,12 +57,7 @@ impl Sampler {
         if values.is_empty() {
             return Ok(());
         }
-        let drops = values.get(conntrack::DROP).copied().unwrap_or(0);
         events.emit(Event::Sample { values });
-        if drops > self.drops {
-            events.emit(Event::TableFull { drops: drops - self.drops });
-            self.drops = drops;
-        }
         Ok(())
     }
 

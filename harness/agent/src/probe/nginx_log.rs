@@ -4,12 +4,12 @@ use crate::events::Events;
 use crate::serve::nginx;
 use crate::tune::nginx_directive;
 use anyhow::{Context, Result};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
 use std::path::PathBuf;
 use tunelab_protocol::Event;
 
-/// The log of one configuration. It must lie on tmpfs, as all that is written during a run.
+/// The logs of all configurations. It must lie on tmpfs, as all that is written during a run.
 pub struct NginxLog(Vec<Log>);
 
 /// A log file; if it does not exist, it has no lines.
@@ -19,10 +19,16 @@ struct Log {
 }
 
 impl NginxLog {
-    pub fn of(config: &str) -> Result<Self> {
-        let text = std::fs::read_to_string(config).with_context(|| format!("failed to read {config}"))?;
-        let named = nginx_directive(&text, "error_log").filter(|name| !["stderr", "/dev/stderr"].contains(name));
-        let paths = named.map_or_else(|| nginx::default_logs().to_vec(), |name| vec![name.into()]);
+    pub fn of(configs: &[&str]) -> Result<Self> {
+        let mut paths = BTreeSet::<PathBuf>::new();
+        for config in configs {
+            let text = std::fs::read_to_string(config).with_context(|| format!("failed to read {config}"))?;
+            let named = nginx_directive(&text, "error_log").filter(|name| !["stderr", "/dev/stderr"].contains(name));
+            match named {
+                Some(name) => paths.extend([name.into()]),
+                None => paths.extend(nginx::default_logs()),
+            }
+        }
         Ok(NginxLog(paths.into_iter().map(|path| Log { path, told_bytes: 0 }).collect()))
     }
 

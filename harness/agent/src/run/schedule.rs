@@ -9,6 +9,7 @@ use tunelab_protocol::Plan;
 pub enum Due {
     Probe(usize),
     Phase(usize),
+    Change { phase: usize, change: usize },
     Round { phase: usize, round: u32 },
     End,
 }
@@ -26,7 +27,11 @@ impl<'a> Schedule<'a> {
         for (number, phase) in plan.phases.iter().enumerate() {
             heap.push(Reverse((start_us, Due::Phase(number))));
             heap.push(Reverse((start_us, Due::Round { phase: number, round: 0 })));
-            start_us += u64::from(phase.rounds) * phase.every_us;
+            for (number_of_change, change) in phase.changes.iter().enumerate() {
+                let due = Due::Change { phase: number, change: number_of_change };
+                heap.push(Reverse((start_us + change.at_us, due)));
+            }
+            start_us += phase.lasts_us();
         }
         heap.push(Reverse((start_us, Due::End)));
         for (number, probe) in plan.probes.iter().enumerate().filter(|(_, p)| p.every_us > 0) {

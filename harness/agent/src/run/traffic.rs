@@ -1,47 +1,67 @@
 //! Rounds of clients.
 
 use crate::events::Events;
-use crate::net::Place;
-use crate::visit::{Capture, Fare, Visited, Visitor};
+use crate::net::{Beyond, Host, Topology};
+use crate::visit::{Capture, Failed, Visited, Visitor};
 use anyhow::{Context, Result};
 use fastrand::Rng;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddrV4};
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
-use tunelab_protocol::{Answer, Event, Leave, Phase, Population, Search, Spread, Traffic, Trial, Visits};
+use tunelab_protocol::{
+    Addresses, Answer, Arrivals, Clients, Close, Counted, Event, IpNet, Outcome, Phase, Plan, Search, Spread, Trial,
+};
 
-/// A group of clients at its site; hands out its addresses.
+/// A group of clients on its host; hands out their addresses.
 pub struct Crowd {
-    pub population: Rc<Population>,
-    place: Place,
-    target: SocketAddrV4,
+    clients: Rc<Clients>,
+    /// The addresses that the clients have: their own, or those of their host.
+    addresses: Vec<IpNet>,
+    host: Rc<Host>,
+    beyond: Option<Rc<Beyond>>,
     capture: Option<Rc<Capture>>,
     next: Cell<u32>,
 }
 
 impl Crowd {
-    pub fn new(population: Population, place: Place, server: Ipv4Addr) -> Result<Self> {
-        let target = SocketAddrV4::new(population.target.unwrap_or(server), population.port);
-        let capture = match (population.visit.leave, &place) {
-            (Leave::LateDuplicate { .. }, Place::Site(site)) => {
-                Some(Rc::new(Capture::start(&site.namespace, population.subnet)?))
+    pub fn new(clients: &Clients, plan: &Plan, topology: &Topology, beyond: Option<Rc<Beyond>>) -> Result<Self> {
+        let host = topology.host(&clients.host)?.clone();
+        let planned = plan.hosts.iter().find(|host| host.name == clients.host).context("the plan has no such host")?;
+        let addresses = match clients.addresses {
+            Some(subnet) => vec![subnet],
+            None => planned.addresses.iter().map(|address| IpNet::from(*address)).collect(),
+        };
+        let capture = match (clients.visit.close, clients.addresses) {
+            (Close::LateDuplicate { .. }, Some(subnet)) => {
+                let route = planned.routes.iter().find(|route| route.to.contains(&clients.target.ip()));
+                let route = route.context("no route leads to their target")?;
+                let link = plan.links.iter().find(|link| link.number == route.link).context("no such link")?;
+                let end = link.end_of(&clients.host).context("the host is not on that link")?;
+                Some(Rc::new(Capture::start(&host, &link.ends[end].interface, subnet)?))
             }
             _ => None,
         };
-        Ok(Crowd { population: Rc::new(population), place, target, capture, next: Cell::new(0) })
+        Ok(Crowd { clients: Rc::new(clients.clone()), addresses, host, beyond, capture, next: Cell::new(0) })
+    }
+
+    pub fn name(&self) -> &str {
+        &self.clients.name
+    }
+
+    pub fn addresses(&self) -> &[IpNet] {
+        &self.addresses
     }
 
     fn visitor(&self) -> Visitor {
         let number = self.next.replace(self.next.get() + 1);
-        let comes_back = self.population.visit.source_port.is_some();
-        let source = self.population.subnet.host(if comes_back { 0 } else { number });
-        let (population, place, capture) = (self.population.clone(), self.place.clone(), self.capture.clone());
-        Visitor { population, place, number, source, target: self.target, capture }
+        let comes_back = self.clients.visit.source_port.is_some();
+        let source = self.clients.addresses.map(|subnet| subnet.nth(if comes_back { 0 } else { number.into() }));
+        let (clients, host) = (self.clients.clone(), self.host.clone());
+        Visitor { clients, host, beyond: self.beyond.clone(), number, source, capture: self.capture.clone() }
     }
 }
 
@@ -66,13 +86,13 @@ impl Rounds {
             return self.start_trial(search, phase, round, crowds);
         }
         let start = Instant::now();
-        for traffic in &phase.traffic {
-            let crowd = crowd(crowds, traffic)?;
-            let arrivals = self.arrivals(traffic, crowd, start);
-            let (events, phase, population) = (self.events.clone(), phase.name.clone(), traffic.population.clone());
-            let (concurrency, tally) = (traffic.concurrency, Tally::new(traffic.each_time));
+        for planned in phase.arrivals.iter().filter(|planned| planned.come_in(round)) {
+            let crowd = crowd(crowds, planned)?;
+            let arrivals = self.arrivals(planned, crowd, start);
+            let (events, phase, clients) = (self.events.clone(), phase.name.clone(), planned.clients.clone());
+            let (at_once, tally) = (planned.at_once, Tally::new(planned.each_time));
             self.running.spawn_local(async move {
-                events.emit(receive(arrivals, concurrency, tally).await.into_event(phase, round, population, None));
+                events.emit(receive(arrivals, at_once, tally).await.into_event(phase, round, clients, None));
             });
         }
         Ok(())
@@ -83,29 +103,29 @@ impl Rounds {
     fn start_trial(&mut self, search: &Search, phase: &Phase, round: u32, crowds: &[Crowd]) -> Result<()> {
         let trials = self.trials.entry(phase.name.clone()).or_default().clone();
         let Some(per_1000_s) = search.next(&trials.borrow()) else { return Ok(()) };
-        let traffic = phase.traffic.first().context("a search without visitors")?;
-        let (crowd, start) = (crowd(crowds, traffic)?, Instant::now());
-        let (visitors, spacing_us) = search.visitors(per_1000_s);
+        let planned = phase.arrivals.first().context("a search without clients")?;
+        let (crowd, start) = (crowd(crowds, planned)?, Instant::now());
+        let (count, spacing_us) = search.clients(per_1000_s);
         let at = |number| start + Duration::from_micros(spacing_us * u64::from(number));
-        let arrivals = (0..visitors).map(|number| (at(number), crowd.visitor())).collect();
-        let (events, phase, population) = (self.events.clone(), phase.name.clone(), traffic.population.clone());
-        let (concurrency, tally) = (traffic.concurrency, Tally::new(traffic.each_time));
+        let arrivals = (0..count).map(|number| (at(number), crowd.visitor())).collect();
+        let (events, phase, clients) = (self.events.clone(), phase.name.clone(), planned.clients.clone());
+        let (at_once, tally) = (planned.at_once, Tally::new(planned.each_time));
         self.running.spawn_local(async move {
-            let tally = receive(arrivals, concurrency, tally).await;
-            trials.borrow_mut().push(Trial { per_1000_s, sustained: tally.visits.refused() == 0 });
-            events.emit(tally.into_event(phase, round, population, Some(per_1000_s)));
+            let tally = receive(arrivals, at_once, tally).await;
+            trials.borrow_mut().push(Trial { per_1000_s, sustained: tally.all_served() });
+            events.emit(tally.into_event(phase, round, clients, Some(per_1000_s)));
         });
         Ok(())
     }
 
     /// The clients and their times, each a little early or late, so that two seeds give two crowds.
-    fn arrivals(&mut self, traffic: &Traffic, crowd: &Crowd, start: Instant) -> Vec<(Instant, Visitor)> {
+    fn arrivals(&mut self, planned: &Arrivals, crowd: &Crowd, start: Instant) -> Vec<(Instant, Visitor)> {
         let one = |number: u32| {
-            let jitter = self.rng.u64(..=traffic.spacing_us / 2);
-            let after = traffic.after_us + u64::from(number) * traffic.spacing_us + jitter;
+            let jitter = self.rng.u64(..=planned.spacing_us / 2);
+            let after = planned.after_us + u64::from(number) * planned.spacing_us + jitter;
             (start + Duration::from_micros(after), crowd.visitor())
         };
-        (0..traffic.visitors).map(one).collect()
+        (0..planned.count).map(one).collect()
     }
 
     /// Waits until the last client of the last round is gone.
@@ -114,17 +134,16 @@ impl Rounds {
     }
 }
 
-fn crowd<'a>(crowds: &'a [Crowd], traffic: &Traffic) -> Result<&'a Crowd> {
-    let crowd = crowds.iter().find(|c| c.population.name == traffic.population);
-    crowd.with_context(|| format!("no population `{}`", traffic.population))
+fn crowd<'a>(crowds: &'a [Crowd], planned: &Arrivals) -> Result<&'a Crowd> {
+    let crowd = crowds.iter().find(|crowd| crowd.name() == planned.clients);
+    crowd.with_context(|| format!("the plan has no clients `{}`", planned.clients))
 }
 
 /// The outcomes of a round's clients, and how long they took.
 #[derive(Default)]
 struct Tally {
-    visits: Visits,
+    outcomes: BTreeMap<Outcome, Counted>,
     connect: Option<Spread>,
-    visit: Option<Spread>,
     errors: BTreeMap<String, u64>,
     answers: Vec<Answer>,
     /// Report each time.
@@ -136,13 +155,21 @@ impl Tally {
         Tally { each, ..Tally::default() }
     }
 
+    fn all_served(&self) -> bool {
+        self.outcomes.keys().all(|outcome| *outcome == Outcome::Served)
+    }
+
     fn add(&mut self, visited: Visited) {
-        visited.fare.count(&mut self.visits);
-        if let Some(error) = visited.fare.error() {
-            *self.errors.entry(error).or_default() += 1;
-        }
-        let served_us = visited.served_us.filter(|_| visited.fare == Fare::Served);
-        for (spread, us) in [(&mut self.connect, visited.connect_us), (&mut self.visit, served_us)] {
+        let outcome = match visited.ended {
+            Ok(()) => Outcome::Served,
+            Err(Failed { outcome, error }) => {
+                error.into_iter().for_each(|error| *self.errors.entry(error).or_default() += 1);
+                outcome
+            }
+        };
+        let counted = self.outcomes.entry(outcome).or_default();
+        counted.clients += 1;
+        for (spread, us) in [(&mut self.connect, visited.connect_us), (&mut counted.duration, visited.duration_us)] {
             let Some(us) = us else { continue };
             let spread = spread.get_or_insert(Spread::of(us));
             spread.add(us);
@@ -151,18 +178,15 @@ impl Tally {
         self.answers.extend(visited.answers);
     }
 
-    fn into_event(self, phase: String, round: u32, population: String, per_1000_s: Option<u32>) -> Event {
-        let Tally { visits, connect, visit, errors, answers, .. } = self;
-        Event::Round { phase, round, population, visits, connect, visit, per_1000_s, errors, answers }
+    fn into_event(self, phase: String, round: u32, clients: String, per_1000_s: Option<u32>) -> Event {
+        let Tally { outcomes, connect, errors, answers, .. } = self;
+        Event::Round { phase, round, clients, outcomes, connect, per_1000_s, errors, answers }
     }
 }
 
-async fn receive(arrivals: Vec<(Instant, Visitor)>, concurrency: u32, mut tally: Tally) -> Tally {
-    let places = std::sync::Arc::new(Semaphore::new(if concurrency == 0 {
-        Semaphore::MAX_PERMITS
-    } else {
-        concurrency as usize
-    }));
+async fn receive(arrivals: Vec<(Instant, Visitor)>, at_once: u32, mut tally: Tally) -> Tally {
+    let places =
+        std::sync::Arc::new(Semaphore::new(if at_once == 0 { Semaphore::MAX_PERMITS } else { at_once as usize }));
     let mut visitors = JoinSet::new();
     for (at, visitor) in arrivals {
         sleep_until(at).await;

@@ -1,10 +1,10 @@
 //! Sends each datagram back to where it came from.
 
 use anyhow::{Context, Result};
-use std::net::SocketAddrV4;
+use std::net::SocketAddr;
 use tokio::net::UdpSocket;
 
-pub fn bind(address: SocketAddrV4) -> Result<UdpSocket> {
+pub fn bind(address: SocketAddr) -> Result<UdpSocket> {
     let socket = std::net::UdpSocket::bind(address).with_context(|| format!("cannot bind udp {address}"))?;
     socket.set_nonblocking(true)?;
     Ok(UdpSocket::from_std(socket)?)

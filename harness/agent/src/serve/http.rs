@@ -11,19 +11,37 @@ pub struct Request {
     pub version: String,
 }
 
-/// Reads one request head; `None` when the peer is done.
+/// Reads one request with its body; `None` when the peer is done.
 pub async fn read_request(stream: &mut (impl AsyncRead + Unpin)) -> std::io::Result<Option<Request>> {
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        let before = head.len();
-        stream.read_buf(&mut head).await?;
-        if head.len() == before || head.len() > HEAD_LIMIT {
+    let mut bytes = Vec::new();
+    let head = loop {
+        if let Some(end) = bytes.windows(4).position(|w| w == b"\r\n\r\n") {
+            break end + 4;
+        }
+        if bytes.len() > HEAD_LIMIT || stream.read_buf(&mut bytes).await? == 0 {
             return Ok(None);
         }
+    };
+    let text = String::from_utf8_lossy(&bytes[..head]);
+    let mut left = body_length(&text).saturating_sub((bytes.len() - head) as u64);
+    let mut words = text.split_whitespace().skip(1).map(str::to_string);
+    let request = words.next().zip(words.next()).map(|(path, version)| Request { path, version });
+    let mut rest = [0; 4096];
+    while left > 0 {
+        match stream.read(&mut rest).await? {
+            0 => return Ok(None),
+            read => left = left.saturating_sub(read as u64),
+        }
     }
-    let head = String::from_utf8_lossy(&head);
-    let mut words = head.split_whitespace().skip(1).map(str::to_string);
-    Ok(words.next().zip(words.next()).map(|(path, version)| Request { path, version }))
+    Ok(request)
+}
+
+fn body_length(head: &str) -> u64 {
+    let length = head.lines().find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        if name.eq_ignore_ascii_case("content-length") { value.trim().parse().ok() } else { None }
+    });
+    length.unwrap_or(0)
 }
 
 /// Writes a whole answer with `body` bytes.

@@ -1,38 +1,74 @@
 //! nginx: its start, and its processes once it runs.
 
+use super::inside::inside;
 use super::refused;
 use crate::fault::Mistake;
+use crate::net::Host;
 use crate::said::{self, Said, last_lines};
-use crate::tool::{self, TooLong};
+use crate::tool::{self, TooLong, parent};
 use crate::tune::{self, Nofile};
 use anyhow::{Context, Error, Result};
 use nix::unistd::Pid;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 use tunelab_protocol::StartedBy;
 
 const NAME: &str = "nginx";
 
-/// Starts nginx. It binds before it goes into the background: when the command returns, it listens. Where its
-/// configuration names no log, it keeps our streams for one.
-pub fn start(config: &str, by: &StartedBy, limits: Option<Nofile>) -> Result<()> {
-    let said = Said::of_service(NAME)?;
-    let mut command = command(config, by)?;
-    if let Some(limits) = limits {
-        limits.apply(&mut command);
-    }
-    command.env("PATH", tool::PATH).stdin(Stdio::null()).stdout(said.stdio()?).stderr(said.stdio()?);
-    match tool::status_of(&mut command, tool::PATIENCE) {
-        Ok(status) if status.success() => Ok(()),
-        Ok(status) => {
-            let text = std::fs::read_to_string(config).unwrap_or_default();
-            let refused = refused::nginx(&said.text(), config, &text).map(Error::new);
-            Err(refused
-                .unwrap_or_else(|| Error::msg(format!("nginx ended with {status}: {}", last_lines(&said.tail(), 5)))))
+/// One nginx: its master and what the master started.
+pub struct Nginx {
+    config: String,
+    host: Rc<Host>,
+}
+
+impl Nginx {
+    /// Starts nginx. It binds before it goes into the background: when the command returns, it listens. Where its
+    /// configuration names no log, it keeps our streams for one.
+    pub fn start(name: &str, config: &str, by: &StartedBy, host: &Rc<Host>, limits: Option<Nofile>) -> Result<Self> {
+        let said = Said::of_service(name)?;
+        let mut command = command(config, by)?;
+        inside(&mut command, host)?;
+        if let Some(limits) = limits {
+            limits.apply(&mut command);
         }
-        Err(e) if e.is::<TooLong>() => Err(stays(config).into()),
-        Err(e) => Err(e),
+        command.env("PATH", tool::PATH).stdin(Stdio::null()).stdout(said.stdio()?).stderr(said.stdio()?);
+        match tool::status_of(&mut command, tool::PATIENCE) {
+            Ok(status) if status.success() => Ok(Nginx { config: config.to_owned(), host: host.clone() }),
+            Ok(status) => {
+                let text = std::fs::read_to_string(config).unwrap_or_default();
+                let refused = refused::nginx(&said.text(), config, &text).map(Error::new);
+                let last = || format!("nginx ended with {status}: {}", last_lines(&said.tail(), 5));
+                Err(refused.unwrap_or_else(|| Error::msg(last())))
+            }
+            Err(e) if e.is::<TooLong>() => Err(stays(config).into()),
+            Err(e) => Err(e),
+        }
+    }
+
+    /// The process that no other process of nginx started. Its title has the configuration.
+    pub fn master(&self) -> Result<Pid> {
+        let mut here = self.masters()?.into_iter();
+        here.next().context("this nginx does not run any more")
+    }
+
+    /// The masters, and the workers that each started.
+    pub fn processes(&self) -> Result<Vec<Pid>> {
+        let masters = self.masters()?;
+        let all = processes()?.into_iter();
+        Ok(all.filter(|pid| masters.contains(pid) || masters.contains(&parent(*pid))).collect())
+    }
+
+    fn masters(&self) -> Result<Vec<Pid>> {
+        let mut found = Vec::new();
+        for pid in processes()?.into_iter().filter(|&pid| tool::alive(pid)) {
+            let title = title(pid);
+            if title.contains("master process") && title.contains(&self.config) && self.host.namespace.has(pid)? {
+                found.push(pid);
+            }
+        }
+        Ok(found)
     }
 }
 
@@ -89,26 +125,4 @@ pub fn worker() -> Result<Pid> {
 
 fn title(pid: Pid) -> String {
     std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default()
-}
-
-/// The parent of a process that runs; 0 if the process is gone.
-fn parent(pid: Pid) -> Pid {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    Pid::from_raw(parent_in(&stat).unwrap_or(0))
-}
-
-/// Reads `90 (nginx) S 1 ...`: a name may have brackets and spaces in it.
-fn parent_in(stat: &str) -> Option<i32> {
-    stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::parent_in;
-
-    #[test]
-    fn parents() {
-        assert_eq!(parent_in("90 (a) b) S 17 90 90 0"), Some(17));
-        assert_eq!(parent_in(""), None);
-    }
 }

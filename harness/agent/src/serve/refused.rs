@@ -52,6 +52,15 @@ pub fn node(said: &str, program: &str) -> (Option<u32>, String) {
     (place, error.or_else(last).unwrap_or_default().to_owned())
 }
 
+/// The place in a deployed file that a program names, as in `parsing [/run/tunelab/files/haproxy.cfg:12]`.
+pub fn place(said: &str) -> Option<(String, Option<u32>)> {
+    let rest = said.split(guest::FILES).nth(1)?.strip_prefix('/')?;
+    let ends = |c: char| c.is_whitespace() || matches!(c, ':' | ']' | '\'' | '"' | ',' | ')');
+    let name = rest.split(ends).next().filter(|name| !name.is_empty())?;
+    let line = rest[name.len()..].strip_prefix(':').and_then(number);
+    Some((format!("{}/{name}", guest::FILES), line))
+}
+
 /// The digits that a text begins with.
 fn number(text: &str) -> Option<u32> {
     text.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
@@ -105,6 +114,14 @@ mod tests {
     #[test]
     fn a_warning_is_no_refusal() {
         assert_eq!(nginx("nginx: [warn] the \"user\" directive makes sense only for root", PATH, CONFIG), None);
+    }
+
+    #[test]
+    fn any_program_may_say_where() {
+        let said = "[ALERT] (95) : config : parsing [/run/tunelab/files/haproxy.cfg:12] : unknown keyword 'x'\n";
+        assert_eq!(place(said), Some(("/run/tunelab/files/haproxy.cfg".into(), Some(12))));
+        assert_eq!(place("cannot open '/run/tunelab/files/a.conf'"), Some(("/run/tunelab/files/a.conf".into(), None)));
+        assert_eq!(place("bad option at line 3 of x"), None);
     }
 
     #[test]

@@ -17,6 +17,12 @@ const NETFILTER: Part =
     Part { name: "netfilter", option: "CONFIG_NETFILTER", module: "", shows: "/proc/net/netfilter" };
 const IPTABLES: Part =
     Part { name: "iptables", option: "CONFIG_IP_NF_IPTABLES", module: "ip_tables", shows: "/proc/net/ip_tables_names" };
+const IP6TABLES: Part = Part {
+    name: "ip6tables",
+    option: "CONFIG_IP6_NF_IPTABLES",
+    module: "ip6_tables",
+    shows: "/proc/net/ip6_tables_names",
+};
 /// Without file locks, iptables takes its own lock for that of another process.
 const FILE_LOCKS: Part = Part { name: "file locks", option: "CONFIG_FILE_LOCKING", module: "", shows: "/proc/locks" };
 const CONNTRACK: Part = Part {
@@ -31,6 +37,16 @@ pub fn iptables() -> Result<()> {
     NETFILTER.demand()?;
     IPTABLES.demand()?;
     FILE_LOCKS.demand()
+}
+
+pub fn ip6tables() -> Result<()> {
+    NETFILTER.demand()?;
+    IP6TABLES.demand()?;
+    FILE_LOCKS.demand()
+}
+
+pub fn netfilter() -> Result<()> {
+    NETFILTER.demand()
 }
 
 pub fn conntrack() -> Result<()> {

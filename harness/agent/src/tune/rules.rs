@@ -1,4 +1,4 @@
-//! Rules in iptables-save format.
+//! Firewall rules, each file in its own format, loaded by the guest's own program for it.
 
 use super::lacks;
 use crate::fault::Mistake;
@@ -7,35 +7,95 @@ use crate::said::{last_lines, scratch};
 use crate::tool::{self, first_of};
 use anyhow::{Context, Result, bail};
 use std::fs::File;
-use std::process::Command;
+use std::process::{Command, Stdio};
+use tunelab_protocol::{Format, Ruleset};
 
-/// Legacy first: it speaks to the ip_tables that every kernel here has, and means the modules that the article knew.
-const RESTORE: [&str; 2] = ["iptables-legacy-restore", "iptables-restore"];
-
-/// Words of rules that make them need connection tracking.
-const TRACKS: [&str; 6] = ["--state", "--ctstate", "-j CT", "*nat", "NOTRACK", "-m conn"];
-
-pub fn load(file: &str) -> Result<()> {
-    let rules = std::fs::read_to_string(file).with_context(|| format!("failed to read {file}"))?;
-    let input = File::open(file).with_context(|| format!("failed to open {file}"))?;
-    let Some(said) = restore(input)? else { return Ok(()) };
-    what_is_missing(&rules)?;
-    Err(refused(&said, file, &rules).into())
+/// The programs that load a format, the first that the guest has, and their arguments before the file; without
+/// arguments the file is their input.
+struct Loader {
+    programs: &'static [&'static str],
+    args: &'static [&'static str],
+    /// Words of a file that make it need connection tracking.
+    tracks: &'static [&'static str],
+    /// Arguments that remove all rules; without them, loading does.
+    flush: &'static [&'static str],
 }
 
-/// Loads rules into the namespace of this thread; gives what the program says if it refuses them.
-fn restore(rules: File) -> Result<Option<String>> {
-    let restore = first_of(&RESTORE).context("this guest has no iptables-restore")?;
-    let ended = tool::end_of(&mut Command::new(restore), rules, tool::PATIENCE)?;
-    match ended.status.code() {
-        Some(0) => Ok(None),
-        Some(_) => Ok(Some(ended.said())),
-        None => bail!("{restore} ended with {}: {}", ended.status, last_lines(&ended.said(), 5)),
+/// Legacy first: it speaks to the ip_tables that every kernel here has, and means the modules that the article knew.
+fn loader(format: Format) -> Loader {
+    const IPTABLES: &[&str] = &["--state", "--ctstate", "-j CT", "*nat", "NOTRACK", "-m conn"];
+    match format {
+        Format::Iptables => Loader {
+            programs: &["iptables-legacy-restore", "iptables-restore"],
+            args: &[],
+            tracks: IPTABLES,
+            flush: &[],
+        },
+        Format::Ip6tables => Loader {
+            programs: &["ip6tables-legacy-restore", "ip6tables-restore"],
+            args: &[],
+            tracks: IPTABLES,
+            flush: &[],
+        },
+        Format::Nftables => {
+            Loader { programs: &["nft"], args: &["-f"], tracks: &["ct ", "nat "], flush: &["flush", "ruleset"] }
+        }
     }
 }
 
-/// Reads `iptables-restore: line 4 failed`, `Error occurred at line: 4`, `line 4: RULE_APPEND failed (...)`.
-fn refused(said: &str, file: &str, rules: &str) -> Mistake {
+/// Loads rules into the namespace of this thread.
+pub fn load(rules: &Ruleset) -> Result<()> {
+    let file = rules.file.as_str();
+    let text = std::fs::read_to_string(file).with_context(|| format!("failed to read {file}"))?;
+    let loader = loader(rules.format);
+    let Some(said) = loader.load(file)? else { return Ok(()) };
+    what_is_missing(rules.format, loader.tracks, &text)?;
+    Err(refused(rules.format, &said, file, &text).into())
+}
+
+/// Loads rules in the place of those of this format that are there.
+pub fn replace(rules: &Ruleset) -> Result<()> {
+    let loader = loader(rules.format);
+    if !loader.flush.is_empty() {
+        tool::run(loader.program()?, loader.flush)?;
+    }
+    load(rules)
+}
+
+impl Loader {
+    fn program(&self) -> Result<&'static str> {
+        first_of(self.programs).with_context(|| format!("this guest has no {}", self.programs.last().unwrap_or(&"")))
+    }
+
+    /// Returns what the program says if it refuses the file.
+    fn load(&self, file: &str) -> Result<Option<String>> {
+        let mut command = Command::new(self.program()?);
+        if self.args.is_empty() {
+            return self.end(&mut command, File::open(file).with_context(|| format!("failed to open {file}"))?);
+        }
+        self.end(command.args(self.args).arg(file), Stdio::null())
+    }
+
+    fn end(&self, command: &mut Command, input: impl Into<Stdio>) -> Result<Option<String>> {
+        let ended = tool::end_of(command, input, tool::PATIENCE)?;
+        match ended.status.code() {
+            Some(0) => Ok(None),
+            Some(_) => Ok(Some(ended.said())),
+            None => bail!("{} ended with {}: {}", self.program()?, ended.status, last_lines(&ended.said(), 5)),
+        }
+    }
+}
+
+/// Reads `iptables-restore: line 4 failed`, `Error occurred at line: 4`, `line 4: RULE_APPEND failed (...)`
+/// (iptables); `/run/tunelab/files/rules.nft:3:5-7: Error: syntax error` (nft).
+fn refused(format: Format, said: &str, file: &str, rules: &str) -> Mistake {
+    if format == Format::Nftables {
+        let placed = said.lines().find_map(|line| line.split_once(&format!("{file}:")));
+        let (place, what) = placed.map_or((None, said.lines().next().unwrap_or_default()), |(_, rest)| {
+            (number_behind(&format!("line {rest}"), "line"), rest.split_once("Error: ").map_or(rest, |(_, what)| what))
+        });
+        return Mistake::in_file(file, place, format!("nft refuses it: {}", what.trim()));
+    }
     let lines: Vec<&str> = said.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     let telling = lines.iter().filter(|line| !line.starts_with("Try `") && !line.starts_with("Error occurred at line"));
     let what: Vec<&str> = telling.copied().take(3).collect();
@@ -53,26 +113,32 @@ fn number_behind(line: &str, word: &str) -> Option<u32> {
     rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
 }
 
-/// Keeps conntrack out of a site. Before 4.10 it tracks in every namespace as soon as it is there, with a limit that
+/// Keeps conntrack out of a host that has no rules. Before 4.10 it tracks in every namespace as soon as it is there, with a limit that
 /// all share: a full table would drop packets before they reach the server.
 pub fn leave_untracked() -> Result<()> {
     const RULES: &str = "*raw\n-A PREROUTING -j CT --notrack\n-A OUTPUT -j CT --notrack\nCOMMIT\n";
     if release::at_least((4, 10)) || super::read("net.netfilter.nf_conntrack_max").is_none() {
         return Ok(());
     }
-    match restore(scratch(RULES)?)? {
+    let loader = loader(Format::Iptables);
+    match loader.end(&mut Command::new(loader.program()?), scratch(RULES)?)? {
         None => Ok(()),
         Some(said) => {
-            bail!("failed to keep conntrack out of a site (CONFIG_NETFILTER_XT_TARGET_CT): {}", last_lines(&said, 3))
+            bail!("failed to keep conntrack out of a host (CONFIG_NETFILTER_XT_TARGET_CT): {}", last_lines(&said, 3))
         }
     }
 }
 
-/// An error of iptables seldom says what the kernel lacks. This checks the server's namespace only: in another one up
-/// to Linux 3.8 there is no /proc/net/netfilter.
-fn what_is_missing(rules: &str) -> Result<()> {
-    lacks::iptables()?;
-    if TRACKS.iter().any(|word| rules.contains(word)) { lacks::conntrack() } else { Ok(()) }
+/// An error of such a program seldom says what the kernel lacks. This checks the server's namespace only: in another one
+/// up to Linux 3.8 there is no /proc/net/netfilter.
+fn what_is_missing(format: Format, tracks: &[&str], rules: &str) -> Result<()> {
+    match format {
+        Format::Iptables => lacks::iptables()?,
+        Format::Ip6tables => lacks::ip6tables()?,
+        // nft says itself what is not supported.
+        Format::Nftables => lacks::netfilter()?,
+    }
+    if tracks.iter().any(|word| rules.contains(word)) { lacks::conntrack() } else { Ok(()) }
 }
 
 #[cfg(test)]
@@ -81,7 +147,7 @@ mod tests {
     use tunelab_protocol::Fault;
 
     fn read(said: &str) -> (Option<u32>, String) {
-        let mistake = refused(said, "/f", "*filter\n-A INPUT -j FOO\nCOMMIT\n");
+        let mistake = refused(Format::Iptables, said, "/f", "*filter\n-A INPUT -j FOO\nCOMMIT\n");
         let Fault::File { line, .. } = &mistake.fault else { panic!("{mistake:?}") };
         (*line, mistake.to_string())
     }
@@ -96,5 +162,14 @@ mod tests {
         assert_eq!(read("iptables-restore: line 3 failed\n"), (Some(3), whole.into()));
         assert_eq!(read("iptables-restore v1.8.9 (nf_tables): line 4: RULE_APPEND failed (No such file)").0, Some(4));
         assert_eq!(read("no idea").0, None);
+    }
+
+    #[test]
+    fn nft_says_which_line_and_column() {
+        let said = "/f:3:5-7: Error: syntax error, unexpected foo\n    foo\n    ^^^\n";
+        let mistake = refused(Format::Nftables, said, "/f", "");
+        assert_eq!(mistake, Mistake::in_file("/f", Some(3), "nft refuses it: syntax error, unexpected foo"));
+        let without = refused(Format::Nftables, "Error: Could not process rule\n", "/f", "");
+        assert_eq!(without, Mistake::in_file("/f", None, "nft refuses it: Error: Could not process rule"));
     }
 }

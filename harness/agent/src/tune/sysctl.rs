@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use std::fs::File;
 use std::io::{Error, ErrorKind, Write};
 use std::path::{Path, PathBuf};
-use tunelab_protocol::{Event, Server, Sysctl, spellings};
+use tunelab_protocol::{Event, Host, Sysctl, spellings, todays_name};
 
 /// All settings as files.
 const TREE: &str = "/proc/sys";
@@ -24,22 +24,30 @@ pub fn write(name: &str, value: &str) -> Result<()> {
 }
 
 /// Applies files in order, then single ones. What this kernel does not have or refuses is an outcome, unless required.
-pub fn apply(server: &Server, events: &Events) -> Result<()> {
-    for file in &server.sysctl_files {
+pub fn apply(host: &Host, events: &Events) -> Result<()> {
+    for file in &host.sysctl_files {
         let text = std::fs::read_to_string(file).with_context(|| format!("failed to read {file}"))?;
         for (name, value) in parse(&text, file)? {
             set(&name, &value, false, events)?;
         }
     }
-    change(&server.sysctls, events)?;
-    for name in &server.report_sysctls {
+    change(&host.sysctls, events)?;
+    for name in &host.report_sysctls {
         events.emit(Event::Sysctl { name: name.clone(), value: read(name) });
     }
     Ok(())
 }
 
+/// Sets a single one on the running machine, and reports its effective value.
+pub fn change_one(sysctl: &Sysctl, events: &Events) -> Result<()> {
+    change(std::slice::from_ref(sysctl), events)?;
+    let name = todays_name(&sysctl.name);
+    events.emit(Event::Sysctl { value: read(&name), name });
+    Ok(())
+}
+
 /// Sets single ones; a setting that this kernel lacks or refuses is treated as in [`apply`].
-pub fn change(sysctls: &[Sysctl], events: &Events) -> Result<()> {
+fn change(sysctls: &[Sysctl], events: &Events) -> Result<()> {
     sysctls.iter().try_for_each(|Sysctl { name, value, required }| set(name, value, *required, events))
 }
 

@@ -1,60 +1,63 @@
 //! A client's connection: the kernel's own TCP, and HTTP as a browser would speak it.
 
-use super::{Fare, Visitor, flights::Flights, sequence};
+use super::{Failed, Visitor, flights::Flights, free_to_bind, sequence};
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{Instant, timeout};
-use tunelab_protocol::{Answer, Http, Visit};
+use tunelab_protocol::{Answer, Http, Method, Outcome, Visit};
 
 pub struct Client {
     stream: TcpStream,
-    patience: Duration,
+    response_timeout: Duration,
     /// Half a round trip, if answers are reported by flights.
     half_trip: Option<Duration>,
 }
 
 impl Client {
-    pub async fn connect(visitor: &Visitor) -> Result<Self, Fare> {
-        let socket = visitor.place.enter(|| {
-            let socket = TcpSocket::new_v4()?;
+    pub async fn connect(visitor: &Visitor) -> Result<Self, Failed> {
+        let visit = visitor.plan();
+        let socket = visitor.host.enter(|| {
+            let socket = if visitor.target().is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
             if let Some(source) = visitor.own_address() {
+                free_to_bind(&socket, source)?;
                 // A client that comes back needs this: its own last connection from there may not be quite gone.
                 socket.set_reuseaddr(source.port() != 0)?;
-                socket.bind(source.into())?;
+                socket.bind(source)?;
             }
-            if visitor.population.visit.flights {
+            if visit.half_trip_us.is_some() {
                 make_room(&socket)?;
             }
+            set_timers(&socket, visit)?;
             Ok(socket)
         });
-        let socket = socket.map_err(|e| Fare::of_any(&e))?;
-        if visitor.population.visit.older_sequence {
+        let socket = socket.map_err(|e| Failed::of_any(&e))?;
+        if visit.older_sequence {
             sequence::choose_older(&socket, visitor.number)?;
         }
-        let population = &visitor.population;
-        let patience = Duration::from_micros(population.visit.patience_us);
-        let half_trip = population.visit.flights.then(|| Duration::from_micros(population.link.delay_us));
-        match timeout(patience, socket.connect(visitor.target.into())).await {
-            Err(_) => Err(Fare::ConnectTimeout),
-            Ok(Err(e)) => Err(Fare::of(&e)),
-            Ok(Ok(stream)) => Ok(Client { stream, patience, half_trip }),
+        let [connect, response_timeout] =
+            [visit.connect_timeout_us, visit.response_timeout_us].map(Duration::from_micros);
+        let half_trip = visit.half_trip_us.map(Duration::from_micros);
+        match timeout(connect, socket.connect(visitor.target())).await {
+            Err(_) => Err(Failed::as_(Outcome::ConnectTimeout)),
+            Ok(Err(e)) => Err(Failed::of_connect(&e)),
+            Ok(Ok(stream)) => Ok(Client { stream, response_timeout, half_trip }),
         }
     }
 
-    pub async fn send(&mut self, visit: &Visit, path: &str) -> Result<(), Fare> {
-        self.stream.write_all(request(visit, path).as_bytes()).await.map_err(|e| Fare::of(&e))
+    pub async fn send(&mut self, visit: &Visit, path: &str) -> Result<(), Failed> {
+        self.stream.write_all(&request(visit, path)).await.map_err(|e| Failed::of(&e))
     }
 
     /// Sends a request and reads the whole answer; returns how it came, if that is reported.
-    pub async fn ask(&mut self, visit: &Visit, path: &str, paused_us: u64) -> Result<Option<Answer>, Fare> {
+    pub async fn ask(&mut self, visit: &Visit, path: &str, paused_us: u64) -> Result<Option<Answer>, Failed> {
         let mut flights = self.flights();
         let server = flights.as_ref().and_then(Flights::other_end);
         let start = Instant::now();
         self.send(visit, path).await?;
-        match timeout(self.patience, read_answer(&mut self.stream, flights.as_mut())).await {
-            Err(_) => return Err(Fare::AnswerTimeout),
+        match timeout(self.response_timeout, read_answer(&mut self.stream, flights.as_mut())).await {
+            Err(_) => return Err(Failed::as_(Outcome::ResponseTimeout)),
             Ok(outcome) => outcome?,
         }
         let took_us = start.elapsed().as_micros() as u64;
@@ -79,18 +82,18 @@ impl Client {
     }
 
     /// Waits for the server's FIN; then ours follows.
-    pub async fn wait_for_close(&mut self) -> Result<(), Fare> {
+    pub async fn wait_for_close(&mut self) -> Result<(), Failed> {
         let mut rest = [0; 256];
         let until_end = async {
-            while self.stream.read(&mut rest).await.map_err(|e| Fare::of(&e))? > 0 {}
+            while self.stream.read(&mut rest).await.map_err(|e| Failed::of(&e))? > 0 {}
             Ok(())
         };
-        timeout(self.patience, until_end).await.unwrap_or(Err(Fare::AnswerTimeout))
+        timeout(self.response_timeout, until_end).await.unwrap_or(Err(Failed::as_(Outcome::ResponseTimeout)))
     }
 
     /// Closes with RST instead of FIN.
-    pub fn reset(self) -> Result<(), Fare> {
-        socket2::SockRef::from(&self.stream).set_linger(Some(Duration::ZERO)).map_err(|e| Fare::of(&e))
+    pub fn reset(self) -> Result<(), Failed> {
+        socket2::SockRef::from(&self.stream).set_linger(Some(Duration::ZERO)).map_err(|e| Failed::of(&e))
     }
 }
 
@@ -101,7 +104,20 @@ fn make_room(socket: &TcpSocket) -> anyhow::Result<()> {
     Ok(nix::sys::socket::setsockopt(socket, nix::sys::socket::sockopt::RcvBufForce, &ROOM_BYTES)?)
 }
 
-fn request(visit: &Visit, path: &str) -> String {
+/// Sets the kernel's timers for a connection that is idle or not acknowledged.
+fn set_timers(socket: &TcpSocket, visit: &Visit) -> anyhow::Result<()> {
+    let socket = socket2::SockRef::from(socket);
+    if let Some(us) = visit.keepalive_us {
+        // The interval and the number of probes are the kernel's own.
+        socket.set_tcp_keepalive(&socket2::TcpKeepalive::new().with_time(Duration::from_micros(us)))?;
+    }
+    if let Some(us) = visit.user_timeout_us {
+        socket.set_tcp_user_timeout(Some(Duration::from_micros(us)))?;
+    }
+    Ok(())
+}
+
+fn request(visit: &Visit, path: &str) -> Vec<u8> {
     let version = match visit.http {
         Http::V1_0 => "1.0",
         Http::V1_1 => "1.1",
@@ -111,10 +127,18 @@ fn request(visit: &Visit, path: &str) -> String {
         (Http::V1_1, false) => "Connection: close\r\n",
         _ => "",
     };
-    format!("GET {path} HTTP/{version}\r\nHost: server\r\nUser-Agent: tunelab\r\n{connection}\r\n")
+    let (method, length, body) = match visit.method {
+        Method::Get => ("GET", String::new(), 0),
+        Method::Post { body_bytes } => ("POST", format!("Content-Length: {body_bytes}\r\n"), body_bytes),
+    };
+    let head =
+        format!("{method} {path} HTTP/{version}\r\nHost: server\r\nUser-Agent: tunelab\r\n{connection}{length}\r\n");
+    let mut request = head.into_bytes();
+    request.resize(request.len() + body as usize, b'x');
+    request
 }
 
-async fn read_answer(stream: &mut TcpStream, mut flights: Option<&mut Flights>) -> Result<(), Fare> {
+async fn read_answer(stream: &mut TcpStream, mut flights: Option<&mut Flights>) -> Result<(), Failed> {
     let mut bytes = Vec::with_capacity(2048);
     let head = loop {
         if let Some(end) = bytes.windows(4).position(|w| w == b"\r\n\r\n") {
@@ -126,19 +150,19 @@ async fn read_answer(stream: &mut TcpStream, mut flights: Option<&mut Flights>) 
     while length.is_some_and(|length| bytes.len() < head + length) {
         read_more(stream, &mut bytes, flights.as_deref_mut()).await?;
     }
-    if (200..300).contains(&status) { Ok(()) } else { Err(Fare::ErrorStatus(status)) }
+    if (200..300).contains(&status) { Ok(()) } else { Err(Failed::status(status)) }
 }
 
-async fn read_more(stream: &mut TcpStream, bytes: &mut Vec<u8>, flights: Option<&mut Flights>) -> Result<(), Fare> {
+async fn read_more(stream: &mut TcpStream, bytes: &mut Vec<u8>, flights: Option<&mut Flights>) -> Result<(), Failed> {
     match stream.read_buf(bytes).await {
-        Ok(0) => Err(Fare::Closed),
+        Ok(0) => Err(Failed::as_(Outcome::Closed)),
         Ok(length) => {
             if let Some(flights) = flights {
                 flights.arrived(length, Instant::now());
             }
             Ok(())
         }
-        Err(e) => Err(Fare::of(&e)),
+        Err(e) => Err(Failed::of(&e)),
     }
 }
 

@@ -1,32 +1,58 @@
 //! A client that speaks UDP: a datagram for each path, and one back for each.
 
-use super::{Fare, Visitor};
+use super::{Failed, Visitor, free_to_bind};
 use nix::sys::socket::{setsockopt, sockopt::Ipv4RecvErr};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::UdpSocket;
 use tokio::time::timeout;
+use tunelab_protocol::Outcome;
 
-pub async fn ask(visitor: &Visitor) -> Result<(), Fare> {
-    let socket = visitor.place.enter(|| {
-        let socket = Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP))?;
+pub async fn ask(visitor: &Visitor) -> Result<(), Failed> {
+    let socket = connected(visitor)?;
+    visitor.each_path(async |_, path| exchange(visitor, &socket, path.as_bytes(), |_| Some(Ok(()))).await).await
+}
+
+/// A socket that hears the target only, and the errors that ICMP tells of it.
+pub fn connected(visitor: &Visitor) -> Result<UdpSocket, Failed> {
+    let socket = visitor.host.enter(|| {
+        let socket = Socket::new(Domain::for_address(visitor.target()), Type::DGRAM, Some(Protocol::UDP))?;
         if let Some(source) = visitor.own_address() {
+            free_to_bind(&socket, source)?;
             socket.bind(&source.into())?;
         }
-        if visitor.population.visit.recverr {
+        if visitor.plan().receive_errors {
             setsockopt(&socket, Ipv4RecvErr, &true)?;
         }
         // Connected, so that an ICMP error finds its way back here.
-        socket.connect(&visitor.target.into())?;
+        socket.connect(&visitor.target().into())?;
         socket.set_nonblocking(true)?;
         Ok(UdpSocket::from_std(socket.into())?)
     });
-    let socket = socket.map_err(|e| Fare::of_any(&e))?;
+    socket.map_err(|e| Failed::of_any(&e))
+}
+
+/// Sends a datagram until it is answered, as often as the clients try. `read` says what an answer means; `None`: it is
+/// an answer to something else.
+pub async fn exchange(
+    visitor: &Visitor,
+    socket: &UdpSocket,
+    datagram: &[u8],
+    read: impl Fn(&[u8]) -> Option<Result<(), Failed>>,
+) -> Result<(), Failed> {
     let mut answer = [0; 2048];
-    visitor
-        .each_path(async |_, path| {
-            socket.send(path.as_bytes()).await.map_err(|e| Fare::of(&e))?;
-            let heard = timeout(visitor.patience(), socket.recv(&mut answer)).await;
-            heard.map_err(|_| Fare::AnswerTimeout)?.map(drop).map_err(|e| Fare::of(&e))
-        })
-        .await
+    for _ in 0..=visitor.plan().retries {
+        socket.send(datagram).await.map_err(|e| Failed::of(&e))?;
+        let answered = async {
+            loop {
+                let length = socket.recv(&mut answer).await.map_err(|e| Failed::of(&e))?;
+                if let Some(meaning) = read(&answer[..length]) {
+                    return meaning;
+                }
+            }
+        };
+        if let Ok(ended) = timeout(visitor.response_timeout(), answered).await {
+            return ended;
+        }
+    }
+    Err(Failed::as_(Outcome::ResponseTimeout))
 }

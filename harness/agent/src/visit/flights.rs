@@ -51,12 +51,12 @@ impl Flights {
 mod tests {
     use super::*;
 
-    const NOBODY: SocketAddrV4 = SocketAddrV4::new(std::net::Ipv4Addr::UNSPECIFIED, 0);
+    const NONE: SocketAddrV4 = SocketAddrV4::new(std::net::Ipv4Addr::UNSPECIFIED, 0);
 
     #[test]
-    fn what_comes_together_is_one() {
+    fn bytes_that_come_together_are_one_flight() {
         let start = Instant::now();
-        let mut flights = Flights::new(NOBODY, Duration::from_millis(50));
+        let mut flights = Flights::new(NONE, Duration::from_millis(50));
         for (ms, bytes) in [(0, 1448), (3, 1448), (50, 1), (51, 2896), (101, 5), (300, 7)] {
             flights.arrived(bytes, start + Duration::from_millis(ms));
         }
@@ -65,6 +65,6 @@ mod tests {
 
     #[test]
     fn nothing_is_no_flight() {
-        assert!(Flights::new(NOBODY, Duration::ZERO).into_bytes().is_empty());
+        assert!(Flights::new(NONE, Duration::ZERO).into_bytes().is_empty());
     }
 }

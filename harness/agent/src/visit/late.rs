@@ -1,27 +1,27 @@
 //! The network delivers a second copy of an old packet: the very frame, captured on its way out and sent again.
 
-use crate::net::Namespace;
-use anyhow::{Context, Result};
+use crate::net::Host;
+use anyhow::{Context, Result, bail};
 use nix::sys::socket::{setsockopt, sockopt::RcvBufForce};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::io::Read;
 use std::mem;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::os::fd::AsRawFd;
-use tunelab_protocol::{Duplicate, Subnet};
+use tunelab_protocol::{Duplicate, IpNet};
 
 const ETHERNET: usize = 14;
 /// Room for the packets of a burst, in bytes.
 const ROOM: usize = 16 << 20;
 
-/// Packets that clients of a site sent lately and that may be sent again.
+/// Packets that clients of a host sent lately and that may be sent again.
 ///
-/// One socket for all clients of a site: closing one waits for an RCU grace period, in which no other client is served.
+/// One socket for all clients of a host: closing one waits for an RCU grace period, in which no other client is served.
 pub struct Capture {
     socket: RefCell<Socket>,
-    seen: RefCell<HashMap<Ipv4Addr, Seen>>,
+    seen: RefCell<HashMap<IpAddr, Seen>>,
 }
 
 /// The first of each kind from one address.
@@ -32,12 +32,13 @@ struct Seen {
 }
 
 impl Capture {
-    pub fn start(namespace: &Namespace, subnet: Subnet) -> Result<Self> {
-        namespace.enter(|| {
+    /// Captures on one interface of the host.
+    pub fn start(host: &Host, interface: &str, subnet: IpNet) -> Result<Self> {
+        host.enter(|| {
             // Protocol 0 hears nothing until the socket is bound, so that nothing slips past the filter.
             let socket = Socket::new(Domain::PACKET, Type::RAW, Some(Protocol::from(0))).context("AF_PACKET")?;
             attach_filter(&socket, subnet)?;
-            socket.bind(&crate::net::link_address(crate::net::index(crate::net::SITE_NIC)?)?)?;
+            socket.bind(&crate::net::link_address(crate::net::index(interface)?)?)?;
             socket.set_nonblocking(true)?;
             setsockopt(&socket, RcvBufForce, &ROOM)?;
             Ok(Capture { socket: socket.into(), seen: RefCell::default() })
@@ -51,7 +52,7 @@ impl Capture {
         while let Ok(length) = socket.read(&mut buffer) {
             let frame = &buffer[..length];
             let Some(segment) = Segment::of(frame) else { continue };
-            let seen = seen.entry(segment.source).or_default();
+            let seen = seen.entry(segment.source.into()).or_default();
             let place = match segment {
                 _ if segment.is_pure_ack() => &mut seen.ack,
                 _ if segment.payload > 0 => &mut seen.request,
@@ -62,7 +63,7 @@ impl Capture {
     }
 
     /// Sends the chosen packet of this address once more.
-    pub fn replay(&self, source: Ipv4Addr, of: Duplicate) -> Result<()> {
+    pub fn replay(&self, source: IpAddr, of: Duplicate) -> Result<()> {
         self.drain();
         let seen = self.seen.borrow_mut().remove(&source).unwrap_or_default();
         let frame = match of {
@@ -128,7 +129,8 @@ pub(super) fn fold(mut sum: u32) -> u16 {
 }
 
 /// Attaches a filter in classic BPF: IPv4 from this subnet, whole; nothing else.
-fn attach_filter(socket: &Socket, subnet: Subnet) -> Result<()> {
+fn attach_filter(socket: &Socket, subnet: IpNet) -> Result<()> {
+    let IpNet::V4(subnet) = subnet else { bail!("packets of IPv6 are not sent twice") };
     let step = |code: u32, jt, jf, k| libc::sock_filter { code: code as u16, jt, jf, k };
     let (load_half, load_word) =
         (libc::BPF_LD | libc::BPF_H | libc::BPF_ABS, libc::BPF_LD | libc::BPF_W | libc::BPF_ABS);
@@ -137,8 +139,8 @@ fn attach_filter(socket: &Socket, subnet: Subnet) -> Result<()> {
         step(load_half, 0, 0, 12),
         step(equal, 0, 4, libc::ETH_P_IP as u32),
         step(load_word, 0, 0, (ETHERNET + 12) as u32),
-        step(libc::BPF_ALU | libc::BPF_AND | libc::BPF_K, 0, 0, u32::MAX << (32 - u32::from(subnet.prefix()))),
-        step(equal, 0, 1, subnet.address().into()),
+        step(libc::BPF_ALU | libc::BPF_AND | libc::BPF_K, 0, 0, u32::from(subnet.netmask())),
+        step(equal, 0, 1, subnet.network().into()),
         step(give, 0, 0, u32::MAX),
         step(give, 0, 0, 0),
     ];

@@ -1,9 +1,10 @@
-//! One client: connects from an address of its own, asks, and leaves in the way of its group.
+//! One client: connects from an address of its own, asks, and closes in the way of its group.
 
 mod client;
 mod datagram;
 mod datagram6;
-mod fare;
+mod dns;
+mod failed;
 mod flights;
 mod late;
 mod other_end;
@@ -12,74 +13,71 @@ mod raw6;
 mod sequence;
 mod syn;
 
-pub use fare::{Fare, Visited};
+pub use failed::{Failed, Visited};
 pub use late::Capture;
 
-use crate::net::Place;
+use crate::net::{Beyond, Host};
 use client::Client;
 use std::mem;
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
-use tunelab_protocol::{Leave, Population, Speech};
+use tunelab_protocol::{Clients, Close, Outcome, Protocol, Visit};
 
 /// Longer than the longest delayed ACK (200 ms, `TCP_DELACK_MAX`): a client that vanishes has acknowledged all it got.
 const SETTLE: Duration = Duration::from_millis(300);
 
 /// Everything a client needs to know.
 pub struct Visitor {
-    pub population: Rc<Population>,
-    pub place: Place,
+    pub clients: Rc<Clients>,
+    pub host: Rc<Host>,
+    /// The addresses that no host has, for clients that speak to such.
+    pub beyond: Option<Rc<Beyond>>,
     /// The client's number within its group, counted from 0.
     pub number: u32,
-    pub source: Ipv4Addr,
-    pub target: SocketAddrV4,
+    /// Its own address; `None`: the host's, which its kernel chooses.
+    pub source: Option<IpAddr>,
     pub capture: Option<Rc<Capture>>,
 }
 
 impl Visitor {
     pub async fn visit(self) -> Visited {
-        let mut visited = Visited { fare: Fare::Served, connect_us: None, served_us: None, answers: Vec::new() };
-        if let Err(unhappy) = self.go(&mut visited).await {
-            visited.fare = unhappy;
-        }
-        visited
-    }
-
-    async fn go(&self, visited: &mut Visited) -> Result<(), Fare> {
-        let visit = &self.population.visit;
         if let Some(capture) = &self.capture {
             capture.drain();
         }
+        let mut visited = Visited { ended: Ok(()), connect_us: None, duration_us: None, answers: Vec::new() };
         let start = Instant::now();
-        match visit.speech {
-            Speech::Http => {}
-            Speech::Syn => return syn::send(self),
-            Speech::Udp6 => return datagram6::send(self),
-            Speech::Raw6 => return raw6::send(self),
-            Speech::Udp => datagram::ask(self).await?,
-            Speech::Icmp => ping::ask(self).await?,
-        }
-        if visit.speech != Speech::Http {
-            visited.served_us = Some(start.elapsed().as_micros() as u64);
-            return Ok(());
-        }
+        visited.ended = match self.plan().protocol {
+            Protocol::Http => self.over_http(&mut visited, start).await,
+            Protocol::Udp => datagram::ask(&self).await,
+            Protocol::Dns => dns::ask(&self).await,
+            Protocol::Icmp => ping::ask(&self).await,
+            Protocol::Syn => return Visited { ended: syn::send(&self), ..visited },
+            Protocol::Udp6 => return Visited { ended: datagram6::send(&self), ..visited },
+            Protocol::Raw6 => return Visited { ended: raw6::send(&self), ..visited },
+        };
+        // The time to close does not count.
+        visited.duration_us = visited.duration_us.or(Some(start.elapsed().as_micros() as u64));
+        visited
+    }
+
+    async fn over_http(&self, visited: &mut Visited, start: Instant) -> Result<(), Failed> {
         let mut client = Client::connect(self).await?;
         visited.connect_us = Some(start.elapsed().as_micros() as u64);
         let talked = self.talk(&mut client, visited).await;
-        match talked {
-            Ok(()) => visited.served_us = Some(start.elapsed().as_micros() as u64),
-            // It leaves like a client that was served: else it would be a race which end closes first.
-            Err(Fare::ErrorStatus(_)) => {}
-            Err(unhappy) => return Err(unhappy),
+        visited.duration_us = Some(start.elapsed().as_micros() as u64);
+        match &talked {
+            // It closes like a client that was served: else it would be a race which end closes first.
+            Ok(()) | Err(Failed { outcome: Outcome::Status, .. }) => {}
+            Err(_) => return talked,
         }
-        talked.and(self.leave(client).await)
+        talked.and(self.close(client).await)
     }
 
     /// Requests all paths, with the pauses.
-    async fn talk(&self, client: &mut Client, visited: &mut Visited) -> Result<(), Fare> {
-        let visit = &self.population.visit;
+    async fn talk(&self, client: &mut Client, visited: &mut Visited) -> Result<(), Failed> {
+        let visit = self.plan();
         let (last, earlier) = visit.paths.split_last().expect("a visit has a path");
         let mut paused_us = 0;
         for (path, pause_us) in earlier.iter().zip(&visit.pauses_us) {
@@ -87,51 +85,76 @@ impl Visitor {
             paused_us = *pause_us;
             sleep(Duration::from_micros(paused_us)).await;
         }
-        match visit.leave {
-            Leave::Vanish { after_request: true } => client.send(visit, last).await?,
+        match visit.close {
+            Close::Vanish { after_request: true } => client.send(visit, last).await?,
             _ => visited.answers.extend(client.ask(visit, last, paused_us).await?),
         }
         Ok(())
     }
 
-    async fn leave(&self, mut client: Client) -> Result<(), Fare> {
-        match self.population.visit.leave {
-            Leave::ClientCloses => drop(client),
-            Leave::ServerCloses => client.wait_for_close().await?,
-            Leave::Reset => client.reset()?,
-            Leave::Stay => mem::forget(client),
-            Leave::Vanish { .. } => {
+    async fn close(&self, mut client: Client) -> Result<(), Failed> {
+        match self.plan().close {
+            Close::Client => drop(client),
+            Close::Server => client.wait_for_close().await?,
+            Close::Reset => client.reset()?,
+            Close::Never => mem::forget(client),
+            Close::Vanish { .. } => {
                 sleep(SETTLE).await;
-                self.depart()?;
+                self.vanish()?;
                 // Closing would be noticed only here; the socket stays as it would on a vanished machine.
                 mem::forget(client);
             }
-            Leave::LateDuplicate { of, after_us } => {
+            Close::LateDuplicate { of, after_us } => {
                 client.wait_for_close().await?;
                 drop(client);
                 sleep(SETTLE).await;
-                self.depart()?;
+                let source = self.vanish()?;
                 sleep(Duration::from_micros(after_us)).await;
-                let capture = self.capture.as_ref().expect("started with the population");
-                capture.replay(self.source, of).map_err(|e| Fare::of_any(&e))?;
+                let capture = self.capture.as_ref().expect("started with the clients");
+                capture.replay(source, of).map_err(|e| Failed::of_any(&e))?;
             }
         }
         Ok(())
     }
 
-    fn depart(&self) -> Result<(), Fare> {
-        self.place.depart(self.source).map_err(|e| Fare::of_any(&e))
+    /// Returns the address that is gone.
+    fn vanish(&self) -> Result<IpAddr, Failed> {
+        let source = self.source.ok_or_else(|| Failed::of_any(&anyhow::anyhow!("a host does not vanish")))?;
+        self.host.vanish(source).map_err(|e| Failed::of_any(&e))?;
+        Ok(source)
     }
 
-    /// The address to bind to; on the server the kernel chooses it.
-    fn own_address(&self) -> Option<SocketAddrV4> {
-        matches!(self.place, Place::Site(_))
-            .then(|| SocketAddrV4::new(self.source, self.population.visit.source_port.unwrap_or(0)))
+    fn plan(&self) -> &Visit {
+        &self.clients.visit
+    }
+
+    fn target(&self) -> SocketAddr {
+        self.clients.target
+    }
+
+    /// The target of a protocol that is spoken by IPv4 alone.
+    fn target_v4(&self) -> Result<SocketAddrV4, Failed> {
+        match self.target() {
+            SocketAddr::V4(target) => Ok(target),
+            SocketAddr::V6(_) => Err(Failed::of_any(&anyhow::anyhow!("it speaks no IPv6"))),
+        }
+    }
+
+    fn source_v4(&self) -> Ipv4Addr {
+        match self.source {
+            Some(IpAddr::V4(source)) => source,
+            _ => Ipv4Addr::UNSPECIFIED,
+        }
+    }
+
+    /// The address to bind to; `None`: its kernel chooses it.
+    fn own_address(&self) -> Option<SocketAddr> {
+        self.source.map(|source| SocketAddr::new(source, self.plan().source_port.unwrap_or(0)))
     }
 
     /// Asks for each path, one after the other, with its pauses.
-    async fn each_path(&self, mut ask: impl AsyncFnMut(usize, &str) -> Result<(), Fare>) -> Result<(), Fare> {
-        let visit = &self.population.visit;
+    async fn each_path(&self, mut ask: impl AsyncFnMut(usize, &str) -> Result<(), Failed>) -> Result<(), Failed> {
+        let visit = self.plan();
         let pauses = std::iter::once(&0).chain(&visit.pauses_us);
         for (number, (path, pause_us)) in visit.paths.iter().zip(pauses).enumerate() {
             if *pause_us > 0 {
@@ -142,7 +165,20 @@ impl Visitor {
         Ok(())
     }
 
-    fn patience(&self) -> Duration {
-        Duration::from_micros(self.population.visit.patience_us)
+    fn beyond(&self) -> Result<&Beyond, Failed> {
+        self.beyond.as_deref().ok_or_else(|| Failed::of_any(&anyhow::anyhow!("there is nothing beyond this host")))
     }
+
+    fn response_timeout(&self) -> Duration {
+        Duration::from_micros(self.plan().response_timeout_us)
+    }
+}
+
+/// Lets a socket bind to any address of a range: for IPv6 a local route is not enough, as it is for IPv4.
+fn free_to_bind(socket: &impl std::os::fd::AsFd, address: SocketAddr) -> anyhow::Result<()> {
+    if address.is_ipv4() {
+        return Ok(());
+    }
+    // An IPv6 socket takes options of IPv4 as well (ipv6_setsockopt); IPV6_FREEBIND came with Linux 4.15.
+    Ok(nix::sys::socket::setsockopt(socket, nix::sys::socket::sockopt::IpFreebind, &true)?)
 }

@@ -1,20 +1,21 @@
 //! One SYN from an address that answers nothing: a half-open connection, made by hand, as no socket would leave one.
 
 use super::late::{fold, sum_words};
-use super::{Fare, Visitor};
+use super::{Failed, Visitor};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::net::SocketAddrV4;
 
 const SYN: u8 = 2;
 
 /// The client is served once its SYN has left; nothing waits for an answer.
-pub fn send(visitor: &Visitor) -> Result<(), Fare> {
+pub fn send(visitor: &Visitor) -> Result<(), Failed> {
     // IPPROTO_RAW: the IP header is ours, and with it the source.
-    let socket = visitor.place.enter(|| Ok(Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::from(255)))?));
-    let socket = socket.map_err(|e| Fare::of_any(&e))?;
+    let socket = visitor.host.enter(|| Ok(Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::from(255)))?));
+    let socket = socket.map_err(|e| Failed::of_any(&e))?;
     let port = 1024 + (visitor.number % 60_000) as u16;
-    let packet = packet(SocketAddrV4::new(visitor.source, port), visitor.target, visitor.number);
-    socket.send_to(&packet, &visitor.target.into()).map(drop).map_err(|e| Fare::of(&e))
+    let target = visitor.target_v4()?;
+    let packet = packet(SocketAddrV4::new(visitor.source_v4(), port), target, visitor.number);
+    socket.send_to(&packet, &target.into()).map(drop).map_err(|e| Failed::of(&e))
 }
 
 /// The kernel fills in length, identification and checksum of the IP header (raw_send_hdrinc()), not of TCP's.

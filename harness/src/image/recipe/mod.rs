@@ -9,9 +9,11 @@ mod recipes;
 mod source;
 mod url;
 
+pub use packages::is_package;
 pub use recipes::Recipes;
 pub use source::{Disk, Keyring, Packages, Proof, Source, Sums};
 
+use crate::error::{Error, Result};
 use serde::Serialize;
 
 /// The folder of keyrings, beside recipes.
@@ -61,6 +63,24 @@ impl Default for Machine {
 }
 
 impl Recipe {
+    /// Returns the recipe with these packages besides its own; it makes another image of the same name.
+    pub fn with_packages(&self, extra: &[String]) -> Result<Recipe> {
+        let mut recipe = self.clone();
+        let packages = match &mut recipe.source {
+            Source::Packages(packages) => packages,
+            Source::Disk { add: Some(packages), .. } => packages,
+            Source::Disk { add: None, .. } if extra.is_empty() => return Ok(recipe),
+            Source::Disk { add: None, .. } => {
+                let what = format!("nothing can be added to image `{}`: its recipe has no `[packages]`", self.name);
+                return Err(Error::input(what).hint("take another image, or one whose disk has the packages"));
+            }
+        };
+        packages
+            .install
+            .extend(extra.iter().filter(|name| !packages.install.contains(name)).cloned().collect::<Vec<_>>());
+        Ok(recipe)
+    }
+
     /// Whether its kernel may have this release: `3.5` may be 3.5.0-54-generic, but not 3.50.
     pub fn expects(&self, release: &str) -> bool {
         let Some(kernel) = &self.kernel else { return true };

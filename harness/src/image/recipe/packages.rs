@@ -87,6 +87,11 @@ fn check_plain(name: &str, span: &Range<usize>, problems: &Problems<'_>) {
     problems.add(span.clone(), format!("apt takes `{name}` for {does} `{plain}`"), Some(hint));
 }
 
+/// Whether a package may have this name: apt takes it as one word, and not for an order.
+pub fn is_package(name: &str) -> bool {
+    is_word(name) && !name.contains('=') && !name.ends_with('-') && (!name.ends_with('+') || name.ends_with("++"))
+}
+
 /// Whether mmdebstrap and apt take it as one word: nothing that could be an option or a second argument.
 fn is_word(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_alphanumeric())

@@ -28,6 +28,16 @@ fn tables(name: &'static str, of: &'static str, says: &[&str]) -> Row {
     Row::new(name, given, says)
 }
 
+/// A row with networks of which each has an interface of its own on the server.
+fn links() -> Row {
+    let given = |project: &Project| {
+        let more: String = (0..200).map(|n| format!("[network.n{n}]\n")).collect();
+        project.edit(SCENARIO, "[machine]", &format!("{more}[machine]"));
+        look()
+    };
+    Row::new("links", given, &["has a problem", "these networks have 203 links, more than 200"])
+}
+
 pub fn rows() -> Vec<Row> {
     let rules = "scenarios/whole/rules.v4";
     vec![
@@ -70,7 +80,11 @@ pub fn rows() -> Vec<Row> {
         whole("lines of nothing", rules, || "nothing\n".repeat(5000), &["has 5000 problems, of which these are 50"]),
         whole("lines of no TOML", SCENARIO, || "=\n".repeat(5000), &["has 50 problems", "this is no TOML"]),
         tables("variants", "variant", &["there are 3002 of `variant`, more than 500"]),
-        tables("clients", "clients", &["these are 3004 kinds of clients and upstreams, more than 200"]),
+        tables("clients", "clients", &["there are 3004 of `clients`, more than 500"]),
+        tables("hosts", "host", &["there are 3002 of `host`, more than 500"]),
+        tables("networks", "network", &["there are 3002 of `network`, more than 500"]),
+        tables("services", "service", &["there are 3005 of `service`, more than 500"]),
+        links(),
         tables("metrics", "metric", &["there are 3006 of `metric`, more than 500"]),
         tables("claims", "claim", &["there are 3001 of `claim`, more than 500"]),
         whole(

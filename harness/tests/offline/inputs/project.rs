@@ -20,61 +20,96 @@ scaled = ["net.core.somaxconn"]
 memory = "1 GiB"
 cpus = 1
 cmdline = ["slub_nomerge"]
-
-[server]
-address = "10.0.0.1"
-nginx = "nginx.conf"
-rules = "rules.v4"
+modules = { nf_conntrack = "hashsize=512" }
 limits = "limits.conf"
+
+[host.server]
+addresses = "10.0.0.1"
+forwards = true
+firewall = ["rules.v4"]
 sysctl-files = ["base.conf"]
 sysctls = { "net.ipv4.tcp_syncookies" = 1 }
-modules = { nf_conntrack = "hashsize=512" }
 initcwnd = 10
 rto-min = "200 ms"
 
-[backend.app]
+[host.inside]
+addresses = ["10.8.0.1", "fd08::1"]
+
+[network.internet]
+delay = "50 ms"
+
+[network.within]
+hosts = ["server", "inside"]
+interface = "eth1"
+
+[service.nginx]
+config = "nginx.conf"
+started-by = "init"
+
+[service.app]
+kind = "http"
 listen = "unix:/run/tunelab/backend.sock"
 never-answer = "/poll"
 body = "512 B"
 
-[backend.node]
+[service.node]
 listen = "127.0.0.1:3000"
-node = "server.js"
+program = "server.js"
 
-[upstream.inside]
-address = "10.8.0.1"
-port = 80
-body = "1 kB"
+[service.inner]
+on = "inside"
+kind = "http"
+listen = ":80"
+backlog = 128
+
+[service.dns]
+on = "inside"
+kind = "udp"
+listen = "10.8.0.1:53"
 
 [clients.browsers]
-subnet = "10.1.0.0/16"
+from = "internet"
+addresses = "10.1.0.0/16"
 path = ["/", "/poll"]
 pause = "1 s"
 timeout = "5 s"
-link = { delay = "50 ms" }
 flights = true
 close = "client"
 
 [clients.masked]
-subnet = "10.2.0.0/16"
-upstream = "inside"
+from = "internet"
+addresses = "10.2.0.0/16"
+to = "inside:80"
 source-port = 50000
 close = "reset"
 
 [clients.late]
-subnet = "10.3.0.0/16"
+from = "internet"
+addresses = "10.3.0.0/16"
 keep-alive = false
 close.late-duplicate = { of = "ack", after = "30 s" }
+
+[clients.own]
+from = "server"
+to = "inside:53"
+protocol = "UDP"
+retries = 2
 
 [[phase]]
 name = "day"
 rounds = 24
 every = "1 h"
-clients = { browsers = 4, masked = { count = 2, spacing = "20 ms", after = "1 s" } }
+clients = { browsers = 4, masked = { count = 2, spacing = "20 ms", after = "1 s", rounds = 3 } }
 
 [[phase]]
 name = "night"
 duration = "8 h"
+repeat = 2
+clients = { own = "2/min" }
+change = [
+    { at = "1 h", for = "10 min", network.internet = "cut" },
+    { at = "2 h", service.app = "restart" },
+]
 
 [[phase]]
 name = "found"
@@ -123,8 +158,8 @@ summary = "as the kernel comes"
 summary = "with more of it"
 mitigates = true
 machine.memory = "2 GiB"
-backend.app.body = "1 kB"
-during.night.sysctls = { "net.ipv4.tcp_fin_timeout" = 5 }
+service.app.body = "1 kB"
+phase.night.change = [{ host.server.sysctls = { "net.ipv4.tcp_fin_timeout" = 5 } }]
 
 [claim.it-fills]
 says = "the table fills up"

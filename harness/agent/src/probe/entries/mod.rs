@@ -17,7 +17,7 @@ use std::io::ErrorKind::WouldBlock;
 use std::rc::Rc;
 use tally::Tallies;
 use tokio::io::unix::AsyncFd;
-use tunelab_protocol::{Event, Population};
+use tunelab_protocol::{Event, IpNet};
 
 /// Off by default; turned on before the first client comes.
 const TIME_STAMPS: &str = "net.netfilter.nf_conntrack_timestamp";
@@ -40,15 +40,15 @@ struct Watch {
 }
 
 impl EntryWatch {
-    pub fn start(populations: &[Rc<Population>], events: &Events) -> Result<Self> {
+    /// Follows the entries of these clients, by their addresses.
+    pub fn start(clients: Vec<(String, Vec<IpNet>)>, events: &Events) -> Result<Self> {
         // It may be built in; if it is missing, the error comes when the socket is opened.
         let _ = crate::tool::modprobe("nf_conntrack_netlink", "");
         tune::lacks::conntrack()?;
         tune::write(TIME_STAMPS, "1")
             .context("this kernel does not stamp conntrack entries (CONFIG_NF_CONNTRACK_TIMESTAMP)")?;
-        let subnets = populations.iter().map(|p| (p.name.clone(), p.subnet)).collect();
         let watch = Rc::new(Watch {
-            tallies: RefCell::new(Tallies::new(subnets)),
+            tallies: RefCell::new(Tallies::new(clients)),
             news: fd::watch(listen().context("this kernel tells nothing of conntrack (CONFIG_NF_CT_NETLINK)")?)?,
             events: events.clone(),
         });

@@ -2,7 +2,7 @@
 
 use super::wire::{News, What};
 use std::collections::BTreeMap;
-use tunelab_protocol::{Entries, Lives, Subnet};
+use tunelab_protocol::{Entries, IpNet, Lives};
 
 /// TCP states by the kernel's numbers (enum tcp_conntrack), as /proc/net/nf_conntrack spells them.
 const STATES: [&str; 10] = [
@@ -28,8 +28,8 @@ pub struct Tallies {
 
 #[derive(Clone)]
 struct Tally {
-    population: String,
-    subnet: Subnet,
+    clients: String,
+    addresses: Vec<IpNet>,
     created: u64,
     picked_up: u64,
     /// The state seen last, and the life in milliseconds.
@@ -37,13 +37,13 @@ struct Tally {
 }
 
 impl Tallies {
-    pub fn new(populations: Vec<(String, Subnet)>) -> Self {
-        let one = |(population, subnet)| Tally { population, subnet, created: 0, picked_up: 0, lives: Vec::new() };
-        Tallies { tallies: populations.into_iter().map(one).collect(), states: BTreeMap::new() }
+    pub fn new(clients: Vec<(String, Vec<IpNet>)>) -> Self {
+        let one = |(clients, addresses)| Tally { clients, addresses, created: 0, picked_up: 0, lives: Vec::new() };
+        Tallies { tallies: clients.into_iter().map(one).collect(), states: BTreeMap::new() }
     }
 
     pub fn note(&mut self, news: &News) {
-        let Some(tally) = self.tallies.iter_mut().find(|t| t.subnet.contains(news.source)) else { return };
+        let Some(tally) = self.tallies.iter_mut().find(|tally| tally.is_about(news)) else { return };
         match news.what {
             What::Born => {
                 tally.created += 1;
@@ -62,12 +62,16 @@ impl Tallies {
     pub fn summary(&self, alive: &[News]) -> Vec<Entries> {
         let mut all = self.clone();
         alive.iter().for_each(|news| all.note(news));
-        let alive_of = |tally: &Tally| alive.iter().filter(|news| tally.subnet.contains(news.source)).count() as u64;
+        let alive_of = |tally: &Tally| alive.iter().filter(|news| tally.is_about(news)).count() as u64;
         all.tallies.iter().map(|tally| tally.summary(alive_of(tally))).collect()
     }
 }
 
 impl Tally {
+    fn is_about(&self, news: &News) -> bool {
+        self.addresses.iter().any(|subnet| subnet.contains(&news.source))
+    }
+
     fn summary(&self, alive_at_end: u64) -> Entries {
         let longest = self.lives.iter().max_by_key(|(_, ms)| *ms);
         let mut by_state: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
@@ -75,7 +79,7 @@ impl Tally {
             by_state.entry(state).or_default().push(*ms);
         }
         Entries {
-            population: self.population.clone(),
+            clients: self.clients.clone(),
             created: self.created,
             picked_up: self.picked_up,
             alive_at_end,
@@ -110,7 +114,7 @@ mod tests {
     }
 
     fn tallies() -> Tallies {
-        Tallies::new(vec![("clean".into(), "10.1.0.0/16".parse().unwrap())])
+        Tallies::new(vec![("clean".into(), vec!["10.1.0.0/16".parse().unwrap()])])
     }
 
     #[test]

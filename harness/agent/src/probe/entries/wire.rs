@@ -6,7 +6,7 @@ use anyhow::Result;
 use netlink_packet_core::{NLM_F_CREATE, NLM_F_DUMP, NetlinkPayload};
 use netlink_sys::{Socket, protocols::NETLINK_NETFILTER};
 use nix::sys::socket::{setsockopt, sockopt::RcvBufForce};
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
 /// NFNLGRP_CONNTRACK_NEW and _DESTROY.
 const GROUPS: [u32; 2] = [1, 3];
@@ -21,12 +21,13 @@ const CTNETLINK: u16 = (libc::NFNL_SUBSYS_CTNETLINK as u16) << 8;
 const NEW: u16 = CTNETLINK;
 const GET: u16 = CTNETLINK | 1;
 const DELETE: u16 = CTNETLINK | 2;
-/// `struct nfgenmsg`: family, version, and a field that is 0 here.
-const FIXED: [u8; 4] = [libc::AF_INET as u8, 0, 0, 0];
+/// `struct nfgenmsg`: family (any), version, and a field that is 0 here.
+const FIXED: [u8; 4] = [libc::AF_UNSPEC as u8, 0, 0, 0];
 /// Attributes by the kernel's names. Numbers are big-endian, time stamps nanoseconds of CLOCK_REALTIME.
 const CTA_TUPLE_ORIG: u16 = 1;
 const CTA_TUPLE_IP: u16 = 1;
 const CTA_IP_V4_SRC: u16 = 1;
+const CTA_IP_V6_SRC: u16 = 3;
 const CTA_PROTOINFO: u16 = 4;
 const CTA_PROTOINFO_TCP: u16 = 1;
 const CTA_PROTOINFO_TCP_STATE: u16 = 1;
@@ -43,7 +44,7 @@ pub struct News {
     pub what: What,
     /// An entry keeps its id for as long as it lives.
     pub id: u32,
-    pub source: Ipv4Addr,
+    pub source: IpAddr,
     /// The kernel's number of the TCP state; `None` for other protocols, and at death before Linux 5.12.
     pub tcp_state: Option<u8>,
     /// Milliseconds from birth to expiry: known at death; for a listed entry, from the time it has left.
@@ -110,7 +111,7 @@ fn interpret(message: Message, listed: bool) -> Option<News> {
         DELETE => What::Died,
         _ => return None,
     };
-    let mut news = News { what, id: 0, source: Ipv4Addr::UNSPECIFIED, tcp_state: None, life_ms: 0 };
+    let mut news = News { what, id: 0, source: Ipv4Addr::UNSPECIFIED.into(), tcp_state: None, life_ms: 0 };
     let (mut left_ms, mut stamps) = (0, (None, None));
     for (kind, value) in attributes(body.bytes.get(FIXED.len()..)?) {
         match kind {
@@ -141,9 +142,12 @@ fn time_stamps(bytes: &[u8]) -> (Option<u64>, Option<u64>) {
     (stamp(CTA_TIMESTAMP_START), stamp(CTA_TIMESTAMP_STOP))
 }
 
-fn source(tuple: &[u8]) -> Option<Ipv4Addr> {
-    let address = netlink::value(netlink::value(tuple, CTA_TUPLE_IP)?, CTA_IP_V4_SRC)?;
-    Some(<[u8; 4]>::try_from(address).ok()?.into())
+fn source(tuple: &[u8]) -> Option<IpAddr> {
+    let addresses = netlink::value(tuple, CTA_TUPLE_IP)?;
+    match netlink::value(addresses, CTA_IP_V4_SRC) {
+        Some(address) => Some(<[u8; 4]>::try_from(address).ok()?.into()),
+        None => Some(<[u8; 16]>::try_from(netlink::value(addresses, CTA_IP_V6_SRC)?).ok()?.into()),
+    }
 }
 
 fn tcp_state(info: &[u8]) -> Option<u8> {
@@ -181,7 +185,7 @@ mod tests {
         assert_eq!(news.iter().map(|news| news.what).collect::<Vec<_>>(), [What::Born, What::Changed, What::Died]);
         assert_eq!(news.iter().map(|news| news.life_ms).collect::<Vec<_>>(), [0, 0, 300_000]);
         for news in news {
-            assert_eq!((news.id, news.source, news.tcp_state), (5, Ipv4Addr::new(10, 1, 0, 7), Some(3)));
+            assert_eq!((news.id, news.source, news.tcp_state), (5, Ipv4Addr::new(10, 1, 0, 7).into(), Some(3)));
         }
     }
 }

@@ -1,0 +1,30 @@
+//! Changes to the running machine.
+
+use crate::events::Events;
+use crate::net::Topology;
+use crate::serve::Services;
+use crate::{probe, tune};
+use anyhow::Result;
+use tunelab_protocol::{Action, Event, Phase};
+
+/// Makes a change, and reports it once it is made.
+pub async fn make(
+    phase: &Phase,
+    number: usize,
+    topology: &Topology,
+    services: &mut Services,
+    events: &Events,
+) -> Result<()> {
+    let change = &phase.changes[number].action;
+    match change {
+        Action::Sysctl { host, sysctl } => topology.host(host)?.enter(|| tune::change_one(sysctl, events))?,
+        Action::Firewall { host, rules } => topology.host(host)?.enter(|| tune::replace_rules(rules))?,
+        Action::FlushConntrack { host } => topology.host(host)?.enter(probe::forget_entries)?,
+        Action::Service { service, operation } => services.operate(service, *operation).await?,
+        Action::ResponseTime { service, us } => services.set_response_time(service, *us)?,
+        Action::Network { network, conditions } => topology.change(network, *conditions)?,
+        Action::Cut { network, cut } => topology.cut(network, *cut)?,
+    }
+    events.emit(Event::Changed { phase: phase.name.clone(), change: change.clone() });
+    Ok(())
+}

@@ -1,0 +1,179 @@
+//! Clients: where they are, what they ask, and how they close.
+
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+use std::net::SocketAddr;
+
+/// A group of clients that all behave alike.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Clients {
+    pub name: String,
+    /// The host with their sockets.
+    pub host: String,
+    /// Source addresses, taken one after the other: one client, one address. `None`: the host's own, which its kernel
+    /// chooses.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub addresses: Option<IpNet>,
+    pub target: SocketAddr,
+    pub visit: Visit,
+}
+
+/// A visit: all that one client does.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Visit {
+    #[serde(default, skip_serializing_if = "Protocol::is_default")]
+    pub protocol: Protocol,
+    pub http: Http,
+    #[serde(default, skip_serializing_if = "Method::is_get")]
+    pub method: Method,
+    /// Sends `Connection: keep-alive` or `close` explicitly where it differs from the version's default.
+    pub keep_alive: bool,
+    /// Paths that are requested one after the other on one connection; names, for queries.
+    pub paths: Vec<String>,
+    /// Pauses between requests, one for each but the last.
+    pub pauses_us: Vec<u64>,
+    /// The client gives up after this time without a connection.
+    pub connect_timeout_us: u64,
+    /// The client gives up after this time without an answer.
+    pub response_timeout_us: u64,
+    /// Attempts after the first one, for a datagram without an answer.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub retries: u32,
+    /// Idle time before the kernel asks whether the other end is there (SO_KEEPALIVE, TCP_KEEPIDLE); `None`: it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keepalive_us: Option<u64>,
+    /// Time after which the kernel gives up sending (TCP_USER_TIMEOUT); `None`: its own (tcp_retries2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_timeout_us: Option<u64>,
+    /// Report for each answer in which flights it came ([`crate::Answer`]): what arrives within this time, half a round
+    /// trip, belongs to one flight.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub half_trip_us: Option<u64>,
+    /// All visits are by one client, which comes back from this port; else each client has an address of its own, and a
+    /// port that its kernel chooses.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_port: Option<u16>,
+    /// The first sequence number of each connection is older than that of the one before, as of a client that began
+    /// anew. Else the clock of the client's kernel makes each later than the last.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub older_sequence: bool,
+    /// Asks for the errors of its datagrams (`IP_RECVERR`, ip(7)): else UDP does not report an ENOBUFS.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub receive_errors: bool,
+    pub close: Close,
+}
+
+fn is_zero(n: &u32) -> bool {
+    *n == 0
+}
+
+/// The protocol of one client.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Protocol {
+    /// Over TCP; see [`Http`] for the version.
+    #[default]
+    Http,
+    /// One SYN and no more: the client's address answers nothing, and no SYN is sent a second time.
+    Syn,
+    /// A datagram for each path; the client waits for one back.
+    Udp,
+    /// A query for the address (A) of each name; the client waits for the answer (RFC 1035).
+    Dns,
+    /// One datagram by IPv6, into a network that no packet went to before, by a route that is made for it. Nothing
+    /// comes back; the socket stays.
+    Udp6,
+    /// One IPv6 packet with a header that the sender writes (IPPROTO_RAW), to an address on the link that no host has.
+    /// The packet waits for its neighbour to be found, and is given up; nothing comes back.
+    Raw6,
+    /// An ICMP echo request for each path.
+    Icmp,
+}
+
+impl Protocol {
+    /// The words for protocols in a scenario; the version matters to HTTP only.
+    pub const WORDS: [(&str, Protocol, Http); 8] = [
+        ("HTTP/1.0", Protocol::Http, Http::V1_0),
+        ("HTTP/1.1", Protocol::Http, Http::V1_1),
+        ("SYN", Protocol::Syn, Http::V1_1),
+        ("UDP", Protocol::Udp, Http::V1_1),
+        ("DNS", Protocol::Dns, Http::V1_1),
+        ("UDP6", Protocol::Udp6, Http::V1_1),
+        ("RAW6", Protocol::Raw6, Http::V1_1),
+        ("ICMP", Protocol::Icmp, Http::V1_1),
+    ];
+
+    /// Whether it is spoken by datagrams of UDP that are answered.
+    pub fn is_udp(self) -> bool {
+        matches!(self, Protocol::Udp | Protocol::Dns)
+    }
+
+    /// Whether the packets go to addresses that no host has, in networks that are made for them.
+    pub fn is_beyond(self) -> bool {
+        matches!(self, Protocol::Udp6 | Protocol::Raw6)
+    }
+
+    pub fn is_default(&self) -> bool {
+        *self == Protocol::default()
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Http {
+    #[serde(rename = "1.0")]
+    V1_0,
+    #[serde(rename = "1.1")]
+    V1_1,
+}
+
+/// The method of a request.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Method {
+    #[default]
+    Get,
+    /// With so many bytes after the head.
+    Post { body_bytes: u64 },
+}
+
+impl Method {
+    pub fn is_get(&self) -> bool {
+        *self == Method::Get
+    }
+}
+
+/// How a client closes. After `Vanish` and `LateDuplicate` its address answers nothing any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Close {
+    /// The client sends the first FIN.
+    Client,
+    /// The server sends the first FIN (HTTP/1.0 style), the client answers with its own.
+    Server,
+    /// The client sends RST.
+    Reset,
+    /// The client is gone without FIN or RST. `after_request`: it does not wait for the answer to the last request.
+    Vanish { after_request: bool },
+    /// The server closes first; then the network delivers a second copy of an old packet.
+    LateDuplicate { of: Duplicate, after_us: u64 },
+    /// The client stays connected until the run ends.
+    Never,
+}
+
+impl Close {
+    /// Whether the client's address is gone afterwards.
+    pub fn vanishes(self) -> bool {
+        matches!(self, Close::Vanish { .. } | Close::LateDuplicate { .. })
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Duplicate {
+    /// A pure ACK of the connection's middle (the one that completed the handshake).
+    Ack,
+    /// The segment that carried the first request.
+    Request,
+}

@@ -1,0 +1,38 @@
+//! Checks that what is named in a setup has an effect: clients reach their targets, networks join something, and rules
+//! name interfaces that there are.
+
+use super::{
+    model::{From, Setup},
+    section::Section,
+};
+use crate::plan::topology::Topology;
+
+pub fn check(parts: &Section<'_>, setup: &Setup) {
+    if parts.problems.count() > 0 {
+        // What could be said now would only follow from another mistake.
+        return;
+    }
+    let place = |table: &'static str, name: &str| {
+        let table = parts.value(table).and_then(|value| value.get_ref().as_table());
+        let own = table.and_then(|table| table.get(name)).map(|value| value.span());
+        own.unwrap_or(0..0)
+    };
+    for network in setup.networks.iter().filter(|network| network.hosts.len() < 2) {
+        let lives_there = |from: &From| matches!(from, From::Network { network: of, .. } if *of == network.name);
+        if !setup.clients.iter().any(|clients| lives_there(&clients.from)) && !parts.lacks("network") {
+            let message = format!("`network.{}` joins nothing", network.name);
+            let hint = "give it clients (`from`), or a second host (`hosts`)";
+            parts.problems.report_with_hint(place("network", &network.name), message, "without effect", hint);
+        }
+    }
+    if parts.problems.count() > 0 {
+        return;
+    }
+    let topology = Topology::of(setup);
+    for clients in setup.clients.iter().filter(|clients| !clients.visit.protocol.is_beyond()) {
+        if let Err(why) = topology.reaches(clients) {
+            let hint = "a host between them needs `forwards = true`, and each network names its `hosts`";
+            parts.problems.report_with_hint(place("clients", &clients.name), why, "no way there", hint);
+        }
+    }
+}

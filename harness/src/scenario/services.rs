@@ -1,0 +1,227 @@
+//! Reads `[service.x]`: nginx, haproxy, our own servers, node.js, or any program of the image.
+
+use super::{
+    files::{self, Files},
+    hosts::SERVER,
+    model::Host,
+    problems::Problems,
+    section::{Read, Section, Value},
+    units::Micros,
+    values::{Body, RequestPath, SomeTime, text},
+};
+use toml::Spanned;
+use tunelab_protocol::{Http, Listen, Ready, Server, Service, ServiceKind, StartedBy};
+
+/// A kind of service: its name, and its reader.
+struct Kind {
+    name: &'static str,
+    read: fn(&str, &Section<'_>, &Files<'_>) -> Option<ServiceKind>,
+}
+
+const KINDS: [Kind; 6] = [
+    Kind { name: "nginx", read: nginx },
+    Kind { name: "haproxy", read: haproxy },
+    Kind { name: "http", read: http },
+    Kind { name: "udp", read: udp },
+    Kind { name: "node", read: node },
+    Kind { name: "command", read: command },
+];
+
+/// Reads each `[service.x]`, in the order in which they start.
+pub fn services(root: &Section<'_>, hosts: &[Host], files: &Files<'_>) -> Vec<Service> {
+    let known: Vec<&str> = hosts.iter().map(|host| host.name.as_str()).collect();
+    let mut found: Vec<Service> = Vec::new();
+    for (name, section) in root.named("service") {
+        let host = section.get::<Spanned<String>>("on");
+        if let Some(host) = host.as_ref().filter(|host| !known.contains(&host.get_ref().as_str())) {
+            let message = format!("there is no host `{}`", host.get_ref());
+            section.problems.unknown(host.span(), message, host.get_ref(), &known);
+        }
+        let host = host.map_or_else(|| SERVER.to_owned(), Spanned::into_inner);
+        let name = name.into_inner();
+        // Which keys there are is a matter of the kind.
+        let Some(kind) = kind(&name, &section) else { continue };
+        let kind = (kind.read)(&name, &section, files);
+        section.finish();
+        let Some(kind) = kind else { continue };
+        let service = Service { name, host, kind };
+        if let Some(other) = found.iter().find(|other| clash(other, &service)) {
+            let message = format!("`{}` listens where `service.{}` does", section.path(), other.name);
+            section.problems.report(section.span(), message, "one address, one service");
+        }
+        found.push(service);
+    }
+    // What answers comes before what passes requests on, which may look for it when it starts.
+    found.sort_by_key(|service| matches!(service.kind, ServiceKind::Nginx { .. } | ServiceKind::Program { .. }));
+    found
+}
+
+/// Returns the kind; a service that is called like a kind is of that kind.
+fn kind(name: &str, section: &Section<'_>) -> Option<&'static Kind> {
+    let names: Vec<&str> = KINDS.iter().map(|kind| kind.name).collect();
+    let of = |word: &str| KINDS.iter().find(|kind| kind.name == word);
+    if section.value("kind").is_none() && of(name).is_some() {
+        return of(name);
+    }
+    let word = section.need::<Spanned<String>>("kind", "\"http\"")?;
+    let found = of(word.get_ref());
+    if found.is_none() {
+        let message = format!("unknown kind of service `{}`", word.get_ref());
+        section.problems.unknown(word.span(), message, word.get_ref(), &names);
+    }
+    found
+}
+
+fn clash(a: &Service, b: &Service) -> bool {
+    let listens = |service: &Service| match &service.kind {
+        ServiceKind::Server(server) => Some(server.listen.clone()),
+        _ => None,
+    };
+    let unix = |listen: &Listen| matches!(listen, Listen::Unix(_));
+    listens(a).zip(listens(b)).is_some_and(|(x, y)| x == y && (a.host == b.host || unix(&x)))
+}
+
+fn nginx(_: &str, section: &Section<'_>, files: &Files<'_>) -> Option<ServiceKind> {
+    let started_by = section.get_or("started-by", StartedBy::Lab);
+    let config = config(section, files, files::nginx_conf)?;
+    Some(ServiceKind::Nginx { config, started_by })
+}
+
+/// Reads `config`, which is needed.
+fn config(section: &Section<'_>, files: &Files<'_>, check: files::Check) -> Option<String> {
+    section.need::<String>("config", "\"nginx.conf\"")?;
+    files.one(section, "config", check)
+}
+
+/// haproxy in the foreground, with a master that can be told to reload (-W).
+fn haproxy(_: &str, section: &Section<'_>, files: &Files<'_>) -> Option<ServiceKind> {
+    let config = config(section, files, files::plain_text);
+    let ready = match section.get::<Ready>("ready") {
+        Some(ready) => ready,
+        None => {
+            let port = section.get::<String>("config").and_then(|name| bound_port(&files.text_of(&name)?));
+            if port.is_none() && config.is_some() {
+                let hint = "`ready = \"tcp:80\"` says where it listens";
+                section.problems.report_with_hint(
+                    section.span(),
+                    "no line of its file binds a port",
+                    "when is it ready?",
+                    hint,
+                );
+            }
+            Ready::Tcp(port?)
+        }
+    };
+    let argv = ["haproxy", "-W", "-db", "-f"].map(str::to_owned).into_iter().chain([config?]);
+    Some(ServiceKind::Program { argv: argv.collect(), ready, reload_by_usr2: true })
+}
+
+/// Returns the port of the first line such as `bind :80`, `bind 10.0.0.1:80,10.0.0.1:81`.
+fn bound_port(config: &str) -> Option<u16> {
+    let binds = config.lines().filter_map(|line| line.trim().strip_prefix("bind "));
+    binds.filter_map(|rest| rest.split([',', ' ']).next()?.rsplit(':').next()?.parse().ok()).next()
+}
+
+/// Any program in the foreground. Its files lie in its working directory.
+fn command(_: &str, section: &Section<'_>, files: &Files<'_>) -> Option<ServiceKind> {
+    section.filled("command");
+    let argv = section.need::<Vec<String>>("command", r#"["dnsmasq", "--keep-in-foreground"]"#);
+    for file in section.get::<Vec<Spanned<String>>>("files").unwrap_or_default() {
+        files.deploy(&file, files::plain_text);
+    }
+    let ready = section.need::<Ready>("ready", "\"udp:53\"");
+    Some(ServiceKind::Program { argv: argv.filter(|argv| !argv.is_empty())?, ready: ready?, reload_by_usr2: false })
+}
+
+impl Read for Ready {
+    fn read(value: &Value<'_>, problems: &Problems) -> Option<Self> {
+        let word = text(value, problems, "a port such as `tcp:80` or `udp:53`")?;
+        let found = word.split_once(':').and_then(|(kind, port)| {
+            let port = port.parse().ok().filter(|port| *port > 0)?;
+            match kind {
+                "tcp" => Some(Ready::Tcp(port)),
+                "udp" => Some(Ready::Udp(port)),
+                _ => None,
+            }
+        });
+        if found.is_none() {
+            problems.report(value.span(), format!("`{word}` is no port"), "should be like `tcp:80` or `udp:53`");
+        }
+        found
+    }
+}
+
+fn http(name: &str, section: &Section<'_>, _: &Files<'_>) -> Option<ServiceKind> {
+    let server = server(name, section);
+    let server = Server {
+        backlog: section.get_or("backlog", 511),
+        response_time_us: section.get_or("response-time", Micros::default()).0,
+        accept_every_us: section.get_or("accept-every", Micros::default()).0,
+        idle_timeout_us: section.get::<SomeTime>("idle-timeout").map(|time| time.0),
+        ..server?
+    };
+    if server.idle_timeout_us.is_some() && !server.keep_alive {
+        let hint = "`protocol = \"HTTP/1.1\"` keeps connections";
+        let message = "`idle-timeout` has no effect: it closes after each answer";
+        section.problems.report_with_hint(section.span(), message, "without effect", hint);
+    }
+    Some(ServiceKind::Server(server))
+}
+
+fn node(name: &str, section: &Section<'_>, files: &Files<'_>) -> Option<ServiceKind> {
+    let server = server(name, section);
+    section.need::<String>("program", "\"server.js\"");
+    let node = files.one(section, "program", files::program);
+    Some(ServiceKind::Server(Server { node: Some(node?), ..server? }))
+}
+
+/// Reads what our own server and a program for node.js have in common.
+fn server(name: &str, section: &Section<'_>) -> Option<Server> {
+    let listen = section.need::<Listen>("listen", r#""unix:/run/tunelab/app.sock""#);
+    Some(Server {
+        name: name.to_owned(),
+        keep_alive: section.get_or("protocol", Http::V1_1) == Http::V1_1,
+        backlog: 511,
+        response_time_us: 0,
+        accept_every_us: 0,
+        body_bytes: section.get_or("body", Body(512)).0,
+        never_answer: section.get::<RequestPath>("never-answer").map(|path| path.0),
+        idle_timeout_us: None,
+        node: None,
+        listen: listen?,
+    })
+}
+
+/// Sends each datagram back as it came, at once.
+fn udp(name: &str, section: &Section<'_>, _: &Files<'_>) -> Option<ServiceKind> {
+    let listen = section.need::<Spanned<Listen>>("listen", r#""10.0.0.1:53""#)?;
+    let Listen::Tcp(address) = *listen.get_ref() else {
+        section.problems.report(listen.span(), "datagrams come by an address and a port", "should be `address:port`");
+        return None;
+    };
+    Some(ServiceKind::Server(Server {
+        name: name.to_owned(),
+        listen: Listen::Udp(address),
+        keep_alive: true,
+        backlog: 0,
+        response_time_us: 0,
+        accept_every_us: 0,
+        body_bytes: 0,
+        never_answer: None,
+        idle_timeout_us: None,
+        node: None,
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::bound_port;
+
+    #[test]
+    fn the_first_port_that_haproxy_binds() {
+        assert_eq!(bound_port("frontend a\n  bind :80\n  bind :81\n"), Some(80));
+        assert_eq!(bound_port("bind 10.0.0.1:8080,10.0.0.1:81 ssl\n"), Some(8080));
+        assert_eq!(bound_port("  bind /run/x.sock\n bind *:443\n"), Some(443));
+        assert_eq!(bound_port("frontend a\n"), None);
+    }
+}

@@ -1,0 +1,67 @@
+//! Other people's incidents: each is a scenario of its own, and all of its claims hold.
+
+use crate::{
+    bench::{Use, with},
+    command::{BINARY, environment},
+};
+use std::{path::Path, process::Command};
+
+/// Runs a scenario of `incidents/`; the verdicts of its claims must be these and no others.
+fn holds(name: &str) {
+    with(Use::Shared, Use::None, async |bench| {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("harness/tests/vm/incidents").join(name);
+        let mut command = Command::new(BINARY);
+        command.args(["scenario", folder.to_str().unwrap(), "--format", "json", "--jobs", "1"]);
+        let output = command.current_dir(bench.repository()).envs(environment(bench)).output().unwrap();
+        print!("{}", String::from_utf8_lossy(&output.stderr));
+        // The last document has the verdicts over all variants.
+        let text = String::from_utf8(output.stdout).unwrap();
+        let documents: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let claims: Vec<&serde_json::Value> =
+            documents.iter().flat_map(|document| document["claims"].as_array().into_iter().flatten()).collect();
+        assert!(!claims.is_empty(), "{text}");
+        for claim in claims {
+            assert_eq!(claim["verdict"], "holds", "{claim}");
+        }
+    });
+}
+
+#[test]
+fn haproxy_before_two_nginx() {
+    holds("haproxy");
+}
+
+#[test]
+fn nftables_in_place_of_iptables() {
+    holds("nftables");
+}
+
+#[test]
+fn a_server_with_both_families() {
+    holds("dual-stack");
+}
+
+#[test]
+fn a_gateway_that_forgets() {
+    holds("idle-nat");
+}
+
+#[test]
+fn clients_of_a_name_server() {
+    holds("resolver");
+}
+
+#[test]
+fn a_backend_that_becomes_slow() {
+    holds("slow-backend");
+}
+
+#[test]
+fn a_backend_that_closes_first() {
+    holds("keepalive-race");
+}
+
+#[test]
+fn two_hundred_behind_one_address() {
+    holds("one-address");
+}
