@@ -1,10 +1,11 @@
 //! Makes what the lab runs and the guest executes from a checked scenario, a variant and a seed. All functions are
 //! pure.
 
-pub mod topology;
-
 use crate::{
-    scenario::{Clients, From, Host, Machine, Scenario, Variant},
+    scenario::{
+        Clients, From, Host, Machine, Scenario, Variant,
+        topology::{self, Topology},
+    },
     story::RunName,
 };
 use miette::NamedSource;
@@ -14,7 +15,6 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-use topology::Topology;
 use tunelab_protocol::{self as protocol, Action, Arrivals, Format, Phase, Plan, ServiceKind, VERSION, Visit};
 
 /// Everything one run is made of, decided before any machine starts.

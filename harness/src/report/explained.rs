@@ -1,9 +1,6 @@
 //! A scenario explained without a machine: its hosts and what joins them, its services, and what happens when.
 
-use crate::{
-    plan::topology::Topology,
-    scenario::{From, Host, Scenario, Setup, Variant, units},
-};
+use crate::scenario::{From, Host, Scenario, Setup, Variant, topology::Topology, units};
 use std::time::Duration;
 use tunelab_protocol::{Action, Arrivals, Change, Conditions, Listen, Phase, Service, ServiceKind};
 

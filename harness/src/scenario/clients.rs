@@ -45,13 +45,8 @@ pub fn clients(root: &Section<'_>, hosts: &[Host], networks: &[Network]) -> Vec<
             (_, Some(addresses)) => Some(addresses.get_ref().addr().is_ipv6()),
             _ => None,
         };
-        let delay_us = match &from {
-            Some(Place::Network(network)) => Some(network.conditions.delay_us),
-            Some(Place::Host(_)) => Some(0),
-            None => None,
-        };
         let target = target(&section, protocol.0, family, hosts);
-        let visit = visit(&section, protocol, on_a_host, delay_us);
+        let visit = visit(&section, protocol, on_a_host);
         section.finish();
         let (Some((visit, flights)), Some(target)) = (visit, target) else { continue };
         let from = match (from, addresses) {
@@ -203,12 +198,7 @@ const OF_HTTP: [&str; 9] =
     ["method", "body", "keep-alive", "keepalive", "user-timeout", "flights", "source-port", "sequence", "close"];
 
 /// Returns the visit, and whether its answers are reported by flights.
-fn visit(
-    section: &Section<'_>,
-    (protocol, http): (Protocol, Http),
-    on_a_host: bool,
-    delay_us: Option<u64>,
-) -> Option<(Visit, bool)> {
+fn visit(section: &Section<'_>, (protocol, http): (Protocol, Http), on_a_host: bool) -> Option<(Visit, bool)> {
     visiting::check_together(section, protocol, on_a_host);
     let (paths, pauses_us) = requests::paths(section, protocol);
     let (connect_timeout_us, response_timeout_us) = timeouts(section);
@@ -245,7 +235,7 @@ fn visit(
     let method = method(section);
     let keepalive_us = off_or_time(section, "keepalive");
     let user_timeout_us = section.get::<SomeTime>("user-timeout").map(|time| time.0);
-    let flights = requests::flights(section, delay_us);
+    let flights = section.get_or("flights", false);
     let source_port = section.get("source-port").map(|Port(port)| port);
     let older_sequence = requests::older_sequence(section);
     let value = section.value("close");

@@ -23,6 +23,8 @@ pub struct Files<'a> {
     folder: &'a Path,
     problems: &'a Problems,
     named: RefCell<BTreeSet<String>>,
+    /// Rules whose interfaces were checked, each for a host.
+    checked: RefCell<BTreeSet<String>>,
     sysctls: RefCell<BTreeSet<String>>,
     /// Whether some file that sets sysctls could not be read, or is wrong.
     unread: Cell<bool>,
@@ -36,7 +38,14 @@ pub type Check = fn(&Problems);
 
 impl<'a> Files<'a> {
     pub fn of(folder: &'a Path, problems: &'a Problems) -> Self {
-        Files { folder, problems, named: RefCell::default(), sysctls: RefCell::default(), unread: Cell::default() }
+        Files {
+            folder,
+            problems,
+            named: RefCell::default(),
+            checked: RefCell::default(),
+            sysctls: RefCell::default(),
+            unread: Cell::default(),
+        }
     }
 
     /// Notes a file as deployed; reports that it is missing, or what is wrong in it. Each file is checked once.
@@ -67,6 +76,19 @@ impl<'a> Files<'a> {
         let names = section.get::<Vec<Spanned<String>>>(key).unwrap_or_default();
         names.iter().for_each(|name| self.deploy_sysctls(name));
         names.iter().map(|name| deployed(name.get_ref())).collect()
+    }
+
+    /// Reports interfaces in rules of a host that it does not have: a rule for one of them matches no packet. `path` is the
+    /// file's path in the guest, and `span` the host's place in the scenario.
+    pub fn check_interfaces(&self, path: &str, span: std::ops::Range<usize>, host: &str, interfaces: &[&str]) {
+        let name = path.rsplit('/').next().unwrap_or(path);
+        let Some(text) = self.text_of(name) else { return };
+        if !self.checked.borrow_mut().insert(format!("{name} {host} {interfaces:?}")) {
+            return;
+        }
+        let found = Problems::of(self.folder.join(name).display().to_string(), text);
+        check_interfaces(&found, host, interfaces);
+        self.problems.adopt(span, found);
     }
 
     /// The text of a file that was deployed; `None` if it could not be read, which was reported.
@@ -267,6 +289,32 @@ pub fn iptables_save(file: &Problems) {
     if let Some(span) = open {
         file.report(span, "this table has no `COMMIT`", "begins here");
     }
+}
+
+/// Reports interfaces in rules that the host does not have.
+pub fn check_interfaces(rules: &Problems, host: &str, interfaces: &[&str]) {
+    for (at, rule) in lines(rules.text(), &['#']) {
+        for (flag, interface) in interfaces_of(rule) {
+            let is_own = |own: &&str| match interface.strip_suffix('+') {
+                Some(start) => own.starts_with(start),
+                None => interface == *own,
+            };
+            if !interfaces.iter().chain(&["lo"]).any(is_own) {
+                let message = format!("host `{host}` has no interface `{interface}`: this rule matches no packet");
+                let own: Vec<String> = interfaces.iter().map(|own| format!("`{flag} {own}`")).collect();
+                let hint =
+                    format!("it has {}; or give a network that name: `interface = \"{interface}\"`", own.join(", "));
+                rules.report_with_hint(at.clone(), message, "matches nothing", hint);
+            }
+        }
+    }
+}
+
+/// The interfaces that a rule names, each with its flag.
+fn interfaces_of(rule: &str) -> Vec<(&str, &str)> {
+    let words: Vec<&str> = rule.split_whitespace().collect();
+    let flags = ["-i", "-o", "--in-interface", "--out-interface"];
+    words.windows(2).filter(|pair| flags.contains(&pair[0])).map(|pair| (pair[0], pair[1])).collect()
 }
 
 /// Checks only that a program is not empty: its interpreter reads it in the guest.

@@ -31,6 +31,7 @@ mod section;
 mod services;
 mod setup;
 mod tolerance;
+pub mod topology;
 pub mod units;
 pub mod value;
 mod values;

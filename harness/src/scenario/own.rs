@@ -5,6 +5,7 @@ use super::{
     hosts::SERVER,
     model::{Own, Scenario, Variant},
     problems::Problems,
+    topology::Topology,
 };
 use crate::{error::Result, read};
 use std::path::{Path, PathBuf};
@@ -78,7 +79,12 @@ impl OwnFiles {
         yours.setup.limits = named("yours.limits.conf").or(yours.setup.limits);
         if let Some(server) = yours.setup.hosts.first_mut() {
             server.sysctl_files.extend(named("yours.sysctl.conf"));
-            if let Some(file) = named("yours.rules.v4") {
+            if let (Some(file), Some(path)) = (named("yours.rules.v4"), &self.rules) {
+                let rules = Problems::of(path.display().to_string(), read(path)?);
+                let topology = Topology::of(&first.setup);
+                let interfaces: Vec<&str> = topology.interfaces(SERVER).collect();
+                files::check_interfaces(&rules, SERVER, &interfaces);
+                rules.into_result()?;
                 server.firewall = vec![Ruleset { format: Format::Iptables, file }];
             }
         }

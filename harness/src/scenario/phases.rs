@@ -178,6 +178,13 @@ fn in_rounds(section: &Section<'_>, name: Option<String>, known: &Known<'_>) -> 
         section.problems.report_with_hint(section.span(), message, "no clients", hint);
     }
     let arrivals = arrivals(section, known, every.as_ref().map(|every| every.0));
+    for come in &arrivals {
+        let (Some(first), Some(rounds)) = (come.rounds, rounds) else { continue };
+        if !(1..=rounds).contains(&first) {
+            let message = format!("`{}` come in {first} rounds of {rounds}", come.clients);
+            section.problems.report(section.span(), message, "`rounds` of its clients is without effect");
+        }
+    }
     Some(Phase { name: name?, rounds: rounds?, every_us: every?.0, changes: Vec::new(), search: None, arrivals })
 }
 

@@ -2,12 +2,14 @@
 //! name interfaces that there are.
 
 use super::{
+    files::Files,
     model::{From, Setup},
     section::Section,
+    topology::Topology,
 };
-use crate::plan::topology::Topology;
+use tunelab_protocol::{Format, Ruleset};
 
-pub fn check(parts: &Section<'_>, setup: &Setup) {
+pub fn check(parts: &Section<'_>, setup: &Setup, files: &Files<'_>) {
     if parts.problems.count() > 0 {
         // What could be said now would only follow from another mistake.
         return;
@@ -33,6 +35,18 @@ pub fn check(parts: &Section<'_>, setup: &Setup) {
         if let Err(why) = topology.reaches(clients) {
             let hint = "a host between them needs `forwards = true`, and each network names its `hosts`";
             parts.problems.report_with_hint(place("clients", &clients.name), why, "no way there", hint);
+        } else if clients.flights && topology.delay_us(clients) == 0 {
+            // Flights are told apart by half a round trip.
+            let message = format!("without a delay the answers of `clients.{}` have no flights", clients.name);
+            let hint = "give their network a `delay`, for example `delay = \"50 ms\"`";
+            parts.problems.report_with_hint(place("clients", &clients.name), message, "in this table", hint);
+        }
+    }
+    for host in &setup.hosts {
+        let interfaces: Vec<&str> = topology.interfaces(&host.name).collect();
+        let own = |rules: &&Ruleset| matches!(rules.format, Format::Iptables | Format::Ip6tables);
+        for rules in host.firewall.iter().filter(own) {
+            files.check_interfaces(&rules.file, place("host", &host.name), &host.name, &interfaces);
         }
     }
 }

@@ -69,18 +69,6 @@ fn some<T: Read + Clone>(section: &Section<'_>, key: &'static str, default: T) -
     section.get(key).map(|OneOrMany(many)| many).filter(|many| !many.is_empty()).unwrap_or(vec![default])
 }
 
-/// Reads `flights = true`. Flights are told apart by half a round trip, which is the delay of the clients' network:
-/// without a delay there are none. `None`: it is not known where the clients are.
-pub fn flights(section: &Section<'_>, delay_us: Option<u64>) -> bool {
-    let flights = section.get_or("flights", false);
-    if flights && delay_us == Some(0) {
-        let hint = "give their network a `delay`, for example `delay = \"50 ms\"`";
-        let message = format!("without a delay the answers of `{}` have no flights", section.path());
-        section.problems.report_with_hint(section.span(), message, "in this table", hint);
-    }
-    flights
-}
-
 /// Reads `sequence = "older"`: each connection begins with an older sequence number than the one before it, and not
 /// with the kernel's.
 pub fn older_sequence(section: &Section<'_>) -> bool {

@@ -12,6 +12,6 @@ pub fn read(parts: &Section<'_>, files: &Files<'_>) -> Setup {
     let phases = phases::phases(parts, &phases::Known::of(parts, &hosts, &networks, &services), files);
     clients::check_enough(parts, &clients, &phases);
     let setup = Setup { machine, modules, limits, hosts, networks, services, clients, phases };
-    reach::check(parts, &setup);
+    reach::check(parts, &setup, files);
     setup
 }

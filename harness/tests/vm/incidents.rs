@@ -4,14 +4,23 @@ use crate::{
     bench::{Use, with},
     command::{BINARY, environment},
 };
-use std::{path::Path, process::Command};
+use std::{fs, path::Path, process::Command};
 
 /// Runs a scenario of `incidents/`; the verdicts of its claims must be these and no others.
 fn holds(name: &str) {
     with(Use::Shared, Use::None, async |bench| {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("harness/tests/vm/incidents").join(name);
+        // What a run writes beside a scenario is not for our source.
+        let (from, to) = (
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("harness/tests/vm/incidents").join(name),
+            bench.repository().join("scenarios").join(name),
+        );
+        fs::create_dir(&to).unwrap();
+        for file in fs::read_dir(from).unwrap() {
+            let file = file.unwrap();
+            fs::copy(file.path(), to.join(file.file_name())).unwrap();
+        }
         let mut command = Command::new(BINARY);
-        command.args(["scenario", folder.to_str().unwrap(), "--format", "json", "--jobs", "1"]);
+        command.args(["scenario", name, "--format", "json", "--jobs", "1"]);
         let output = command.current_dir(bench.repository()).envs(environment(bench)).output().unwrap();
         print!("{}", String::from_utf8_lossy(&output.stderr));
         // The last document has the verdicts over all variants.

@@ -234,6 +234,7 @@ const SERVICES: &[Edit] = &[
         "kind = \"command\"\ncommand = [\"true\"]\nready = \"80\"",
         &["`80` is no port", "`tcp:80` or `udp:53`"],
     ),
+    ("delay = \"50 ms\"", "delay = \"0 s\"", &["without a delay the answers of `clients.browsers` have no flights"]),
     ("timeout = \"5 s\"", "timeout = { conect = \"5 s\" }", &["unknown key `conect`", "`connect`?"]),
     ("timeout = \"5 s\"", "timeout = { response = \"0 s\" }", &["this takes no time"]),
     ("flights = true", "flights = true\nretries = 1", &["`retries` has no effect in `clients.browsers`"]),
@@ -391,6 +392,11 @@ const DEPLOYED: &[(&str, Edit)] = &[
     ("rules.v4", ("*filter\n", "\u{feff}*filter\n", &["begins with a byte order mark", "rules.v4:1:1"])),
     ("rules.v4", ("*filter\n", "*filter\r\n", &["lines end as on Windows", "rules.v4:1:8"])),
     ("rules.v4", ("COMMIT", "COMIT", &["`COMIT` is no line of a rules file", "rules.v4:4:1"])),
+    (
+        "rules.v4",
+        ("-A INPUT", "-A INPUT -i eth0", &["host `server` has no interface `eth0`", "`-i eth1`", "rules.v4:3:1"]),
+    ),
+    ("rules.v4", ("-A INPUT", "-A INPUT -i inter+ ! -o lo -s 10.0.0.0/8 -i wlan0", &["no interface `wlan0`"])),
     ("rules.v4", ("-A INPUT", "-A IN\u{1b}PUT", &["a control character in this line", "rules.v4:3:6"])),
     (
         "rules.v4",

@@ -3,7 +3,7 @@
 //! A network that joins two hosts and has no clients is one link. Any other is a host of its own in the plan: its router,
 //! on which its clients live, joined to each of its hosts by a link.
 
-use crate::scenario::{Clients, From, Host, Network, Setup};
+use super::model::{Clients, From, Host, Network, Setup};
 use std::{
     collections::{BTreeMap, VecDeque},
     net::IpAddr,
@@ -71,6 +71,14 @@ impl<'a> Topology<'a> {
             }
         };
         self.names.iter().map(of).collect()
+    }
+
+    /// Returns the names of a host's interfaces, without `lo`.
+    pub fn interfaces(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.links_of(name)
+            .flat_map(|link| &link.ends)
+            .filter(move |end| end.host == name)
+            .map(|e| e.interface.as_str())
     }
 
     fn links_of(&self, name: &str) -> impl Iterator<Item = &Link> {
@@ -174,6 +182,9 @@ impl<'a> Topology<'a> {
     pub fn reaches(&self, clients: &Clients) -> Result<(), String> {
         let from = place(clients);
         let target = clients.target.ip();
+        if target.is_loopback() {
+            return Ok(());
+        }
         let Some(to) = self.setup.hosts.iter().find(|host| host.addresses.contains(&target)) else {
             return match self.links_of(from).next() {
                 Some(_) => Ok(()),
