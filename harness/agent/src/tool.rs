@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 pub const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// The time limit for a program of the guest: one that takes longer hangs.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const TIMEOUT: Duration = Duration::from_secs(30);
 /// The pause between two looks at a program that runs.
 pub const PAUSE: Duration = Duration::from_millis(1);
 
@@ -40,7 +40,7 @@ pub fn run(program: &str, args: &[&str]) -> Result<String> {
 }
 
 pub fn run_command(command: &mut Command) -> Result<String> {
-    let ended = end_of(command, Stdio::null(), PATIENCE)?;
+    let ended = end_of(command, Stdio::null(), TIMEOUT)?;
     if !ended.status.success() {
         bail!("`{command:?}` ended with {}: {}", ended.status, last_lines(&ended.said(), 5));
     }
@@ -48,24 +48,24 @@ pub fn run_command(command: &mut Command) -> Result<String> {
 }
 
 /// Runs a command to its end, whatever that is. What it leaves behind may hold its streams: they are files.
-pub fn end_of(command: &mut Command, input: impl Into<Stdio>, patience: Duration) -> Result<Ended> {
+pub fn end_of(command: &mut Command, input: impl Into<Stdio>, timeout: Duration) -> Result<Ended> {
     let (stdout, stderr) = (Said::unnamed()?, Said::unnamed()?);
     command.env("PATH", PATH).stdin(input).stdout(stdout.stdio()?).stderr(stderr.stdio()?);
-    let status = status_of(command, patience)?;
+    let status = status_of(command, timeout)?;
     Ok(Ended { status, stdout: stdout.text(), stderr: stderr.text() })
 }
 
 /// Starts a command with the streams it was given, and waits for its end; one that takes too long is ended.
-pub fn status_of(command: &mut Command, patience: Duration) -> Result<ExitStatus> {
+pub fn status_of(command: &mut Command, timeout: Duration) -> Result<ExitStatus> {
     let program = command.get_program().display().to_string();
     let mut child = command.process_group(0).spawn().with_context(|| format!("failed to start `{program}`"))?;
-    match end_within(&mut child, patience)? {
+    match end_within(&mut child, timeout)? {
         Some(status) => Ok(status),
         None => {
             // What it has started ends with it.
             let _ = killpg(Pid::from_raw(child.id() as i32), Signal::SIGKILL);
             let _ = child.wait();
-            Err(TooLong { program, patience }.into())
+            Err(TooLong { program, timeout }.into())
         }
     }
 }
@@ -74,23 +74,23 @@ pub fn status_of(command: &mut Command, patience: Duration) -> Result<ExitStatus
 #[derive(Debug)]
 pub struct TooLong {
     program: String,
-    patience: Duration,
+    timeout: Duration,
 }
 
 impl std::fmt::Display for TooLong {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "`{}` has not ended within {} s", self.program, self.patience.as_secs())
+        write!(f, "`{}` has not ended within {} s", self.program, self.timeout.as_secs())
     }
 }
 
 impl std::error::Error for TooLong {}
 
 /// Waits for the end; `None`: it still runs.
-pub fn end_within(child: &mut Child, patience: Duration) -> Result<Option<ExitStatus>> {
+pub fn end_within(child: &mut Child, timeout: Duration) -> Result<Option<ExitStatus>> {
     let since = Instant::now();
     loop {
         match child.try_wait()? {
-            None if since.elapsed() < patience => std::thread::sleep(PAUSE),
+            None if since.elapsed() < timeout => std::thread::sleep(PAUSE),
             ended => return Ok(ended),
         }
     }
@@ -168,7 +168,7 @@ mod tests {
         let ended = end_of(
             Command::new("sh").args(["-c", "sleep 20 & echo out; echo err >&2; exit 3"]),
             Stdio::null(),
-            PATIENCE,
+            TIMEOUT,
         );
         let ended = ended.unwrap();
         assert_eq!((ended.status.code(), ended.said()), (Some(3), "err\nout\n".into()));

@@ -105,6 +105,17 @@ impl Protocol {
         ("ICMP", Protocol::Icmp, Http::V1_1),
     ];
 
+    /// The words alone.
+    pub const NAMES: [&str; Self::WORDS.len()] = {
+        let mut names = [""; Self::WORDS.len()];
+        let mut n = 0;
+        while n < names.len() {
+            names[n] = Self::WORDS[n].0;
+            n += 1;
+        }
+        names
+    };
+
     /// Whether it is spoken by datagrams of UDP that are answered.
     pub fn is_udp(self) -> bool {
         matches!(self, Protocol::Udp | Protocol::Dns)

@@ -9,6 +9,7 @@ mod event;
 mod network;
 mod phase;
 mod plan;
+pub mod probe;
 pub mod readings;
 mod search;
 mod service;

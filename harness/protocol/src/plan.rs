@@ -56,11 +56,14 @@ pub struct Sysctl {
     pub required: bool,
 }
 
-/// A source of readings, looked at again and again. Probes due at a round's start are read before its traffic.
+/// A source of readings, looked at again and again, or followed. Probes due at a round's start are read before its
+/// clients come.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Probe {
-    pub kind: ProbeKind,
+    /// The key of a probe in [`crate::probe`].
+    pub key: String,
+    /// 0: it follows what happens.
     pub every_us: u64,
     /// From the start to the first look.
     #[serde(default, skip_serializing_if = "is_zero")]
@@ -71,65 +74,9 @@ fn is_zero(us: &u64) -> bool {
     *us == 0
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ProbeKind {
-    /// `nf_conntrack_count`, `nf_conntrack_max` and the counters of /proc/net/stat/nf_conntrack.
-    Conntrack,
-    /// Follows every conntrack entry from birth to expiry by ctnetlink, for each group of clients.
-    ConntrackEntries,
-    /// /proc/net/sockstat: sockets in use, orphans, TIME_WAIT.
-    Sockets,
-    /// /proc/net/tcp: sockets in TIME_WAIT, counted apart if the kernel chose their port, and the time they have left.
-    TimeWait,
-    /// TcpExt and IpExt counters of /proc/net/netstat and /proc/net/snmp that moved.
-    Netstat,
-    /// The kernel's log, line by line, as it is written.
-    KernelLog,
-    /// MemAvailable, Slab.
-    Memory,
-    /// Counters of the route cache and of the ARP table, in /proc/net/stat: what lnstat(8) shows; and of IPv6's routes.
-    Lnstat,
-    /// The network's caches in /proc/slabinfo.
-    Slab,
-    /// Descriptors that nginx holds, and files open in all.
-    OpenFiles,
-    /// Time that the CPUs were busy and idle, in /proc/stat.
-    Cpu,
-    /// nginx's error log: each kind of line, and how often it came.
-    NginxLog,
-}
-
-impl ProbeKind {
-    /// Probes that are read at their times; then probes that follow what happens.
-    pub const SAMPLED: [ProbeKind; 9] = [
-        ProbeKind::Conntrack,
-        ProbeKind::Sockets,
-        ProbeKind::TimeWait,
-        ProbeKind::Netstat,
-        ProbeKind::Memory,
-        ProbeKind::Lnstat,
-        ProbeKind::Slab,
-        ProbeKind::OpenFiles,
-        ProbeKind::Cpu,
-    ];
-    pub const FOLLOWED: [ProbeKind; 3] = [ProbeKind::ConntrackEntries, ProbeKind::KernelLog, ProbeKind::NginxLog];
-
-    /// Its key in a scenario's `[probe]`.
-    pub fn key(self) -> &'static str {
-        match self {
-            ProbeKind::Conntrack => "conntrack",
-            ProbeKind::ConntrackEntries => "conntrack-entries",
-            ProbeKind::Sockets => "sockets",
-            ProbeKind::TimeWait => "time-wait",
-            ProbeKind::Netstat => "netstat",
-            ProbeKind::KernelLog => "kernel-log",
-            ProbeKind::Memory => "memory",
-            ProbeKind::Lnstat => "lnstat",
-            ProbeKind::Slab => "slab",
-            ProbeKind::OpenFiles => "open-files",
-            ProbeKind::Cpu => "cpu",
-            ProbeKind::NginxLog => "nginx-log",
-        }
+impl Plan {
+    /// Whether the run has a probe with this key.
+    pub fn probes(&self, key: &str) -> bool {
+        self.probes.iter().any(|probe| probe.key == key)
     }
 }

@@ -2,7 +2,7 @@
 
 use super::Keys;
 use crate::error::{Context, Error, Result};
-use crate::vm::{Overdue, Patience, Pulse};
+use crate::vm::{Allowance, Overdue, Pulse};
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
@@ -60,12 +60,12 @@ impl Ssh {
     /// Logs in, trying until the limit is spent; the host must prove to have the host key of `keys`, to the bit.
     ///
     /// Run it under [`crate::vm::Machine::while_alive`]: a guest that died is no reason to wait.
-    pub async fn connect(port: u16, keys: &Keys, mut patience: Patience) -> Result<Self> {
+    pub async fn connect(port: u16, keys: &Keys, mut allowance: Allowance) -> Result<Self> {
         let (user, host) = (keys.user_key()?, Host { blob: keys.host_blob(), algorithms: keys.host_algorithms() });
         blocking(move || {
             let mut refused = None;
             loop {
-                let stream = match wait_for_banner(port, &mut patience) {
+                let stream = match wait_for_banner(port, &mut allowance) {
                     Ok(stream) => stream,
                     // Why the last answer was refused says more than that the attempt after it had no time left.
                     Err((last, overdue)) => {
@@ -73,9 +73,9 @@ impl Ssh {
                         return Err(refused.unwrap_or_else(silent));
                     }
                 };
-                match log_in(stream, &user, &host, patience.pulse()) {
+                match log_in(stream, &user, &host, allowance.pulse()) {
                     // A distribution's sshd may answer before its keys are in place.
-                    Err(why) if patience.look().is_ok() => refused = Some(why),
+                    Err(why) if allowance.look().is_ok() => refused = Some(why),
                     done => return done,
                 }
                 std::thread::sleep(PAUSE);
@@ -128,7 +128,7 @@ impl Ssh {
     ) -> (String, Result<(i32, Output)>) {
         let line = command.clone();
         let done = self.converse(move |session, pulse| {
-            let done = Conversation { session, patience: pulse.allow(limit) }.exec(&line, &stdin);
+            let done = Conversation { session, allowance: pulse.allow(limit) }.exec(&line, &stdin);
             done.guest(|| format!("lost the guest while running `{}`", shown(&line)))
         });
         let done = done.await;
@@ -144,7 +144,7 @@ impl Ssh {
 ///
 /// Between the guest's network and its sshd, its kernel resets new connections, and QEMU closes our end: a busy guest
 /// does it dozens of times. The next attempt follows at once.
-fn wait_for_banner(port: u16, patience: &mut Patience) -> Result<TcpStream, (String, Overdue)> {
+fn wait_for_banner(port: u16, allowance: &mut Allowance) -> Result<TcpStream, (String, Overdue)> {
     let (start, mut next) = (Instant::now(), Instant::now());
     let mut attempts = Attempts {
         address: SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
@@ -160,7 +160,7 @@ fn wait_for_banner(port: u16, patience: &mut Patience) -> Result<TcpStream, (Str
         if let Some(stream) = attempts.answered() {
             return Ok(stream);
         }
-        if let Err(overdue) = patience.look() {
+        if let Err(overdue) = allowance.look() {
             return Err((attempts.last, overdue));
         }
         if attempts.open.len() < open {
@@ -220,23 +220,23 @@ fn log_in(stream: TcpStream, user_key: &str, host: &Host, pulse: Pulse) -> Resul
         session.method_pref(method, names).host(failed("algorithms"))?;
     }
     session.set_tcp_stream(stream);
-    patiently(&mut pulse.allow(PATIENCE), || session.handshake()).guest(failed("handshake"))?;
+    while_allowed(&mut pulse.allow(PATIENCE), || session.handshake()).guest(failed("handshake"))?;
     match session.host_key() {
         Some((key, _)) if key == host.blob => {}
         _ => return Err(Error::guest("SSH to the guest failed: its host key is not the one expected")),
     }
     let prove = || session.userauth_pubkey_memory("root", None, user_key, None);
-    patiently(&mut pulse.allow(PATIENCE), prove).guest(failed("root's key was not accepted"))?;
+    while_allowed(&mut pulse.allow(PATIENCE), prove).guest(failed("root's key was not accepted"))?;
     Ok(Ssh { session: Arc::new(Mutex::new(session)), pulse })
 }
 
-/// Calls libssh2 again whenever its slice of time is over, until `patience` is spent.
-pub(super) fn patiently<T, E: Into<std::io::Error>>(
-    patience: &mut Patience,
+/// Calls libssh2 again whenever its slice of time is over, until `allowance` is spent.
+pub(super) fn while_allowed<T, E: Into<std::io::Error>>(
+    allowance: &mut Allowance,
     mut call: impl FnMut() -> Result<T, E>,
 ) -> std::io::Result<T> {
     loop {
-        patience.look().map_err(|overdue| std::io::Error::new(ErrorKind::TimedOut, overdue.to_string()))?;
+        allowance.look().map_err(|overdue| std::io::Error::new(ErrorKind::TimedOut, overdue.to_string()))?;
         match call().map_err(Into::into) {
             Err(e) if e.kind() == ErrorKind::TimedOut => {}
             done => return done,
@@ -247,33 +247,33 @@ pub(super) fn patiently<T, E: Into<std::io::Error>>(
 /// One command's conversation, all of it within a limit.
 struct Conversation<'a> {
     session: &'a Session,
-    patience: Patience,
+    allowance: Allowance,
 }
 
 impl Conversation<'_> {
     fn exec(&mut self, command: &str, stdin: &[u8]) -> std::io::Result<(i32, Output)> {
-        let (session, patience) = (self.session, &mut self.patience);
-        let mut channel = patiently(patience, || session.channel_session())?;
-        patiently(patience, || channel.exec(&into_files(command)))?;
+        let (session, allowance) = (self.session, &mut self.allowance);
+        let mut channel = while_allowed(allowance, || session.channel_session())?;
+        while_allowed(allowance, || channel.exec(&into_files(command)))?;
         let mut left = stdin;
         while !left.is_empty() {
-            let written = patiently(patience, || channel.write(left))?;
+            let written = while_allowed(allowance, || channel.write(left))?;
             left = &left[written..];
         }
-        patiently(patience, || channel.send_eof())?;
+        while_allowed(allowance, || channel.send_eof())?;
         // Our commands' stderr fits into the channel's window, so reading one after the other is safe.
-        let stdout = read_all(patience, &mut channel)?;
-        let stderr = read_all(patience, &mut channel.stderr())?;
-        patiently(patience, || channel.wait_close())?;
+        let stdout = read_all(allowance, &mut channel)?;
+        let stderr = read_all(allowance, &mut channel.stderr())?;
+        while_allowed(allowance, || channel.wait_close())?;
         Ok((channel.exit_status()?, Output { stdout, stderr }))
     }
 }
 
-fn read_all(patience: &mut Patience, from: &mut impl Read) -> std::io::Result<Vec<u8>> {
+fn read_all(allowance: &mut Allowance, from: &mut impl Read) -> std::io::Result<Vec<u8>> {
     let mut all = Vec::new();
     let mut buffer = vec![0; 1 << 15];
     loop {
-        match patiently(patience, || from.read(&mut buffer))? {
+        match while_allowed(allowance, || from.read(&mut buffer))? {
             0 => return Ok(all),
             n => all.extend_from_slice(&buffer[..n]),
         }

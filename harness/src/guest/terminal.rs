@@ -2,7 +2,7 @@
 
 use super::{
     Ssh,
-    ssh::{patiently, quote},
+    ssh::{quote, while_allowed},
 };
 use crate::error::{Context, Error, Result};
 use crate::vm::Pulse;
@@ -70,21 +70,21 @@ impl Terminal {
     }
 
     fn open(&self, session: &Session, pulse: Pulse) -> std::io::Result<Channel> {
-        let patience = &mut pulse.allow(OPENING);
-        let mut channel = patiently(patience, || session.channel_session())?;
+        let allowance = &mut pulse.allow(OPENING);
+        let mut channel = while_allowed(allowance, || session.channel_session())?;
         if self.pty {
             let (columns, rows) = window();
             let term = std::env::var("TERM").unwrap_or_else(|_| "vt100".into());
-            patiently(patience, || channel.request_pty(&term, None, Some((columns, rows, 0, 0))))?;
+            while_allowed(allowance, || channel.request_pty(&term, None, Some((columns, rows, 0, 0))))?;
         }
         match (&self.command, self.pty) {
             // The shell's terminal goes with the shell, and with it everything that holds the session open.
-            (Some(command), true) => patiently(patience, || channel.exec(command))?,
-            (None, true) => patiently(patience, || channel.shell())?,
+            (Some(command), true) => while_allowed(allowance, || channel.exec(command))?,
+            (None, true) => while_allowed(allowance, || channel.shell())?,
             // Pipes do not: a daemon left behind would keep the session open for ever.
             (command, false) => {
                 let command = command.as_ref().map_or_else(String::new, |command| format!(" {}", quote(command)));
-                patiently(patience, || channel.exec(&format!("exec {} session{command}", guest::AGENT)))?;
+                while_allowed(allowance, || channel.exec(&format!("exec {} session{command}", guest::AGENT)))?;
             }
         }
         Ok(channel)
@@ -92,9 +92,9 @@ impl Terminal {
 }
 
 fn exit_code(channel: &mut Channel, pulse: Pulse) -> std::io::Result<u8> {
-    let patience = &mut pulse.allow(FAREWELL);
-    patiently(patience, || channel.close())?;
-    patiently(patience, || channel.wait_close())?;
+    let allowance = &mut pulse.allow(FAREWELL);
+    while_allowed(allowance, || channel.close())?;
+    while_allowed(allowance, || channel.wait_close())?;
     let code = match channel.exit_signal()?.exit_signal {
         Some(name) => BY_SIGNAL + format!("SIG{name}").parse::<Signal>().map_or(0, |signal| signal as i32),
         None => channel.exit_status()?,

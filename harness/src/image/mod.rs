@@ -27,7 +27,7 @@ mod progress;
 mod unpack;
 mod verified;
 
-pub use fetch::{Fetched, Patience, damage as download_damage, fetch};
+pub use fetch::{Attempts, Fetched, damage as download_damage, fetch};
 pub use kernel::{Given as GivenKernel, Kernel};
 pub use manifest::{DiskFacts, FileFact, Manifest, Package};
 pub use recipe::{Disk, Init, Keyring, Machine, Packages, Proof, Recipe, Recipes, Source, Sums, is_name, is_package};

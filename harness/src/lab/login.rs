@@ -4,7 +4,7 @@ use crate::{
     error::{Error, Result},
     guest::{Keys, Ssh},
     image::Init,
-    vm::{Machine, Patience, console::last_lines},
+    vm::{Allowance, Machine, console::last_lines},
 };
 use std::{path::Path, time::Duration};
 
@@ -30,8 +30,8 @@ pub async fn log_in(machine: &Machine, init: Init, keys: &Keys) -> Result<Ssh> {
     within(machine.pulse().allow(limit(init)), port, keys, &machine.console(), init).await
 }
 
-async fn within(patience: Patience, port: u16, keys: &Keys, console: &Path, init: Init) -> Result<Ssh> {
-    Ssh::connect(port, keys, patience).await.map_err(|e| locked_out(e, console, init))
+async fn within(allowance: Allowance, port: u16, keys: &Keys, console: &Path, init: Init) -> Result<Ssh> {
+    Ssh::connect(port, keys, allowance).await.map_err(|e| locked_out(e, console, init))
 }
 
 /// The error when the guest did not let us in: the console's last words are most of what can be known.
@@ -58,8 +58,8 @@ mod tests {
         let console = tempfile::NamedTempFile::new().unwrap();
         let said: String = (1..=LAST_LINES + 1).map(|n| format!("line {n}.\r\n")).collect();
         std::fs::write(console.path(), said).unwrap();
-        let patience = crate::vm::Pulse::none().allow(Duration::from_millis(100));
-        let Err(error) = within(patience, port, &Keys::generate(), console.path(), init).await else {
+        let allowance = crate::vm::Pulse::none().allow(Duration::from_millis(100));
+        let Err(error) = within(allowance, port, &Keys::generate(), console.path(), init).await else {
             panic!("nobody answers there");
         };
         assert_eq!(error.exit() as u8, 4);

@@ -20,11 +20,11 @@ pub async fn told<T>(teller: &Teller, pulse: Pulse, what: &str, work: impl Futur
 
 async fn told_after<T>(first: Duration, teller: &Teller, pulse: Pulse, what: &str, work: impl Future<Output = T>) -> T {
     let telling = async {
-        let (mut patience, mut next) = (pulse.allow(Duration::MAX), first);
+        let (mut allowance, mut next) = (pulse.allow(Duration::MAX), first);
         loop {
-            tokio::time::sleep(patience.pause()).await;
-            let seen = match patience.look() {
-                Ok(()) => patience.overdue(),
+            tokio::time::sleep(allowance.pause()).await;
+            let seen = match allowance.look() {
+                Ok(()) => allowance.overdue(),
                 Err(overdue) => overdue,
             };
             if seen.passed < next {

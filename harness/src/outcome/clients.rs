@@ -3,7 +3,7 @@
 use super::{ClientOutcomes, record::Record};
 use serde::Serialize;
 use std::{collections::BTreeMap, time::Duration};
-use tunelab_protocol::{self as protocol, Close, Entries, Event, Plan, ProbeKind};
+use tunelab_protocol::{self as protocol, Close, Entries, Event, Plan, probe::CONNTRACK_ENTRIES};
 
 /// Clients of one name.
 #[derive(Debug, Clone, Serialize)]
@@ -48,7 +48,7 @@ impl Clients {
 
 /// Returns the names of clients with entries that outlive them; `None` if no probe followed entries.
 pub fn leaks(record: &Record, plan: &Plan) -> Option<Vec<String>> {
-    let followed = plan.probes.iter().any(|probe| probe.kind == ProbeKind::ConntrackEntries);
+    let followed = plan.probes(CONNTRACK_ENTRIES);
     let leak = |clients: &&protocol::Clients| entries(record, &clients.name).is_some_and(|e| outlives(clients, e));
     followed.then(|| plan.clients.iter().filter(leak).map(|clients| clients.name.clone()).collect())
 }

@@ -3,7 +3,7 @@
 use super::{log, record::Record};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
-use tunelab_protocol::{Event, Plan, ProbeKind};
+use tunelab_protocol::{Event, Plan, probe::KERNEL_LOG};
 
 const DAY_US: u64 = 86_400_000_000;
 const HOUR_US: u64 = 3_600_000_000;
@@ -93,7 +93,7 @@ fn samples(record: &Record) -> impl Iterator<Item = (u64, &BTreeMap<String, u64>
 fn refusals(record: &Record, plan: &Plan) -> Vec<(u64, u64)> {
     let (mut last, mut found) = (record.start_us(), Vec::new());
     let logged = log::refusals(record);
-    let followed = plan.probes.iter().any(|p| p.kind == ProbeKind::KernelLog);
+    let followed = plan.probes(KERNEL_LOG);
     if followed && logged.is_empty() || !samples(record).any(|(_, values)| values.contains_key("conntrack.drop")) {
         return logged;
     }

@@ -1,5 +1,6 @@
 //! A scenario explained without a machine: its hosts and what joins them, its services, and what happens when.
 
+use super::phases::groups;
 use crate::scenario::{From, Host, Scenario, Setup, Variant, topology::Topology, units};
 use std::time::Duration;
 use tunelab_protocol::{Action, Arrivals, Change, Conditions, Listen, Phase, Service, ServiceKind};
@@ -94,22 +95,25 @@ fn time(us: u64) -> String {
     units::show(Duration::from_micros(us))
 }
 
-/// Returns a line for each phase and each change, with the time since the start.
+/// Returns a line for each phase and each change, with the time since the start when it comes first.
 fn timeline(phases: &[Phase]) -> Vec<String> {
     let (mut lines, mut at_us) = (Vec::new(), 0);
-    let mut rest = phases.iter().peekable();
-    while let Some(phase) = rest.next() {
-        let mut times = 1;
-        while rest.next_if(|next| *next == phase).is_some() {
-            times += 1;
-        }
+    for (phases, times) in groups(phases) {
         let again = if times > 1 { format!(", {times} times") } else { String::new() };
-        let head = format!("{} for {}{again}: {}", phase.name, time(phase.lasts_us()), come(phase));
-        lines.push(format!("{:<10} {head}", time(at_us)));
-        lines.extend(
-            phase.changes.iter().map(|change| format!("{:<10}   {}", time(at_us + change.at_us), changed(change))),
-        );
-        at_us += phase.lasts_us() * times;
+        let begins = at_us;
+        for phase in phases {
+            lines.push(format!(
+                "{:<10} {} for {}{again}: {}",
+                time(at_us),
+                phase.name,
+                time(phase.lasts_us()),
+                come(phase)
+            ));
+            let change = |change: &Change| format!("{:<10}   {}", time(at_us + change.at_us), changed(change));
+            lines.extend(phase.changes.iter().map(change));
+            at_us += phase.lasts_us();
+        }
+        at_us = begins + (at_us - begins) * times as u64;
     }
     lines.push(format!("{:<10} the end", time(at_us)));
     lines

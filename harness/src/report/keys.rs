@@ -1,6 +1,6 @@
 //! The page `docs/reference/scenario.md` and the JSON Schema of a scenario, made of the catalogue of keys.
 
-use crate::scenario::keys::{Key, Kind, TABLES, Table};
+use crate::scenario::keys::{Key, Kind, TABLES, Table, probes};
 use serde_json::{Map, Value, json};
 
 const HEAD: &str = "\
@@ -11,22 +11,26 @@ Do not edit this page: `tunelab docs` writes it from `harness/src/scenario/keys.
 first line of each scenario names.
 ";
 
+/// The table whose keys are probes.
+const PROBE: &str = "probe";
+
 /// Returns the page.
 pub fn page() -> String {
     TABLES.iter().fold(HEAD.to_owned(), |page, table| page + "\n" + &section(table))
 }
 
 fn section(table: &Table) -> String {
-    let row = |key: &Key| {
+    let row = |key: &Key, meaning: &str| {
         let default = match (key.needed, key.default) {
             (true, _) => "needed".to_owned(),
             (false, "") => String::new(),
             (false, default) => format!("`{default}`"),
         };
         let example = key.example.replace('|', "\\|");
-        format!("| `{}` | {} | {default} | `{example}` | {} |\n", key.name, words(&key.kind), key.meaning)
+        format!("| `{}` | {} | {default} | `{example}` | {} |\n", key.name, words(&key.kind), meaning)
     };
-    let rows: String = table.keys.iter().map(row).collect();
+    let probes = probes().filter(|_| table.name == PROBE).map(|(key, about)| row(&key, about));
+    let rows: String = probes.chain(table.keys.iter().map(|key| row(key, key.meaning))).collect();
     let head = "| key | type | default | example | meaning |\n|---|---|---|---|---|\n";
     format!("## `{}`\n\n{}\n\n{head}{rows}", table.written, table.about)
 }
@@ -78,14 +82,16 @@ pub fn schema() -> String {
 }
 
 fn object(table: &Table) -> Value {
-    let property = |key: &Key| {
+    let property = |key: &Key, meaning: &str| {
         let mut schema = of(&key.kind);
         if let Some(schema) = schema.as_object_mut() {
-            schema.insert("description".into(), format!("{} (for example `{}`)", key.meaning, key.example).into());
+            schema.insert("description".into(), format!("{meaning} (for example `{}`)", key.example).into());
         }
         (key.name.to_owned(), schema)
     };
-    let properties: Map<String, Value> = table.keys.iter().map(property).collect();
+    let probes = probes().filter(|_| table.name == PROBE).map(|(key, about)| property(&key, about));
+    let properties: Map<String, Value> =
+        probes.chain(table.keys.iter().map(|key| property(key, key.meaning))).collect();
     let required: Vec<&str> = table.keys.iter().filter(|key| key.needed).map(|key| key.name).collect();
     json!({
         "type": "object",

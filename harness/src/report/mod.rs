@@ -16,6 +16,7 @@ pub mod keys;
 mod lines;
 mod own;
 pub mod page;
+mod phases;
 mod progress;
 pub mod reference;
 pub mod summary;

@@ -1,6 +1,7 @@
 //! Writes a scenario's page from its file and its stored outcomes: what happens, why, on which kernels, what mitigates
 //! it.
 
+use super::phases::groups;
 use crate::{
     outcome::{
         Num,
@@ -50,15 +51,12 @@ fn introduction(scenario: &Scenario) -> String {
 
 fn phases(scenario: &Scenario) -> String {
     let mut out = row(["phase", "lasts", "clients"]) + "|---|---|---|\n";
-    let mut phases = scenario.first().phases.iter().peekable();
-    while let Some(phase) = phases.next() {
-        let mut times = 1;
-        while phases.next_if(|next| *next == phase).is_some() {
-            times += 1;
+    for (phases, times) in groups(&scenario.first().phases) {
+        for phase in phases {
+            let lasts = units::show(Duration::from_micros(phase.lasts_us()));
+            let lasts = if times > 1 { format!("{times} times {lasts}") } else { lasts };
+            out += &row([phase.name.as_str(), &lasts, &(clients_of(phase) + &otherwise(scenario, phase))]);
         }
-        let lasts = units::show(Duration::from_micros(phase.lasts_us()));
-        let lasts = if times > 1 { format!("{times} times {lasts}") } else { lasts };
-        out += &row([phase.name.as_str(), &lasts, &(clients_of(phase) + &otherwise(scenario, phase))]);
     }
     out
 }

@@ -1,14 +1,14 @@
 //! The page `docs/reference/metrics.md`: functions and readings, made of the definitions that the parser and the agent use.
 
 use crate::scenario::value::FUNCTIONS;
-use tunelab_protocol::readings::{COUNTERS, READINGS, Reading};
+use tunelab_protocol::readings::{self, COUNTERS, Reading};
 
 const HEAD: &str = "\
 # Metrics
 
 `[metric.NAME]` with `value = \"FUNCTION(...)\"` puts a number into the outcome and the snapshot of a scenario; `where` narrows it
 down, `tolerance` says how far two builds of a machine may be apart in it. Do not edit this page: `tunelab docs` writes it from
-`harness/src/scenario/value.rs` and `harness/protocol/src/readings.rs`.
+`harness/src/scenario/value.rs` and `harness/protocol/src/probe/`.
 ";
 
 pub fn render() -> String {
@@ -22,13 +22,13 @@ fn functions() -> String {
 }
 
 fn readings() -> String {
-    let row = |reading: &Reading| {
-        let Reading { name, unit, probe, source, since, meaning } = reading;
-        let probe = probe.map_or_else(String::new, |probe| format!("`{}`", probe.key()));
+    let row = |(probe, reading): (Option<&str>, &Reading)| {
+        let Reading { name, unit, source, since, meaning } = reading;
+        let probe = probe.map_or_else(String::new, |probe| format!("`{probe}`"));
         let since = since.map_or_else(String::new, |since| format!(", since Linux {since}"));
         format!("| `{name}` | {} | {probe} | {source}{since} | {meaning} |\n", unit.word())
     };
-    let rows: String = READINGS.iter().map(row).collect();
+    let rows: String = readings::all().map(row).collect();
     let head = "| reading | unit | probe | read from | meaning |\n|---|---|---|---|---|\n";
     format!("## Readings\n\nA reading without a unit is a count.\n\n{head}{rows}")
 }

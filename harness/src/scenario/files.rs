@@ -149,7 +149,7 @@ pub fn deployed(name: &str) -> String {
 pub fn of_firewall(format: Format) -> Check {
     match format {
         Format::Iptables | Format::Ip6tables => iptables_save,
-        Format::Nftables => plain_text,
+        _ => plain_text,
     }
 }
 

@@ -2,6 +2,11 @@
 //! reference page, the JSON Schema and the examples of errors; a reader that asks for a key that is not here fails in
 //! every test.
 
+use tunelab_protocol::{
+    Protocol,
+    probe::{FOLLOWED, SAMPLED},
+};
+
 /// The type of a value.
 #[derive(Debug, Clone, Copy)]
 pub enum Kind {
@@ -366,13 +371,7 @@ pub const TABLES: &[Table] = &[
                 "a host, or an address that a rule translates, and a port",
                 r#""server:80""#,
             ),
-            or(
-                "protocol",
-                Word(&["HTTP/1.0", "HTTP/1.1", "SYN", "UDP", "DNS", "UDP6", "RAW6", "ICMP"]),
-                r#""HTTP/1.1""#,
-                "what they speak",
-                r#""UDP""#,
-            ),
+            or("protocol", Word(&Protocol::NAMES), r#""HTTP/1.1""#, "what they speak", r#""UDP""#),
             or("method", Word(&["GET", "POST"]), r#""GET""#, "HTTP: the method of each request", r#""POST""#),
             or("body", Size, r#""0 B""#, "HTTP: bytes that a POST carries", r#""1 kB""#),
             or("keep-alive", Flag, "true for HTTP/1.1", "HTTP: the connection is kept between requests", "false"),
@@ -600,33 +599,6 @@ pub const TABLES: &[Table] = &[
         about: "What is looked at on the server: at its times, or as it happens.",
         keys: &[
             key(
-                "conntrack",
-                Either(&[Time, Kind::Table("probed")]),
-                "the conntrack table's fill, limit and counters",
-                r#""1 min""#,
-            ),
-            key("sockets", Either(&[Time, Kind::Table("probed")]), "sockets by /proc/net/sockstat", r#""1 min""#),
-            key(
-                "time-wait",
-                Either(&[Time, Kind::Table("probed")]),
-                "sockets in TIME_WAIT, and ports taken",
-                r#""1 min""#,
-            ),
-            key(
-                "netstat",
-                Either(&[Time, Kind::Table("probed")]),
-                "the counters of /proc/net/netstat and snmp",
-                r#""1 min""#,
-            ),
-            key("memory", Either(&[Time, Kind::Table("probed")]), "memory", r#""1 min""#),
-            key("lnstat", Either(&[Time, Kind::Table("probed")]), "route cache and neighbours", r#""1 min""#),
-            key("slab", Either(&[Time, Kind::Table("probed")]), "the network's slab caches", r#""1 min""#),
-            key("open-files", Either(&[Time, Kind::Table("probed")]), "files of nginx and of the guest", r#""1 min""#),
-            key("cpu", Either(&[Time, Kind::Table("probed")]), "time that CPUs were busy and idle", r#""1 min""#),
-            key("conntrack-entries", Word(&["followed"]), "each conntrack entry from birth to expiry", r#""followed""#),
-            key("kernel-log", Word(&["followed"]), "the kernel's log", r#""followed""#),
-            key("nginx-log", Word(&["followed"]), "nginx's error log", r#""followed""#),
-            key(
                 "sysctls",
                 List(&Sysctl),
                 "sysctls to report besides those that variants set",
@@ -764,6 +736,15 @@ pub const TABLES: &[Table] = &[
 /// Returns the table of this name.
 pub fn table(name: &str) -> Option<&'static Table> {
     TABLES.iter().find(|table| table.name == name)
+}
+
+/// Returns the keys of probes, with what each looks at: sampled ones, then those that follow.
+pub fn probes() -> impl Iterator<Item = (Key, &'static str)> {
+    const WHEN: Kind = Either(&[Time, Kind::Table("probed")]);
+    let sampled = SAMPLED.into_iter().map(|probe| (key(probe.key, WHEN, "", r#""1 min""#), probe.about));
+    let followed =
+        FOLLOWED.into_iter().map(|(name, about)| (key(name, Word(&["followed"]), "", r#""followed""#), about));
+    sampled.chain(followed)
 }
 
 impl Table {

@@ -11,7 +11,7 @@ use super::{
     value::{self, Wrong},
 };
 use toml::{Spanned, de::DeValue};
-use tunelab_protocol::{Outcome, Phase, ProbeKind, readings};
+use tunelab_protocol::{Outcome, Phase, readings};
 
 /// The other parts of the file that a metric may name.
 pub struct Known<'a> {
@@ -128,7 +128,7 @@ fn check(value: &Value, text: &Spanned<String>, about: &Where, section: &Section
 
 /// Checks that there is such a reading, and that a probe reads it.
 pub fn check_reading(name: &str, text: &Spanned<String>, section: &Section<'_>, known: &Known<'_>) {
-    let Some(reading) = readings::find(name) else {
+    let Some((probe, _)) = readings::find(name) else {
         let all = readings::names();
         let all: Vec<&str> = all.iter().map(String::as_str).collect();
         return section.problems.unknown(text.span(), format!("there is no reading `{name}`"), name, &all);
@@ -138,7 +138,7 @@ pub fn check_reading(name: &str, text: &Spanned<String>, section: &Section<'_>, 
         let message = format!("there is no service `{service}`");
         return section.problems.unknown(text.span(), message, service, &words(&known.names.services));
     }
-    let Some(key) = reading.probe.map(ProbeKind::key) else { return };
+    let Some(key) = probe else { return };
     if !known.names.probes.iter().any(|probe| probe == key) {
         let hint = format!("add `{key} = \"1 s\"` to `[probe]`");
         section.problems.report_with_hint(text.span(), format!("no probe reads `{name}`"), "not read", hint);
@@ -160,7 +160,7 @@ pub fn series(root: &Section<'_>, known: &Known<'_>) -> Vec<Series> {
         let of = section.need::<Spanned<String>>("of", r#""rt_cache.entries""#);
         let every = section.need::<Micros>("every", r#""5 s""#);
         of.iter().for_each(|of| check_reading(of.get_ref(), of, &section, known));
-        let unit = of.as_ref().and_then(|of| readings::find(of.get_ref())).map(|reading| reading.unit);
+        let unit = of.as_ref().and_then(|of| readings::find(of.get_ref())).map(|(_, reading)| reading.unit);
         let tolerance = tolerance::read(&section, unit, known.names);
         section.finish();
         let Micros(every_us) = every?;

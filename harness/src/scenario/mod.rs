@@ -53,7 +53,7 @@ use names::Names;
 use section::Section;
 use std::{collections::BTreeSet, path::Path};
 use toml::{Spanned, de::DeTable};
-use tunelab_protocol::{Action, ProbeKind, todays_name};
+use tunelab_protocol::{Action, probe, todays_name};
 
 /// The file that makes a folder a scenario.
 pub const FILE: &str = "scenario.toml";
@@ -120,7 +120,7 @@ fn read(name: &str, folder: &Path, root: &Section<'_>) -> Option<Scenario> {
             refused_metrics: &names.metrics,
             sysctls: &reported_sysctls,
             limits: &reported_limits,
-            follows_entries: names.probes.iter().any(|key| key == ProbeKind::ConntrackEntries.key()),
+            follows_entries: names.probes.iter().any(|key| key == probe::CONNTRACK_ENTRIES),
         },
     );
     root.finish();

@@ -343,7 +343,7 @@ impl OfAnswers {
 impl Value {
     /// Returns the unit of the metric's number.
     pub fn unit(&self) -> Unit {
-        let of = |name: &str| readings::find(name).map_or(Unit::Count, |reading| reading.unit);
+        let of = |name: &str| readings::find(name).map_or(Unit::Count, |(_, reading)| reading.unit);
         match self {
             Value::Max(name) | Value::Min(name) | Value::First(name) | Value::Last(name) | Value::Delta(name) => {
                 of(name)

@@ -10,7 +10,7 @@ use super::{
 };
 use toml::{
     Spanned,
-    de::{DeTable, DeValue},
+    de::{DeString, DeTable, DeValue},
 };
 
 /// The parts of a file that a variant can change.
@@ -26,9 +26,15 @@ pub fn merged<'a>(root: &Section<'a>, variant: &Section<'a>) -> DeTable<'a> {
     for part in PARTS {
         let (key, over) = (root.key(part).or(variant.key(part)), variant.value(part));
         let Some(key) = key else { continue };
+        if over.is_some_and(is_none) {
+            if root.value(part).is_none() {
+                nothing_there(key, root.problems);
+            }
+            continue;
+        }
         let value = match (root.value(part), over) {
             (Some(base), Some(over)) if part == PHASE => phases(base, over, root.problems),
-            (Some(base), Some(over)) => laid_over(base, over),
+            (Some(base), Some(over)) => laid_over(base, over, root.problems),
             (Some(only), None) | (None, Some(only)) => only.clone(),
             (None, None) => continue,
         };
@@ -37,18 +43,29 @@ pub fn merged<'a>(root: &Section<'a>, variant: &Section<'a>) -> DeTable<'a> {
     parts
 }
 
-fn laid_over<'a>(base: &Value<'a>, over: &Value<'a>) -> Value<'a> {
+fn is_none(value: &Value<'_>) -> bool {
+    value.get_ref().as_str() == Some(NONE)
+}
+
+fn nothing_there(key: &Spanned<DeString<'_>>, problems: &Problems) {
+    let message = format!("there is no `{}` to take away", key.get_ref());
+    problems.report_with_hint(key.span(), message, "without effect", "`none` is for a key that the scenario has");
+}
+
+fn laid_over<'a>(base: &Value<'a>, over: &Value<'a>, problems: &Problems) -> Value<'a> {
     let (DeValue::Table(base_table), DeValue::Table(over_table)) = (base.get_ref(), over.get_ref()) else {
         return over.clone();
     };
     let mut table = base_table.clone();
     for (key, value) in over_table {
         let name = key.get_ref().as_ref();
-        if value.get_ref().as_str() == Some(NONE) {
-            table.remove(name);
+        if is_none(value) {
+            if table.remove(name).is_none() {
+                nothing_there(key, problems);
+            }
             continue;
         }
-        let value = base_table.get(name).map_or_else(|| value.clone(), |base| laid_over(base, value));
+        let value = base_table.get(name).map_or_else(|| value.clone(), |base| laid_over(base, value, problems));
         table.insert(key.clone(), value);
     }
     Spanned::new(base.span(), DeValue::Table(table))
@@ -70,8 +87,8 @@ fn phases<'a>(base: &Value<'a>, over: &Value<'a>, problems: &Problems) -> Value<
     let laid = phases.iter().filter_map(|phase| {
         let change = name(phase).and_then(|name| changes.get(name.as_str()));
         match change {
-            Some(change) if change.get_ref().as_str() == Some(NONE) => None,
-            Some(change) => Some(laid_over(phase, change)),
+            Some(change) if is_none(change) => None,
+            Some(change) => Some(laid_over(phase, change, problems)),
             None => Some(phase.clone()),
         }
     });

@@ -164,6 +164,7 @@ fn phase(section: &Section<'_>, name: Option<String>, known: &Known<'_>, files: 
 /// Reads `duration` and, if clients come, their rates: `clients = { browsers = "200/min" }`.
 fn lasting(section: &Section<'_>, name: Option<String>, known: &Known<'_>) -> Option<Phase> {
     let duration = section.get::<SomeTime>("duration");
+    section.refuse(&["rounds", "every"], "the phase has a `duration`");
     let arrivals =
         if section.lacks("clients") { Vec::new() } else { arrivals(section, known, duration.as_ref().map(|d| d.0)) };
     Some(Phase { name: name?, rounds: 1, every_us: duration?.0, changes: Vec::new(), search: None, arrivals })

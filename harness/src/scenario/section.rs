@@ -75,7 +75,8 @@ impl<'a> Section<'a> {
     /// Whether the catalogue has the key; the article's claims have keys of their own.
     fn is_catalogued(&self, key: &str) -> bool {
         let of_the_article = ["number", "article", "section", "settled-by", "cannot"].contains(&key);
-        of_the_article || keys::at(&self.path).is_none_or(|table| table.key(key).is_some())
+        let is_probe = || self.path == "probe" && keys::probes().any(|(probe, _)| probe.name == key);
+        of_the_article || is_probe() || keys::at(&self.path).is_none_or(|table| table.key(key).is_some())
     }
 
     /// Returns a key as it is written.

@@ -9,6 +9,7 @@ use super::{
     units::Micros,
     values::{Body, RequestPath, SomeTime, text},
 };
+use std::net::SocketAddr;
 use toml::Spanned;
 use tunelab_protocol::{Http, Listen, Ready, Server, Service, ServiceKind, StartedBy};
 
@@ -77,8 +78,17 @@ fn clash(a: &Service, b: &Service) -> bool {
         ServiceKind::Server(server) => Some(server.listen.clone()),
         _ => None,
     };
-    let unix = |listen: &Listen| matches!(listen, Listen::Unix(_));
-    listens(a).zip(listens(b)).is_some_and(|(x, y)| x == y && (a.host == b.host || unix(&x)))
+    let one_place = |x: &SocketAddr, y: &SocketAddr| {
+        x.port() == y.port() && (x.ip() == y.ip() || x.ip().is_unspecified() || y.ip().is_unspecified())
+    };
+    match listens(a).zip(listens(b)) {
+        // All hosts share the guest's files.
+        Some((Listen::Unix(x), Listen::Unix(y))) => x == y,
+        Some((Listen::Tcp(x), Listen::Tcp(y)) | (Listen::Udp(x), Listen::Udp(y))) => {
+            a.host == b.host && one_place(&x, &y)
+        }
+        _ => false,
+    }
 }
 
 fn nginx(_: &str, section: &Section<'_>, files: &Files<'_>) -> Option<ServiceKind> {
@@ -99,8 +109,9 @@ fn haproxy(_: &str, section: &Section<'_>, files: &Files<'_>) -> Option<ServiceK
     let ready = match section.get::<Ready>("ready") {
         Some(ready) => ready,
         None => {
-            let port = section.get::<String>("config").and_then(|name| bound_port(&files.text_of(&name)?));
-            if port.is_none() && config.is_some() {
+            let text = section.get::<String>("config").and_then(|name| files.text_of(&name));
+            let port = text.as_deref().and_then(bound_port);
+            if port.is_none() && text.is_some() {
                 let hint = "`ready = \"tcp:80\"` says where it listens";
                 section.problems.report_with_hint(
                     section.span(),

@@ -35,8 +35,7 @@ impl Read for Spoken {
         let word = text(value, problems, "a protocol such as `HTTP/1.1` or `UDP`")?;
         let found = Protocol::WORDS.iter().find(|(known, ..)| *known == word);
         if found.is_none() {
-            let known = Protocol::WORDS.map(|(known, ..)| known);
-            problems.unknown(value.span(), format!("unknown protocol `{word}`"), word, &known);
+            problems.unknown(value.span(), format!("unknown protocol `{word}`"), word, &Protocol::NAMES);
         }
         found.map(|(_, protocol, http)| Spoken(*protocol, *http))
     }

@@ -1,7 +1,7 @@
 //! The ways a machine can die, each its own case, and what the user is told about it.
 
+use super::allowance::Overdue;
 use super::console;
-use super::patience::Overdue;
 use crate::error::Error;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};

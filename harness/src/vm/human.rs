@@ -3,7 +3,7 @@
 //! A QMP monitor lives in a thread of its own, which QEMU 7.2 wakes at every leap of the clock. The human monitor is
 //! part of the main loop, and six virtual days take a tenth less time.
 
-use super::patience::Pulse;
+use super::allowance::Pulse;
 use crate::error::{Context, Error, Result};
 use std::io::ErrorKind;
 use std::time::Duration;

@@ -1,9 +1,9 @@
 //! One machine, from its first instruction or from a saved state to its proven end.
 
+use super::allowance::Pulse;
 use super::argv::{self, Start, Wiring};
 use super::death::Death;
 use super::monitor::Monitor;
-use super::patience::Pulse;
 use super::process::Process;
 use super::processor::Seat;
 use super::qcow2;

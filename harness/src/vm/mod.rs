@@ -2,6 +2,7 @@
 //!
 //! [`Machine`] is the way in: boot one, or restore one from a [`SavedState`]; it knows nothing of what runs inside.
 
+mod allowance;
 pub mod argv;
 pub mod bounds;
 pub mod console;
@@ -9,7 +10,6 @@ mod death;
 mod human;
 mod machine;
 mod monitor;
-mod patience;
 mod process;
 mod processor;
 mod qcow2;
@@ -19,9 +19,9 @@ mod spec;
 mod state;
 mod watch;
 
+pub use allowance::{Allowance, Overdue, Pulse, load, seconds};
 pub use death::Death;
 pub use machine::{LAYER, Machine, PACKETS};
-pub use patience::{Overdue, Patience, Pulse, load, seconds};
 pub use process::living;
 pub use spec::{Accel, MachineSpec, RootDisk, Shape};
 pub use state::{Draft, Manifest, RestoreError, SavedState};

@@ -1,8 +1,8 @@
 //! The way to talk to a QEMU: QMP while a machine is booted and deployed to, the human monitor once its clock leaps.
 
+use super::allowance::Pulse;
 use super::argv::Start;
 use super::human::Human;
-use super::patience::Pulse;
 use super::qmp::{Event, Qmp};
 use crate::error::Result;
 use std::time::Duration;

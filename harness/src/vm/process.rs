@@ -1,6 +1,6 @@
 //! The QEMU process: guarded at birth, proven dead at the end.
 
-use super::patience::Pulse;
+use super::allowance::Pulse;
 use crate::error::{Context, Error, Result};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;

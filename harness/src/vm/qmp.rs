@@ -4,8 +4,8 @@
 //! This client is our own: a machine takes half a dozen commands, and types for all of QEMU's were a tenth of a first
 //! build.
 
+use super::allowance::Pulse;
 use super::monitor::STATE;
-use super::patience::Pulse;
 use crate::error::{Context, Error, Result};
 use serde::Deserialize;
 use serde_json::{Value, json};

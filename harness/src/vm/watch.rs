@@ -1,9 +1,9 @@
 //! The one place that checks whether a machine still lives: process, monitor, console, record, vCPU and disk.
 
+use super::allowance::{Allowance, Pulse};
 use super::console::{Cry, Listener};
 use super::death::Death;
 use super::monitor::Monitor;
-use super::patience::{Patience, Pulse};
 use super::qmp::{Cause, Event};
 use super::registers::{self, Cpu};
 use crate::error::Result;
@@ -162,7 +162,7 @@ async fn vital_signs(
 ) -> Death {
     let mut written = 0;
     // Begins at the first look that finds nothing new.
-    let mut silence: Option<Patience> = None;
+    let mut silence: Option<Allowance> = None;
     let mut between_looks = pulse.allow(LOOK_AT_CPU);
     let mut looks = Looks::default();
     loop {

@@ -15,7 +15,7 @@ use std::{
 use tunelab::{
     cache::Cache,
     error::{Error, Exit},
-    image::{self, Disk, Fetched, Patience, Proof, Recipe, Source},
+    image::{self, Attempts, Disk, Fetched, Proof, Recipe, Source},
     lab::{
         self,
         prune::{Policy, Pruned},
@@ -25,7 +25,7 @@ use tunelab::{
 };
 
 /// Asks again soon, but gives up no sooner than a busy host needs.
-const HURRIED: Patience = Patience { tries: 3, first_wait: Duration::from_millis(1), stall: Duration::from_secs(20) };
+const HURRIED: Attempts = Attempts { tries: 3, first_wait: Duration::from_millis(1), stall: Duration::from_secs(20) };
 
 /// The file to download: large enough to come in several pieces.
 fn content() -> Vec<u8> {
@@ -67,10 +67,10 @@ impl Bench {
         self.fetch_with(HURRIED, urls).await
     }
 
-    async fn fetch_with(&self, patience: Patience, urls: &[&str]) -> Result<Fetched, Error> {
+    async fn fetch_with(&self, attempts: Attempts, urls: &[&str]) -> Result<Fetched, Error> {
         let urls = urls.iter().map(|&url| url.to_owned()).collect();
         let disk = Disk { urls, proof: Proof::Sha256(sha256(&content())) };
-        image::fetch(&disk, &self.cache, patience, &Teller::silent()).await
+        image::fetch(&disk, &self.cache, attempts, &Teller::silent()).await
     }
 
     fn part(&self) -> PathBuf {
@@ -182,7 +182,7 @@ async fn a_server_that_falls_silent_is_left() {
         Reply::status(500)
     });
     let since = std::time::Instant::now();
-    let impatient = Patience { stall: Duration::from_millis(300), ..HURRIED };
+    let impatient = Attempts { stall: Duration::from_millis(300), ..HURRIED };
     let error = bench.fetch_with(impatient, &[&format!("{}/disk.img", silent.url)]).await.unwrap_err();
     assert!(error.message().contains("timeout"), "{error:?}");
     assert!(since.elapsed() < Duration::from_secs(10));

@@ -64,7 +64,7 @@ fn variants_share_what_is_deployed() {
 fn a_probe_looks_later_and_node_gets_its_program() {
     let scenario = Catalogue::of(&made::repository()).unwrap().load("beacon-stack").unwrap();
     let plan = |variant| plan::plan(&scenario, scenario.variant(variant).unwrap(), 1);
-    let sockets = plan("node").probes.into_iter().find(|p| p.kind == tunelab_protocol::ProbeKind::Sockets).unwrap();
+    let sockets = plan("node").probes.into_iter().find(|p| p.key == "sockets").unwrap();
     assert_eq!((sockets.every_us, sockets.after_us), (3 * made::HOUR_US, made::HOUR_US / 5));
     let program = |variant| {
         let services = plan(variant).services;

@@ -9,7 +9,7 @@ use std::{
 use tunelab::{
     error::Exit,
     guest::{Keys, Ssh},
-    vm::{Patience, Pulse},
+    vm::{Allowance, Pulse},
 };
 
 /// The first connection hangs, like one that QEMU took before the guest had a network; the second is answered by a
@@ -57,7 +57,7 @@ async fn where_nobody_ever_answers_that_is_what_is_told() {
     assert!(said.starts_with("no SSH in the guest: nothing answers on the guest's port 22; 1."), "{said}");
 }
 
-fn seconds(seconds: u64) -> Patience {
+fn seconds(seconds: u64) -> Allowance {
     Pulse::none().allow(Duration::from_secs(seconds))
 }
 

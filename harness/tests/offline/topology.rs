@@ -490,10 +490,10 @@ fn rates_and_repeats_that_cannot_be() {
     x no phase before this one is `dya`
     hint: known here: `day`, `night`
     x `phase 2` has none: nothing happens here
-    x unknown key `rounds` in `phase 3`
-    hint: known here: `name`, `repeat`, `search`, `duration`, `clients`, `spacing`, `change`
-    x unknown key `every` in `phase 3`
-    hint: known here: `name`, `repeat`, `search`, `duration`, `clients`, `spacing`, `change`
+    x `rounds` has no effect in `phase 3`: the phase has a `duration`
+    hint: take it out
+    x `every` has no effect in `phase 3`: the phase has a `duration`
+    hint: take it out
     x a phase is repeated 1 to 10000 times
     ");
 }

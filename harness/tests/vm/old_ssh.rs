@@ -112,8 +112,8 @@ async fn works(open: &OpenMachine, keys: &Keys, config: Config) {
 }
 
 async fn refused(open: &OpenMachine, keys: &Keys) -> Error {
-    let (port, patience) = (open.machine.ssh_port().unwrap(), open.machine.pulse().allow(LIMIT));
-    let error = Ssh::connect(port, keys, patience).await.err().expect("must be refused");
+    let (port, allowance) = (open.machine.ssh_port().unwrap(), open.machine.pulse().allow(LIMIT));
+    let error = Ssh::connect(port, keys, allowance).await.err().expect("must be refused");
     assert_eq!(error.exit(), Exit::Guest);
     error
 }

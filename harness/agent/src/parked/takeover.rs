@@ -19,7 +19,7 @@ use tunelab_protocol::guest;
 
 const INIT: Pid = Pid::from_raw(1);
 /// The longest time that init may take to give way, and a killed process to be gone.
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Afterwards the agent is process 1, nothing of the distribution runs, and nothing writes to `device`, its root.
 pub fn take_over(device: &str) -> Result<()> {
@@ -35,7 +35,7 @@ fn replace_init() -> Result<()> {
     kill(INIT, Signal::SIGTERM)?;
     let since = Instant::now();
     while !is_us("/proc/1/exe")? {
-        ensure!(since.elapsed() < PATIENCE, "{} does not execute itself anew on SIGTERM", program.display());
+        ensure!(since.elapsed() < TIMEOUT, "{} does not execute itself anew on SIGTERM", program.display());
         std::thread::yield_now();
     }
     Ok(umount2(&program, MntFlags::MNT_DETACH)?)
@@ -79,7 +79,7 @@ fn end_all() -> Result<()> {
         if others.is_empty() {
             return Ok(());
         }
-        ensure!(since.elapsed() < PATIENCE, "processes {others:?} of the distribution do not end");
+        ensure!(since.elapsed() < TIMEOUT, "processes {others:?} of the distribution do not end");
         for pid in others {
             let _ = kill(pid, Signal::SIGKILL);
         }

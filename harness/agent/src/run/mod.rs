@@ -17,8 +17,9 @@ use std::rc::Rc;
 use std::time::Duration;
 use tokio::task::LocalSet;
 use tokio::time::Instant;
-use traffic::Crowd;
-use tunelab_protocol::{Event, Plan, ProbeKind, ServiceKind};
+use traffic::Group;
+use tunelab_protocol::probe::{CONNTRACK_ENTRIES, KERNEL_LOG, NGINX_LOG};
+use tunelab_protocol::{Event, Plan, ServiceKind};
 
 /// Executes the plan in this file, with its events on standard output, for the user of `tunelab shell`.
 pub fn main(plan: &str) -> Result<()> {
@@ -40,11 +41,11 @@ async fn go(plan: Plan, events: &Events) -> Result<()> {
     let topology = hosts::build(&plan, events)?;
     let mut services = Services::start(&plan, &topology).await?;
     hosts::report_limits(&plan, events)?;
-    let crowds = build_crowds(&plan, &topology)?;
+    let groups = build_groups(&plan, &topology)?;
     let packets = plan.capture.then(Packets::capture).transpose()?;
-    let watch = start_watches(&plan, &crowds, events)?;
+    let watch = start_watches(&plan, &groups, events)?;
     let mut nginx_log = nginx_log(&plan)?;
-    let mut samplers: Vec<Option<Sampler>> = plan.probes.iter().map(|p| Sampler::of(p.kind)).collect();
+    let mut samplers: Vec<Option<Sampler>> = plan.probes.iter().map(|p| Sampler::of(&p.key)).collect();
     events.emit(Event::Ready);
 
     let origin = Instant::now();
@@ -61,7 +62,7 @@ async fn go(plan: Plan, events: &Events) -> Result<()> {
             Due::Change { phase, change } => {
                 change::make(&plan.phases[phase], change, &topology, &mut services, events).await?;
             }
-            Due::Round { phase, round } => rounds.start(&plan.phases[phase], round, &crowds)?,
+            Due::Round { phase, round } => rounds.start(&plan.phases[phase], round, &groups)?,
             Due::End => break,
         }
     }
@@ -84,14 +85,14 @@ fn sample(sampler: &mut Option<Sampler>, events: &Events) -> Result<()> {
 }
 
 /// Finds each group of clients its host. Clients that speak to addresses that no host has share them.
-fn build_crowds(plan: &Plan, topology: &Topology) -> Result<Vec<Crowd>> {
+fn build_groups(plan: &Plan, topology: &Topology) -> Result<Vec<Group>> {
     let needed = plan.clients.iter().any(|clients| clients.visit.protocol.is_beyond());
     let beyond = needed.then(Beyond::build).transpose().context("failed to build a network for IPv6")?.map(Rc::new);
-    plan.clients.iter().map(|clients| Crowd::new(clients, plan, topology, beyond.clone())).collect()
+    plan.clients.iter().map(|clients| Group::new(clients, plan, topology, beyond.clone())).collect()
 }
 
 fn nginx_log(plan: &Plan) -> Result<Option<NginxLog>> {
-    let asked = plan.probes.iter().any(|p| p.kind == ProbeKind::NginxLog);
+    let asked = plan.probes(NGINX_LOG);
     let configs: Vec<&str> = plan
         .services
         .iter()
@@ -103,11 +104,10 @@ fn nginx_log(plan: &Plan) -> Result<Option<NginxLog>> {
     (asked && !configs.is_empty()).then(|| NginxLog::of(&configs)).transpose()
 }
 
-fn start_watches(plan: &Plan, crowds: &[Crowd], events: &Events) -> Result<Option<EntryWatch>> {
-    let has = |kind| plan.probes.iter().any(|p| p.kind == kind);
-    if has(ProbeKind::KernelLog) {
+fn start_watches(plan: &Plan, groups: &[Group], events: &Events) -> Result<Option<EntryWatch>> {
+    if plan.probes(KERNEL_LOG) {
         probe::follow_kernel_log(events)?;
     }
-    let clients: Vec<_> = crowds.iter().map(|crowd| (crowd.name().to_owned(), crowd.addresses().to_vec())).collect();
-    has(ProbeKind::ConntrackEntries).then(|| EntryWatch::start(clients, events)).transpose()
+    let clients: Vec<_> = groups.iter().map(|group| (group.name().to_owned(), group.addresses().to_vec())).collect();
+    plan.probes(CONNTRACK_ENTRIES).then(|| EntryWatch::start(clients, events)).transpose()
 }

@@ -2,7 +2,7 @@
 
 use crate::events::Events;
 use crate::net::{Beyond, Host, Topology};
-use crate::visit::{Capture, Failed, Visited, Visitor};
+use crate::visit::{Capture, Client, Failed, Visited};
 use anyhow::{Context, Result};
 use fastrand::Rng;
 use std::cell::{Cell, RefCell};
@@ -17,7 +17,7 @@ use tunelab_protocol::{
 };
 
 /// A group of clients on its host; hands out their addresses.
-pub struct Crowd {
+pub struct Group {
     clients: Rc<Clients>,
     /// The addresses that the clients have: their own, or those of their host.
     addresses: Vec<IpNet>,
@@ -27,7 +27,7 @@ pub struct Crowd {
     next: Cell<u32>,
 }
 
-impl Crowd {
+impl Group {
     pub fn new(clients: &Clients, plan: &Plan, topology: &Topology, beyond: Option<Rc<Beyond>>) -> Result<Self> {
         let host = topology.host(&clients.host)?.clone();
         let planned = plan.hosts.iter().find(|host| host.name == clients.host).context("the plan has no such host")?;
@@ -45,7 +45,7 @@ impl Crowd {
             }
             _ => None,
         };
-        Ok(Crowd { clients: Rc::new(clients.clone()), addresses, host, beyond, capture, next: Cell::new(0) })
+        Ok(Group { clients: Rc::new(clients.clone()), addresses, host, beyond, capture, next: Cell::new(0) })
     }
 
     pub fn name(&self) -> &str {
@@ -56,12 +56,12 @@ impl Crowd {
         &self.addresses
     }
 
-    fn visitor(&self) -> Visitor {
+    fn client(&self) -> Client {
         let number = self.next.replace(self.next.get() + 1);
         let comes_back = self.clients.visit.source_port.is_some();
         let source = self.clients.addresses.map(|subnet| subnet.nth(if comes_back { 0 } else { number.into() }));
         let (clients, host) = (self.clients.clone(), self.host.clone());
-        Visitor { clients, host, beyond: self.beyond.clone(), number, source, capture: self.capture.clone() }
+        Client { clients, host, beyond: self.beyond.clone(), number, source, capture: self.capture.clone() }
     }
 }
 
@@ -81,14 +81,14 @@ impl Rounds {
         Rounds { rng: Rng::with_seed(seed), events, running: JoinSet::new(), trials: BTreeMap::new() }
     }
 
-    pub fn start(&mut self, phase: &Phase, round: u32, crowds: &[Crowd]) -> Result<()> {
+    pub fn start(&mut self, phase: &Phase, round: u32, groups: &[Group]) -> Result<()> {
         if let Some(search) = &phase.search {
-            return self.start_trial(search, phase, round, crowds);
+            return self.start_trial(search, phase, round, groups);
         }
         let start = Instant::now();
         for planned in phase.arrivals.iter().filter(|planned| planned.come_in(round)) {
-            let crowd = crowd(crowds, planned)?;
-            let arrivals = self.arrivals(planned, crowd, start);
+            let group = group(groups, planned)?;
+            let arrivals = self.arrivals(planned, group, start);
             let (events, phase, clients) = (self.events.clone(), phase.name.clone(), planned.clients.clone());
             let (at_once, tally) = (planned.at_once, Tally::new(planned.each_time));
             self.running.spawn_local(async move {
@@ -100,14 +100,14 @@ impl Rounds {
 
     /// Starts a trial at the next rate of a search, if the rate is not found yet. The clients come evenly: two clients
     /// that come a little early and late by chance are a higher rate for a moment.
-    fn start_trial(&mut self, search: &Search, phase: &Phase, round: u32, crowds: &[Crowd]) -> Result<()> {
+    fn start_trial(&mut self, search: &Search, phase: &Phase, round: u32, groups: &[Group]) -> Result<()> {
         let trials = self.trials.entry(phase.name.clone()).or_default().clone();
         let Some(per_1000_s) = search.next(&trials.borrow()) else { return Ok(()) };
         let planned = phase.arrivals.first().context("a search without clients")?;
-        let (crowd, start) = (crowd(crowds, planned)?, Instant::now());
+        let (group, start) = (group(groups, planned)?, Instant::now());
         let (count, spacing_us) = search.clients(per_1000_s);
         let at = |number| start + Duration::from_micros(spacing_us * u64::from(number));
-        let arrivals = (0..count).map(|number| (at(number), crowd.visitor())).collect();
+        let arrivals = (0..count).map(|number| (at(number), group.client())).collect();
         let (events, phase, clients) = (self.events.clone(), phase.name.clone(), planned.clients.clone());
         let (at_once, tally) = (planned.at_once, Tally::new(planned.each_time));
         self.running.spawn_local(async move {
@@ -119,11 +119,11 @@ impl Rounds {
     }
 
     /// The clients and their times, each a little early or late, so that two seeds give two crowds.
-    fn arrivals(&mut self, planned: &Arrivals, crowd: &Crowd, start: Instant) -> Vec<(Instant, Visitor)> {
+    fn arrivals(&mut self, planned: &Arrivals, group: &Group, start: Instant) -> Vec<(Instant, Client)> {
         let one = |number: u32| {
             let jitter = self.rng.u64(..=planned.spacing_us / 2);
             let after = planned.after_us + u64::from(number) * planned.spacing_us + jitter;
-            (start + Duration::from_micros(after), crowd.visitor())
+            (start + Duration::from_micros(after), group.client())
         };
         (0..planned.count).map(one).collect()
     }
@@ -134,9 +134,9 @@ impl Rounds {
     }
 }
 
-fn crowd<'a>(crowds: &'a [Crowd], planned: &Arrivals) -> Result<&'a Crowd> {
-    let crowd = crowds.iter().find(|crowd| crowd.name() == planned.clients);
-    crowd.with_context(|| format!("the plan has no clients `{}`", planned.clients))
+fn group<'a>(groups: &'a [Group], planned: &Arrivals) -> Result<&'a Group> {
+    let group = groups.iter().find(|group| group.name() == planned.clients);
+    group.with_context(|| format!("the plan has no clients `{}`", planned.clients))
 }
 
 /// The outcomes of a round's clients, and how long they took.
@@ -184,21 +184,21 @@ impl Tally {
     }
 }
 
-async fn receive(arrivals: Vec<(Instant, Visitor)>, at_once: u32, mut tally: Tally) -> Tally {
+async fn receive(arrivals: Vec<(Instant, Client)>, at_once: u32, mut tally: Tally) -> Tally {
     let places =
         std::sync::Arc::new(Semaphore::new(if at_once == 0 { Semaphore::MAX_PERMITS } else { at_once as usize }));
-    let mut visitors = JoinSet::new();
-    for (at, visitor) in arrivals {
+    let mut clients = JoinSet::new();
+    for (at, client) in arrivals {
         sleep_until(at).await;
         let place = places.clone().acquire_owned().await.expect("never closed");
-        visitors.spawn_local(async move {
-            let visited = visitor.visit().await;
+        clients.spawn_local(async move {
+            let visited = client.visit().await;
             drop(place);
             visited
         });
     }
-    while let Some(visited) = visitors.join_next().await {
-        tally.add(visited.expect("visitors do not panic"));
+    while let Some(visited) = clients.join_next().await {
+        tally.add(visited.expect("clients do not panic"));
     }
     tally
 }

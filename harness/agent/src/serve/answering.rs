@@ -6,7 +6,7 @@ use super::server::{self, Heard, READY, RESPONSE_TIME};
 use crate::fault::Mistake;
 use crate::net::Host;
 use crate::said::{Said, last_lines};
-use crate::tool::{PATIENCE, end_within};
+use crate::tool::{TIMEOUT, end_within};
 use crate::tune::Nofile;
 use anyhow::{Context, Error, Result};
 use std::io::Write;
@@ -50,7 +50,7 @@ impl Answering {
     }
 
     pub fn not_ready(&self) -> Error {
-        self.wrong(&format!("does not say `{READY}` within {} s", PATIENCE.as_secs()))
+        self.wrong(&format!("does not say `{READY}` within {} s", TIMEOUT.as_secs()))
     }
 
     /// Gives an error if it has ended: that makes every number after its death a lie.
@@ -73,7 +73,7 @@ impl Answering {
     pub fn finish(mut self) -> Result<Heard> {
         self.check()?;
         drop(self.child.stdin.take());
-        if end_within(&mut self.child, PATIENCE)?.is_none() {
+        if end_within(&mut self.child, TIMEOUT)?.is_none() {
             return Err(self.wrong("does not end when its standard input does"));
         }
         let mut heard = None;

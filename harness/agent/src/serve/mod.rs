@@ -13,7 +13,7 @@ pub mod server;
 use crate::events::Events;
 use crate::fault::Mistake;
 use crate::net::{Host, Topology};
-use crate::tool::{PATIENCE, PAUSE};
+use crate::tool::{PAUSE, TIMEOUT};
 use crate::tune::{self, Nofile};
 use answering::Answering;
 use anyhow::{Context, Result};
@@ -108,7 +108,7 @@ impl Running {
         };
         let since = Instant::now();
         while !process.is_ready()? {
-            if since.elapsed() > PATIENCE {
+            if since.elapsed() > TIMEOUT {
                 return Err(process.not_ready());
             }
             sleep(PAUSE).await;
@@ -132,7 +132,7 @@ impl Running {
             if since.elapsed() > GRACE {
                 process.signal(Signal::SIGKILL)?;
             }
-            anyhow::ensure!(since.elapsed() < PATIENCE, "it does not end");
+            anyhow::ensure!(since.elapsed() < TIMEOUT, "it does not end");
             sleep(PAUSE).await;
         }
         Ok(())

@@ -34,7 +34,7 @@ impl Nginx {
             limits.apply(&mut command);
         }
         command.env("PATH", tool::PATH).stdin(Stdio::null()).stdout(said.stdio()?).stderr(said.stdio()?);
-        match tool::status_of(&mut command, tool::PATIENCE) {
+        match tool::status_of(&mut command, tool::TIMEOUT) {
             Ok(status) if status.success() => Ok(Nginx { config: config.to_owned(), host: host.clone() }),
             Ok(status) => {
                 let text = std::fs::read_to_string(config).unwrap_or_default();
@@ -89,8 +89,7 @@ fn stays(config: &str) -> Mistake {
     let text = std::fs::read_to_string(config).unwrap_or_default();
     let line = text.lines().position(|line| line.contains("daemon") && line.contains("off"));
     let line = line.and_then(|at| u32::try_from(at + 1).ok());
-    let what =
-        format!("nginx does not go into the background within {} s: leave `daemon` on", tool::PATIENCE.as_secs());
+    let what = format!("nginx does not go into the background within {} s: leave `daemon` on", tool::TIMEOUT.as_secs());
     Mistake::in_file(config, line, what)
 }
 
@@ -112,13 +111,13 @@ pub fn master() -> Result<Pid> {
 
 /// The first worker, once it has set itself up: the last step of that is to say so in its title.
 pub fn worker() -> Result<Pid> {
-    const PATIENCE: Duration = Duration::from_secs(5);
+    const TIMEOUT: Duration = Duration::from_secs(5);
     let since = Instant::now();
     loop {
         if let Some(pid) = processes()?.into_iter().find(|&pid| title(pid).contains("worker process")) {
             return Ok(pid);
         }
-        anyhow::ensure!(since.elapsed() < PATIENCE, "nginx has no worker after {} s", PATIENCE.as_secs());
+        anyhow::ensure!(since.elapsed() < TIMEOUT, "nginx has no worker after {} s", TIMEOUT.as_secs());
         std::thread::sleep(Duration::from_millis(1));
     }
 }

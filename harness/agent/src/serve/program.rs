@@ -7,7 +7,7 @@ use super::refused;
 use crate::fault::Mistake;
 use crate::net::Host;
 use crate::said::{Said, last_lines};
-use crate::tool::{self, PATIENCE};
+use crate::tool::{self, TIMEOUT};
 use crate::tune::Nofile;
 use anyhow::{Error, Result};
 use nix::unistd::Pid;
@@ -47,7 +47,7 @@ impl Program {
     }
 
     pub fn not_ready(&self) -> Error {
-        let what = format!("does not listen at {} within {} s", self.ready, PATIENCE.as_secs());
+        let what = format!("does not listen at {} within {} s", self.ready, TIMEOUT.as_secs());
         self.wrong(&what)
     }
 

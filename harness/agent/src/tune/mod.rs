@@ -11,4 +11,5 @@ pub use limits::{Nofile, install as install_limits, login, raise_own};
 pub use modules::{load as load_module, words as module_words};
 pub use nginx::directive as nginx_directive;
 pub use rules::{leave_untracked, load as load_rules, replace as replace_rules};
-pub use sysctl::{apply, change_one, read, write};
+pub use sysctl::{apply, change_one, write};
+pub use tunelab_protocol::probe::sysctl as read;

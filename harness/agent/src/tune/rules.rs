@@ -77,7 +77,7 @@ impl Loader {
     }
 
     fn end(&self, command: &mut Command, input: impl Into<Stdio>) -> Result<Option<String>> {
-        let ended = tool::end_of(command, input, tool::PATIENCE)?;
+        let ended = tool::end_of(command, input, tool::TIMEOUT)?;
         match ended.status.code() {
             Some(0) => Ok(None),
             Some(_) => Ok(Some(ended.said())),

@@ -6,18 +6,11 @@ use anyhow::{Context, Result};
 use std::fs::File;
 use std::io::{Error, ErrorKind, Write};
 use std::path::{Path, PathBuf};
+use tunelab_protocol::probe::sysctl as read;
 use tunelab_protocol::{Event, Host, Sysctl, spellings, todays_name};
 
 /// All settings as files.
 const TREE: &str = "/proc/sys";
-
-/// Reads the value; `None` if this kernel has it under none of its names.
-pub fn read(name: &str) -> Option<String> {
-    spellings(name).iter().find_map(|name| {
-        let text = std::fs::read_to_string(file(TREE.as_ref(), name)).ok()?;
-        Some(text.split_whitespace().collect::<Vec<_>>().join(" "))
-    })
-}
 
 pub fn write(name: &str, value: &str) -> Result<()> {
     write_as(TREE.as_ref(), name, value).map(drop).with_context(|| format!("failed to set {name} = {value}"))

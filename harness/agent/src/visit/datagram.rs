@@ -1,30 +1,30 @@
 //! A client that speaks UDP: a datagram for each path, and one back for each.
 
-use super::{Failed, Visitor, free_to_bind};
+use super::{Client, Failed, free_to_bind};
 use nix::sys::socket::{setsockopt, sockopt::Ipv4RecvErr};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::UdpSocket;
 use tokio::time::timeout;
 use tunelab_protocol::Outcome;
 
-pub async fn ask(visitor: &Visitor) -> Result<(), Failed> {
-    let socket = connected(visitor)?;
-    visitor.each_path(async |_, path| exchange(visitor, &socket, path.as_bytes(), |_| Some(Ok(()))).await).await
+pub async fn ask(client: &Client) -> Result<(), Failed> {
+    let socket = connected(client)?;
+    client.each_path(async |_, path| exchange(client, &socket, path.as_bytes(), |_| Some(Ok(()))).await).await
 }
 
 /// A socket that hears the target only, and the errors that ICMP tells of it.
-pub fn connected(visitor: &Visitor) -> Result<UdpSocket, Failed> {
-    let socket = visitor.host.enter(|| {
-        let socket = Socket::new(Domain::for_address(visitor.target()), Type::DGRAM, Some(Protocol::UDP))?;
-        if let Some(source) = visitor.own_address() {
+pub fn connected(client: &Client) -> Result<UdpSocket, Failed> {
+    let socket = client.host.enter(|| {
+        let socket = Socket::new(Domain::for_address(client.target()), Type::DGRAM, Some(Protocol::UDP))?;
+        if let Some(source) = client.own_address() {
             free_to_bind(&socket, source)?;
             socket.bind(&source.into())?;
         }
-        if visitor.plan().receive_errors {
+        if client.plan().receive_errors {
             setsockopt(&socket, Ipv4RecvErr, &true)?;
         }
         // Connected, so that an ICMP error finds its way back here.
-        socket.connect(&visitor.target().into())?;
+        socket.connect(&client.target().into())?;
         socket.set_nonblocking(true)?;
         Ok(UdpSocket::from_std(socket.into())?)
     });
@@ -34,13 +34,13 @@ pub fn connected(visitor: &Visitor) -> Result<UdpSocket, Failed> {
 /// Sends a datagram until it is answered, as often as the clients try. `read` says what an answer means; `None`: it is
 /// an answer to something else.
 pub async fn exchange(
-    visitor: &Visitor,
+    client: &Client,
     socket: &UdpSocket,
     datagram: &[u8],
     read: impl Fn(&[u8]) -> Option<Result<(), Failed>>,
 ) -> Result<(), Failed> {
     let mut answer = [0; 2048];
-    for _ in 0..=visitor.plan().retries {
+    for _ in 0..=client.plan().retries {
         socket.send(datagram).await.map_err(|e| Failed::of(&e))?;
         let answered = async {
             loop {
@@ -50,7 +50,7 @@ pub async fn exchange(
                 }
             }
         };
-        if let Ok(ended) = timeout(visitor.response_timeout(), answered).await {
+        if let Ok(ended) = timeout(client.response_timeout(), answered).await {
             return ended;
         }
     }

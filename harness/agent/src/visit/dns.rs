@@ -1,14 +1,14 @@
 //! A client of a name server: a query for the address of each name (RFC 1035).
 
-use super::{Failed, Visitor, datagram};
+use super::{Client, Failed, datagram};
 use tunelab_protocol::Outcome;
 
-pub async fn ask(visitor: &Visitor) -> Result<(), Failed> {
-    let socket = datagram::connected(visitor)?;
-    visitor
+pub async fn ask(client: &Client) -> Result<(), Failed> {
+    let socket = datagram::connected(client)?;
+    client
         .each_path(async |number, name| {
-            let id = (visitor.number as u16).wrapping_mul(31).wrapping_add(number as u16);
-            datagram::exchange(visitor, &socket, &query(id, name), |answer| read(answer, id)).await
+            let id = (client.number as u16).wrapping_mul(31).wrapping_add(number as u16);
+            datagram::exchange(client, &socket, &query(id, name), |answer| read(answer, id)).await
         })
         .await
 }

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 /// The flights of one answer, as far as it has come.
 pub struct Flights {
     /// The client's end of the connection.
-    visitor: SocketAddrV4,
+    client: SocketAddrV4,
     /// The server's end when the first byte came.
     pub sent_by: Option<OtherEnd>,
     /// Half a round trip: bytes that come within it of a flight's first byte were sent in one go.
@@ -18,13 +18,13 @@ pub struct Flights {
 }
 
 impl Flights {
-    pub fn new(visitor: SocketAddrV4, half_trip: Duration) -> Self {
-        Flights { visitor, sent_by: None, half_trip, began: None, bytes: Vec::new() }
+    pub fn new(client: SocketAddrV4, half_trip: Duration) -> Self {
+        Flights { client, sent_by: None, half_trip, began: None, bytes: Vec::new() }
     }
 
     /// The server's end as it is now.
     pub fn other_end(&self) -> Option<OtherEnd> {
-        other_end::of(self.visitor)
+        other_end::of(self.client)
     }
 
     pub fn arrived(&mut self, bytes: usize, at: Instant) {

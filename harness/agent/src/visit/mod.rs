@@ -1,6 +1,6 @@
 //! One client: connects from an address of its own, asks, and closes in the way of its group.
 
-mod client;
+mod connection;
 mod datagram;
 mod datagram6;
 mod dns;
@@ -17,7 +17,7 @@ pub use failed::{Failed, Visited};
 pub use late::Capture;
 
 use crate::net::{Beyond, Host};
-use client::Client;
+use connection::Connection;
 use std::mem;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::rc::Rc;
@@ -29,7 +29,7 @@ use tunelab_protocol::{Clients, Close, Outcome, Protocol, Visit};
 const SETTLE: Duration = Duration::from_millis(300);
 
 /// Everything a client needs to know.
-pub struct Visitor {
+pub struct Client {
     pub clients: Rc<Clients>,
     pub host: Rc<Host>,
     /// The addresses that no host has, for clients that speak to such.
@@ -41,7 +41,7 @@ pub struct Visitor {
     pub capture: Option<Rc<Capture>>,
 }
 
-impl Visitor {
+impl Client {
     pub async fn visit(self) -> Visited {
         if let Some(capture) = &self.capture {
             capture.drain();
@@ -63,50 +63,50 @@ impl Visitor {
     }
 
     async fn over_http(&self, visited: &mut Visited, start: Instant) -> Result<(), Failed> {
-        let mut client = Client::connect(self).await?;
+        let mut connection = Connection::connect(self).await?;
         visited.connect_us = Some(start.elapsed().as_micros() as u64);
-        let talked = self.talk(&mut client, visited).await;
+        let talked = self.talk(&mut connection, visited).await;
         visited.duration_us = Some(start.elapsed().as_micros() as u64);
         match &talked {
             // It closes like a client that was served: else it would be a race which end closes first.
             Ok(()) | Err(Failed { outcome: Outcome::Status, .. }) => {}
             Err(_) => return talked,
         }
-        talked.and(self.close(client).await)
+        talked.and(self.close(connection).await)
     }
 
     /// Requests all paths, with the pauses.
-    async fn talk(&self, client: &mut Client, visited: &mut Visited) -> Result<(), Failed> {
+    async fn talk(&self, connection: &mut Connection, visited: &mut Visited) -> Result<(), Failed> {
         let visit = self.plan();
         let (last, earlier) = visit.paths.split_last().expect("a visit has a path");
         let mut paused_us = 0;
         for (path, pause_us) in earlier.iter().zip(&visit.pauses_us) {
-            visited.answers.extend(client.ask(visit, path, paused_us).await?);
+            visited.answers.extend(connection.ask(visit, path, paused_us).await?);
             paused_us = *pause_us;
             sleep(Duration::from_micros(paused_us)).await;
         }
         match visit.close {
-            Close::Vanish { after_request: true } => client.send(visit, last).await?,
-            _ => visited.answers.extend(client.ask(visit, last, paused_us).await?),
+            Close::Vanish { after_request: true } => connection.send(visit, last).await?,
+            _ => visited.answers.extend(connection.ask(visit, last, paused_us).await?),
         }
         Ok(())
     }
 
-    async fn close(&self, mut client: Client) -> Result<(), Failed> {
+    async fn close(&self, mut connection: Connection) -> Result<(), Failed> {
         match self.plan().close {
-            Close::Client => drop(client),
-            Close::Server => client.wait_for_close().await?,
-            Close::Reset => client.reset()?,
-            Close::Never => mem::forget(client),
+            Close::Client => drop(connection),
+            Close::Server => connection.wait_for_close().await?,
+            Close::Reset => connection.reset()?,
+            Close::Never => mem::forget(connection),
             Close::Vanish { .. } => {
                 sleep(SETTLE).await;
                 self.vanish()?;
                 // Closing would be noticed only here; the socket stays as it would on a vanished machine.
-                mem::forget(client);
+                mem::forget(connection);
             }
             Close::LateDuplicate { of, after_us } => {
-                client.wait_for_close().await?;
-                drop(client);
+                connection.wait_for_close().await?;
+                drop(connection);
                 sleep(SETTLE).await;
                 let source = self.vanish()?;
                 sleep(Duration::from_micros(after_us)).await;

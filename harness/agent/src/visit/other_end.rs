@@ -14,13 +14,13 @@ pub struct OtherEnd {
 }
 
 /// The socket of this thread's namespace with the client as its peer; `None` if there is none, as behind an upstream.
-pub fn of(visitor: SocketAddrV4) -> Option<OtherEnd> {
-    find(&std::fs::read_to_string("/proc/net/tcp").ok()?, visitor)
+pub fn of(client: SocketAddrV4) -> Option<OtherEnd> {
+    find(&std::fs::read_to_string("/proc/net/tcp").ok()?, client)
 }
 
-fn find(table: &str, visitor: SocketAddrV4) -> Option<OtherEnd> {
+fn find(table: &str, client: SocketAddrV4) -> Option<OtherEnd> {
     let rows = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
-    let row = rows.into_iter().find(|row| row.get(2).and_then(|peer| address(peer)) == Some(visitor))?;
+    let row = rows.into_iter().find(|row| row.get(2).and_then(|peer| address(peer)) == Some(client))?;
     // get_tcp4_sock(): ... inode, references, pointer, rto, ato, quick and pingpong, cwnd, ssthresh.
     Some(OtherEnd { rto_ms: row.get(12)?.parse::<u64>().ok()? * TICK_MS, cwnd: row.get(15)?.parse().ok()? })
 }

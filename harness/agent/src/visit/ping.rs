@@ -2,7 +2,7 @@
 //! only for the groups of net.ipv4.ping_group_range.
 
 use super::late::{fold, sum_words};
-use super::{Failed, Visitor};
+use super::{Client, Failed};
 use crate::fd;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io::{self, ErrorKind::WouldBlock, Read};
@@ -13,22 +13,22 @@ use tunelab_protocol::Outcome;
 const ECHO_REPLY: u8 = 0;
 const ECHO_REQUEST: u8 = 8;
 
-pub async fn ask(visitor: &Visitor) -> Result<(), Failed> {
-    let socket = visitor.host.enter(|| {
+pub async fn ask(client: &Client) -> Result<(), Failed> {
+    let socket = client.host.enter(|| {
         let socket = Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::ICMPV4))?;
-        if let Some(source) = visitor.own_address() {
+        if let Some(source) = client.own_address() {
             socket.bind(&source.into())?;
         }
         // A connected socket hears the target only.
-        socket.connect(&visitor.target().into())?;
+        socket.connect(&client.target().into())?;
         fd::watch(socket)
     });
     let socket = socket.map_err(|e| Failed::of_any(&e))?;
-    let id = visitor.number as u16;
-    visitor
+    let id = client.number as u16;
+    client
         .each_path(async |number, _| {
             socket.get_ref().send(&request(id, number as u16)).map_err(|e| Failed::of(&e))?;
-            let heard = timeout(visitor.response_timeout(), reply(&socket, id, number as u16)).await;
+            let heard = timeout(client.response_timeout(), reply(&socket, id, number as u16)).await;
             heard.map_err(|_| Failed::as_(Outcome::ResponseTimeout))?.map_err(|e| Failed::of(&e))
         })
         .await

@@ -1,13 +1,13 @@
 //! A client that sends one IPv6 packet with a header of its own, to an address on the link.
 
-use super::{Failed, Visitor};
+use super::{Client, Failed};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::net::{Ipv6Addr, SocketAddrV6};
 
 /// The client is served once its packet was taken. The packet waits for the neighbour to be found (3 s: mcast_solicit
 /// times retrans_time_ms), and holds what the kernel needs to reach it.
-pub fn send(visitor: &Visitor) -> Result<(), Failed> {
-    let [source, target] = visitor.beyond()?.on_link();
+pub fn send(client: &Client) -> Result<(), Failed> {
+    let [source, target] = client.beyond()?.on_link();
     // IPPROTO_RAW: the IPv6 header is ours.
     let socket = Socket::new(Domain::IPV6, Type::RAW, Some(Protocol::from(libc::IPPROTO_RAW)));
     let sent =

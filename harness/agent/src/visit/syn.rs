@@ -1,20 +1,20 @@
 //! One SYN from an address that answers nothing: a half-open connection, made by hand, as no socket would leave one.
 
 use super::late::{fold, sum_words};
-use super::{Failed, Visitor};
+use super::{Client, Failed};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::net::SocketAddrV4;
 
 const SYN: u8 = 2;
 
 /// The client is served once its SYN has left; nothing waits for an answer.
-pub fn send(visitor: &Visitor) -> Result<(), Failed> {
+pub fn send(client: &Client) -> Result<(), Failed> {
     // IPPROTO_RAW: the IP header is ours, and with it the source.
-    let socket = visitor.host.enter(|| Ok(Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::from(255)))?));
+    let socket = client.host.enter(|| Ok(Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::from(255)))?));
     let socket = socket.map_err(|e| Failed::of_any(&e))?;
-    let port = 1024 + (visitor.number % 60_000) as u16;
-    let target = visitor.target_v4()?;
-    let packet = packet(SocketAddrV4::new(visitor.source_v4(), port), target, visitor.number);
+    let port = 1024 + (client.number % 60_000) as u16;
+    let target = client.target_v4()?;
+    let packet = packet(SocketAddrV4::new(client.source_v4(), port), target, client.number);
     socket.send_to(&packet, &target.into()).map(drop).map_err(|e| Failed::of(&e))
 }
 

@@ -10,7 +10,7 @@ use super::{
     Disk, DiskFacts, Packages, Recipe,
     build::Facts,
     failure,
-    fetch::{self, Patience},
+    fetch::{self, Attempts},
     initrd,
     install::{Job, Place, install},
     kernel,
@@ -41,7 +41,7 @@ pub async fn build(
     teller: &Teller,
     step: &StepGuard,
 ) -> Result<Facts> {
-    let downloaded = fetch::fetch(disk, cache, Patience::default(), teller).await?;
+    let downloaded = fetch::fetch(disk, cache, Attempts::default(), teller).await?;
     step.progress(Some(0.3), "unpacking the disk");
     unpack(&downloaded.path, &place.room.join(ROOT)).await?;
     drop(downloaded);

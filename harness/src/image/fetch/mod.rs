@@ -35,7 +35,7 @@ use std::{
 
 /// How often a URL is asked, and how long to wait in between.
 #[derive(Debug, Clone, Copy)]
-pub struct Patience {
+pub struct Attempts {
     /// The tries in a row that do not gain a single byte.
     pub tries: u32,
     /// The first wait; it is doubled after each try.
@@ -44,9 +44,9 @@ pub struct Patience {
     pub stall: Duration,
 }
 
-impl Default for Patience {
+impl Default for Attempts {
     fn default() -> Self {
-        Patience { tries: 4, first_wait: Duration::from_secs(1), stall: Duration::from_secs(30) }
+        Attempts { tries: 4, first_wait: Duration::from_secs(1), stall: Duration::from_secs(30) }
     }
 }
 
@@ -60,13 +60,13 @@ pub struct Fetched {
 
 /// Downloads the disk image and proves it. If it is there already, nothing is asked of the network. Dropping the future
 /// ends the download; its bytes so far are used the next time.
-pub async fn fetch(disk: &Disk, cache: &Cache, patience: Patience, teller: &Teller) -> Result<Fetched> {
+pub async fn fetch(disk: &Disk, cache: &Cache, attempts: Attempts, teller: &Teller) -> Result<Fetched> {
     let downloads = cache.downloads();
     std::fs::create_dir_all(&downloads).host(|| format!("failed to create `{}`", downloads.display()))?;
     let digest = match &disk.proof {
         Proof::Sha256(hex) => Digest::Sha256(hex.clone()),
         Proof::Sha512(hex) => Digest::Sha512(hex.clone()),
-        Proof::Sums(sums) => sums::digest(sums, &disk.urls, patience, teller).await?,
+        Proof::Sums(sums) => sums::digest(sums, &disk.urls, attempts, teller).await?,
     };
     let path = downloads.join(digest.hex());
     let _lock = lock::hold(&downloads.join(format!(".{}.lock", digest.hex())), teller).await?;
@@ -75,7 +75,7 @@ pub async fn fetch(disk: &Disk, cache: &Cache, patience: Patience, teller: &Tell
     if is_whole(&fetched.path, &digest).await? {
         return Ok(fetched);
     }
-    let download = Download { downloads: &downloads, digest, patience, teller };
+    let download = Download { downloads: &downloads, digest, attempts, teller };
     let left = match download.bring(&disk.urls).await? {
         Ok(()) => {
             std::fs::rename(download.part(), &fetched.path)
@@ -131,7 +131,7 @@ async fn proven(path: &Path, digest: &Digest) -> Result<bool> {
 struct Download<'a> {
     downloads: &'a Path,
     digest: Digest,
-    patience: Patience,
+    attempts: Attempts,
     teller: &'a Teller,
 }
 
@@ -217,10 +217,10 @@ impl Download<'_> {
         Ok(Err(Left { url, why: format!("its checksum is not {}", self.digest.hex()), doubts: before > 0 }))
     }
 
-    /// Asks up to `patience.tries` times, until the file ends where the server says that it does.
+    /// Asks up to `attempts.tries` times, until the file ends where the server says that it does.
     async fn all_of(&self, url: &str) -> Result<Result<(), String>> {
         let step = self.teller.step(format!("downloading `{url}`"));
-        let (mut tries, mut wait) = (0, self.patience.first_wait);
+        let (mut tries, mut wait) = (0, self.attempts.first_wait);
         loop {
             let before = size(&self.part());
             let why = match self.once(url, &step).await? {
@@ -232,10 +232,10 @@ impl Download<'_> {
                 Ended::Broken(why) => why,
             };
             if size(&self.part()) > before {
-                (tries, wait) = (0, self.patience.first_wait);
+                (tries, wait) = (0, self.attempts.first_wait);
             }
             tries += 1;
-            if tries >= self.patience.tries {
+            if tries >= self.attempts.tries {
                 return Ok(Err(why));
             }
             // The step's own progress would not do: it is seen on a terminal only.
@@ -249,7 +249,7 @@ impl Download<'_> {
     async fn once(&self, url: &str, step: &StepGuard) -> Result<Ended> {
         let seen = Arc::new(Seen::default());
         let _stop = StopOnDrop(seen.clone());
-        let get = Get { url: url.to_owned(), part: self.part(), stall: self.patience.stall, seen: seen.clone() };
+        let get = Get { url: url.to_owned(), part: self.part(), stall: self.attempts.stall, seen: seen.clone() };
         let mut running = tokio::task::spawn_blocking(move || get.run());
         loop {
             tokio::select! {

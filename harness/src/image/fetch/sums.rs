@@ -1,6 +1,6 @@
 //! Reads a publisher's list of checksums: fetches it from beside the image, checks its signature, and reads one line.
 
-use super::{Digest, Patience, again, http, http::Ended, signature};
+use super::{Attempts, Digest, again, http, http::Ended, signature};
 use crate::{
     error::{Context, Error, Result},
     image::Sums,
@@ -9,12 +9,12 @@ use crate::{
 
 /// Returns the checksum from the first of `urls` that has a list. A list that is there and is not signed as it should
 /// be is an error, not a reason to look elsewhere.
-pub async fn digest(sums: &Sums, urls: &[String], patience: Patience, teller: &Teller) -> Result<Digest> {
+pub async fn digest(sums: &Sums, urls: &[String], attempts: Attempts, teller: &Teller) -> Result<Digest> {
     let mut failures = Vec::new();
     for url in urls {
         let (folder, image) = url.rsplit_once('/').expect("a checked URL names a file");
         let step = teller.step(format!("downloading `{folder}/{}`", sums.file));
-        match files(folder, [&sums.file, &sums.signature], patience, teller).await? {
+        match files(folder, [&sums.file, &sums.signature], attempts, teller).await? {
             Ok([text, signed]) => {
                 step.done();
                 signature::check(&format!("{folder}/{}", sums.file), &text, &signed, &sums.keyring).await?;
@@ -34,13 +34,13 @@ pub async fn digest(sums: &Sums, urls: &[String], patience: Patience, teller: &T
 async fn files(
     folder: &str,
     names: [&String; 2],
-    patience: Patience,
+    attempts: Attempts,
     teller: &Teller,
 ) -> Result<Result<[Vec<u8>; 2], String>> {
     let mut found = Vec::new();
     for name in names {
         let url = format!("{folder}/{name}");
-        match file(&url, patience, teller).await? {
+        match file(&url, attempts, teller).await? {
             Ok(Some(bytes)) => found.push(bytes),
             Ok(None) => return Ok(Err(format!("`{url}` is not there"))),
             Err(why) => return Ok(Err(format!("`{url}`: {why}"))),
@@ -49,10 +49,10 @@ async fn files(
     Ok(Ok(found.try_into().expect("two were asked for")))
 }
 
-async fn file(url: &str, patience: Patience, teller: &Teller) -> Result<Result<Option<Vec<u8>>, String>> {
-    let mut wait = patience.first_wait;
-    for left in (0..patience.tries).rev() {
-        let (asked, stall) = (url.to_owned(), patience.stall);
+async fn file(url: &str, attempts: Attempts, teller: &Teller) -> Result<Result<Option<Vec<u8>>, String>> {
+    let mut wait = attempts.first_wait;
+    for left in (0..attempts.tries).rev() {
+        let (asked, stall) = (url.to_owned(), attempts.stall);
         let answer = tokio::task::spawn_blocking(move || http::small(&asked, stall)).await;
         match answer.host(|| "the download panicked".into())? {
             Ok(bytes) => return Ok(Ok(bytes)),

@@ -268,7 +268,11 @@ const PHASES: &[Edit] = &[
     ("repeat = 2", "repeat = { from = \"day\" }", &["`times` is missing in `phase 2.repeat`"]),
     ("repeat = 2", "repeat = { from = \"day\", times = 10000 }", &["the phases last longer than ten years"]),
     ("rounds = 3 }", "rounds = \"3\" }", &["expected a whole number, found a string"]),
-    ("\nduration = \"8 h\"", "\nduration = \"8 h\"\nrounds = 3", &["unknown key `rounds` in `phase 2`"]),
+    (
+        "\nduration = \"8 h\"",
+        "\nduration = \"8 h\"\nrounds = 3",
+        &["`rounds` has no effect in `phase 2`", "has a `duration`"],
+    ),
     ("at = \"1 h\"", "at = \"8 h\"", &["`phase 2, change 1` comes when the phase is over", "toml:98:5"]),
     ("for = \"10 min\"", "for = \"7 h\"", &["`phase 2, change 1` comes when the phase is over"]),
     ("for = \"10 min\"", "for = \"0 s\"", &["this takes no time"]),
@@ -302,6 +306,12 @@ const PHASES: &[Edit] = &[
         &["unknown key `servce` in `variant.tuned`", "`service`?"],
     ),
     ("service.app.body = \"1 kB\"", "clients.own = \"none\"", &["there are no clients `own`"]),
+    ("service.app.body = \"1 kB\"", "clients.owned = \"none\"", &["there is no `owned` to take away"]),
+    (
+        "service.app.body = \"1 kB\"",
+        "service.app.idle-timeout = \"none\"",
+        &["there is no `idle-timeout` to take away"],
+    ),
 ];
 
 /// A reference to a part that was itself refused is no second mistake.

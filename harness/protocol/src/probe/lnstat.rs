@@ -1,16 +1,36 @@
 //! Counters that lnstat(8) shows of the route cache and of the neighbour table: `rt_cache.entries`,
 //! `arp_cache.table_fulls`; and what there is of the kind for IPv6's routes: `rt6_stats.dst`.
 
-use super::{Values, conntrack::sum_columns};
+use super::conntrack::sum_columns;
+use super::{Read, Sampled, Values, reading, since, text};
+use crate::readings::Unit::Count;
 
 const TABLES: [&str; 2] = ["rt_cache", "arp_cache"];
 
+/// The probe, and its readings.
+#[rustfmt::skip]
+pub const PROBE: Sampled = Sampled {
+    key: "lnstat",
+    about: "the route cache, neighbours, and routes of IPv6: what lnstat(8) shows",
+    readings: &[
+        reading("rt_cache.entries", Count, "/proc/net/stat/rt_cache", "cached routes; always few from 3.6 on, which has no route cache"),
+        reading("rt_cache.COLUMN", Count, "/proc/net/stat/rt_cache", "the column of that name"),
+        reading("arp_cache.entries", Count, "/proc/net/stat/arp_cache", "neighbours known by ARP"),
+        since(reading("arp_cache.table_fulls", Count, "/proc/net/stat/arp_cache", "neighbours that found no room"), "4.3"),
+        reading("arp_cache.COLUMN", Count, "/proc/net/stat/arp_cache", "the column of that name"),
+        reading("rt6_stats.routes", Count, "/proc/net/rt6_stats", "routes of IPv6 in use"),
+        reading("rt6_stats.cached", Count, "/proc/net/rt6_stats", "cached routes of IPv6"),
+        reading("rt6_stats.dst", Count, "/proc/net/rt6_stats", "what is held against net.ipv6.route.max_size, up to 6.2"),
+    ],
+    read,
+};
+
 /// Reads the tables; one that a kernel does not have is left out. (The route cache's went with it in Linux 3.6, but the
 /// file has stayed; `table_fulls` came with 4.3.)
-pub fn read() -> Values {
-    let text = |table| std::fs::read_to_string(format!("/proc/net/stat/{table}")).unwrap_or_default();
-    let rt6 = std::fs::read_to_string("/proc/net/rt6_stats").unwrap_or_default();
-    TABLES.into_iter().flat_map(|table| parse(table, &text(table))).chain(parse_rt6(&rt6)).collect()
+fn read() -> Read {
+    let table = |name| parse(name, &text(&format!("/proc/net/stat/{name}")).unwrap_or_default());
+    let rt6 = text("/proc/net/rt6_stats").unwrap_or_default();
+    Ok(TABLES.into_iter().flat_map(table).chain(parse_rt6(&rt6)).collect())
 }
 
 /// Parses the output of rt6_stats_seq_show(), net/ipv6/route.c: seven hexadecimal numbers; the last but one is held

@@ -1,7 +1,7 @@
 //! Total, available and free memory and the kernel's slabs, in bytes, from /proc/meminfo.
 
-use super::Values;
-use anyhow::{Context, Result};
+use super::{Read, Sampled, Values, reading, since, text};
+use crate::readings::Unit::Bytes;
 
 /// MemAvailable came with Linux 3.14; before it there is MemFree.
 const ROWS: [(&str, &str); 4] = [
@@ -11,9 +11,22 @@ const ROWS: [(&str, &str); 4] = [
     ("Slab", "memory.slab_bytes"),
 ];
 
-pub fn read() -> Result<Values> {
-    let text = std::fs::read_to_string("/proc/meminfo").context("no /proc/meminfo")?;
-    Ok(parse(&text))
+/// The probe, and its readings.
+#[rustfmt::skip]
+pub const PROBE: Sampled = Sampled {
+    key: "memory",
+    about: "memory",
+    readings: &[
+        reading("memory.total_bytes", Bytes, "/proc/meminfo", "MemTotal"),
+        since(reading("memory.available_bytes", Bytes, "/proc/meminfo", "MemAvailable"), "3.14"),
+        reading("memory.free_bytes", Bytes, "/proc/meminfo", "MemFree"),
+        reading("memory.slab_bytes", Bytes, "/proc/meminfo", "Slab"),
+    ],
+    read,
+};
+
+fn read() -> Read {
+    Ok(parse(&text("/proc/meminfo")?))
 }
 
 fn parse(text: &str) -> Values {

@@ -2,21 +2,38 @@
 //!
 //! The count is read before anything lists the table: since Linux 4.9 listing reaps what has expired.
 
-use super::Values;
-use anyhow::{Context, Result};
+use super::{Read, Sampled, Values, reading, text};
+use crate::readings::Unit::Count;
 
 /// Columns of /proc/net/stat/nf_conntrack that count what went wrong.
 const COUNTERS: [&str; 4] = ["drop", "early_drop", "insert_failed", "invalid"];
 
-pub fn read() -> Result<Values> {
+/// The probe, and its readings.
+#[rustfmt::skip]
+pub const PROBE: Sampled = Sampled {
+    key: "conntrack",
+    about: "the conntrack table: its fill, its limit, its counters",
+    readings: &[
+        reading("conntrack.count", Count, "net.netfilter.nf_conntrack_count", "entries in the conntrack table"),
+        reading("conntrack.max", Count, "net.netfilter.nf_conntrack_max", "the most that it may have"),
+        reading("conntrack.drop", Count, "/proc/net/stat/nf_conntrack", "packets dropped because there was no room for their entry, or for want of a port in NAT"),
+        reading("conntrack.early_drop", Count, "/proc/net/stat/nf_conntrack", "entries without an answer that made room for others"),
+        reading("conntrack.insert_failed", Count, "/proc/net/stat/nf_conntrack", "entries that could not be put into the table"),
+        reading("conntrack.invalid", Count, "/proc/net/stat/nf_conntrack", "packets that belong to no connection conntrack knows"),
+    ],
+    read,
+};
+
+fn read() -> Read {
     let mut values = Values::new();
     for name in ["count", "max"] {
         let path = format!("/proc/sys/net/netfilter/nf_conntrack_{name}");
-        let text = std::fs::read_to_string(&path).with_context(|| format!("no {path}: no rule needs conntrack"))?;
-        values.insert(format!("conntrack.{name}"), text.trim().parse()?);
+        let text = text(&path).map_err(|e| format!("{e}: no rule needs conntrack"))?;
+        let value = text.trim().parse().map_err(|_| format!("{path} holds no number"))?;
+        values.insert(format!("conntrack.{name}"), value);
     }
     // Ubuntu's kernels from 3.5 on lack this file (CONFIG_NF_CONNTRACK_PROCFS): then there are no counters.
-    let table = std::fs::read_to_string("/proc/net/stat/nf_conntrack").unwrap_or_default();
+    let table = text("/proc/net/stat/nf_conntrack").unwrap_or_default();
     for (name, sum) in sum_columns(&table) {
         if COUNTERS.contains(&name) {
             values.insert(format!("conntrack.{name}"), sum);

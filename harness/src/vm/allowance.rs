@@ -35,8 +35,8 @@ impl Pulse {
     }
 
     /// Begins a wait now.
-    pub fn allow(self, limit: Duration) -> Patience {
-        let mut patience = Patience {
+    pub fn allow(self, limit: Duration) -> Allowance {
+        let mut allowance = Allowance {
             pulse: self,
             limit,
             begun: (Instant::now(), self.cpu()),
@@ -48,8 +48,8 @@ impl Pulse {
             still: Duration::ZERO,
             untold: Duration::ZERO,
         };
-        patience.kept_waiting();
-        patience
+        allowance.kept_waiting();
+        allowance
     }
 
     /// The CPU time that all threads have used.
@@ -94,9 +94,9 @@ impl Thread {
     }
 }
 
-/// A wait that has begun. The caller must look again and again: [`Patience::wait`] does it.
+/// A wait that has begun. The caller must look again and again: [`Allowance::wait`] does it.
 #[derive(Debug)]
-pub struct Patience {
+pub struct Allowance {
     pulse: Pulse,
     limit: Duration,
     /// The moment it began, and the CPU time at that moment.
@@ -114,7 +114,7 @@ pub struct Patience {
     untold: Duration,
 }
 
-impl Patience {
+impl Allowance {
     /// Waits for `work` until the limit is spent.
     pub async fn wait<T>(mut self, work: impl Future<Output = T>) -> Result<T, Overdue> {
         tokio::pin!(work);

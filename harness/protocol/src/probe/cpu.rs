@@ -1,8 +1,8 @@
 //! The time that the CPUs were busy and idle, in milliseconds, from /proc/stat, which counts in ticks of 10 ms. The
 //! kernel sums up idle time exactly before that; busy time is what its own ticks came upon.
 
-use super::Values;
-use anyhow::{Context, Result};
+use super::{Read, Sampled, Values, reading, text};
+use crate::readings::Unit::Milliseconds;
 
 /// A tick of the kernel's output (USER_HZ, 100 everywhere).
 const TICK_MS: u64 = 10;
@@ -11,9 +11,20 @@ const TICK_MS: u64 = 10;
 const COLUMNS: usize = 8;
 const IDLE: [usize; 2] = [3, 4];
 
-pub fn read() -> Result<Values> {
-    parse(&std::fs::read_to_string("/proc/stat").context("no /proc/stat")?)
-        .context("/proc/stat has no line for all CPUs")
+/// The probe, and its readings.
+#[rustfmt::skip]
+pub const PROBE: Sampled = Sampled {
+    key: "cpu",
+    about: "time that the CPUs were busy and idle",
+    readings: &[
+        reading("cpu.idle_ms", Milliseconds, "/proc/stat", "time that the CPUs were idle, together"),
+        reading("cpu.busy_ms", Milliseconds, "/proc/stat", "time that they were not"),
+    ],
+    read,
+};
+
+fn read() -> Read {
+    parse(&text("/proc/stat")?).ok_or_else(|| "/proc/stat has no line for all CPUs".into())
 }
 
 fn parse(text: &str) -> Option<Values> {

@@ -1,6 +1,6 @@
 //! A client's connection: the kernel's own TCP, and HTTP as a browser would speak it.
 
-use super::{Failed, Visitor, flights::Flights, free_to_bind, sequence};
+use super::{Client, Failed, flights::Flights, free_to_bind, sequence};
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -8,19 +8,19 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{Instant, timeout};
 use tunelab_protocol::{Answer, Http, Method, Outcome, Visit};
 
-pub struct Client {
+pub struct Connection {
     stream: TcpStream,
     response_timeout: Duration,
     /// Half a round trip, if answers are reported by flights.
     half_trip: Option<Duration>,
 }
 
-impl Client {
-    pub async fn connect(visitor: &Visitor) -> Result<Self, Failed> {
-        let visit = visitor.plan();
-        let socket = visitor.host.enter(|| {
-            let socket = if visitor.target().is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-            if let Some(source) = visitor.own_address() {
+impl Connection {
+    pub async fn connect(client: &Client) -> Result<Self, Failed> {
+        let visit = client.plan();
+        let socket = client.host.enter(|| {
+            let socket = if client.target().is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+            if let Some(source) = client.own_address() {
                 free_to_bind(&socket, source)?;
                 // A client that comes back needs this: its own last connection from there may not be quite gone.
                 socket.set_reuseaddr(source.port() != 0)?;
@@ -34,15 +34,15 @@ impl Client {
         });
         let socket = socket.map_err(|e| Failed::of_any(&e))?;
         if visit.older_sequence {
-            sequence::choose_older(&socket, visitor.number)?;
+            sequence::choose_older(&socket, client.number)?;
         }
         let [connect, response_timeout] =
             [visit.connect_timeout_us, visit.response_timeout_us].map(Duration::from_micros);
         let half_trip = visit.half_trip_us.map(Duration::from_micros);
-        match timeout(connect, socket.connect(visitor.target())).await {
+        match timeout(connect, socket.connect(client.target())).await {
             Err(_) => Err(Failed::as_(Outcome::ConnectTimeout)),
             Ok(Err(e)) => Err(Failed::of_connect(&e)),
-            Ok(Ok(stream)) => Ok(Client { stream, response_timeout, half_trip }),
+            Ok(Ok(stream)) => Ok(Connection { stream, response_timeout, half_trip }),
         }
     }
 

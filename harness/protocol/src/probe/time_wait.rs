@@ -1,9 +1,8 @@
 //! /proc/net/tcp: sockets in TIME_WAIT. Those that the server connected hold a port that the kernel chose; the others
 //! are its clients', and hold none. Also how many of these ports are taken, in any state, and how many there are.
 
-use super::Values;
-use crate::tune;
-use anyhow::{Context, Result};
+use super::{Read, Sampled, Values, reading, sysctl, text};
+use crate::readings::Unit::{Count, Milliseconds};
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
@@ -13,10 +12,25 @@ const TICK_MS: u64 = 10;
 const STATE: &str = "06";
 const TIMER: &str = "03";
 
-pub fn read() -> Result<Values> {
-    let table = std::fs::read_to_string("/proc/net/tcp").context("no /proc/net/tcp")?;
-    let range = tune::read("net.ipv4.ip_local_port_range").context("this kernel chooses no ports")?;
-    Ok(parse(&table, &ports(&range).with_context(|| format!("`{range}` is no range of ports"))?))
+/// The probe, and its readings.
+#[rustfmt::skip]
+pub const PROBE: Sampled = Sampled {
+    key: "time-wait",
+    about: "sockets in TIME_WAIT, and ports taken",
+    readings: &[
+        reading("time_wait.inbound", Count, "/proc/net/tcp", "sockets in TIME_WAIT that hold no port of the kernel's choice"),
+        reading("time_wait.outbound", Count, "/proc/net/tcp", "sockets in TIME_WAIT that hold a port of net.ipv4.ip_local_port_range"),
+        reading("time_wait.left_ms", Milliseconds, "/proc/net/tcp", "time until the last of their timers fires"),
+        reading("ports.taken", Count, "/proc/net/tcp", "ports of net.ipv4.ip_local_port_range that sockets hold, in any state"),
+        reading("ports.limit", Count, "net.ipv4.ip_local_port_range", "how many ports that range has"),
+    ],
+    read,
+};
+
+fn read() -> Read {
+    let range = sysctl("net.ipv4.ip_local_port_range").ok_or("this kernel chooses no ports")?;
+    let ports = ports(&range).ok_or_else(|| format!("`{range}` is no range of ports"))?;
+    Ok(parse(&text("/proc/net/tcp")?, &ports))
 }
 
 /// The first and the last port, with a tab between them.

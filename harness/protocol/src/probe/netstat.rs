@@ -1,13 +1,19 @@
 //! The counters of /proc/net/netstat and /proc/net/snmp, by the kernel's names: `TcpExt.ListenOverflows`.
 
-use super::Values;
-use anyhow::{Context, Result};
+use super::{Read, Sampled, Values, text};
 
-pub fn read() -> Result<Values> {
+/// The probe; its readings are the counters of [`crate::readings::COUNTERS`].
+pub const PROBE: Sampled = Sampled {
+    key: "netstat",
+    about: "the counters of /proc/net/netstat and /proc/net/snmp that moved",
+    readings: &[],
+    read,
+};
+
+fn read() -> Read {
     let mut values = Values::new();
     for path in ["/proc/net/netstat", "/proc/net/snmp"] {
-        let text = std::fs::read_to_string(path).with_context(|| format!("no {path}"))?;
-        values.extend(parse(&text));
+        values.extend(parse(&text(path)?));
     }
     Ok(values)
 }

@@ -1,14 +1,26 @@
 //! The network's caches, from /proc/slabinfo: `slab.nf_conntrack.object_bytes`, and the number of objects in use
 //! (nearly: each CPU keeps a few at hand that count as used).
 
-use super::Values;
-use anyhow::{Context, Result};
+use super::{Read, Sampled, Values, reading, text};
+use crate::readings::Unit::{Bytes, Count};
 
 /// SLUB merges caches of one size unless the kernel was booted with slub_nomerge: a missing cache may be in another.
 const CACHES: [&str; 6] = ["nf_conntrack", "ip_dst_cache", "arp_cache", "TCP", "tw_sock_TCP", "request_sock_TCP"];
 
-pub fn read() -> Result<Values> {
-    Ok(parse(&std::fs::read_to_string("/proc/slabinfo").context("no /proc/slabinfo (CONFIG_SLUB_DEBUG)")?))
+/// The probe, and its readings.
+#[rustfmt::skip]
+pub const PROBE: Sampled = Sampled {
+    key: "slab",
+    about: "the network's caches in /proc/slabinfo",
+    readings: &[
+        reading("slab.CACHE.objects", Count, "/proc/slabinfo", "objects in use; each CPU keeps some at hand that count"),
+        reading("slab.CACHE.object_bytes", Bytes, "/proc/slabinfo", "what one of them takes"),
+    ],
+    read,
+};
+
+fn read() -> Read {
+    Ok(parse(&text("/proc/slabinfo").map_err(|e| format!("{e} (CONFIG_SLUB_DEBUG)"))?))
 }
 
 /// `name active_objs num_objs objsize ...`
