@@ -32,8 +32,10 @@ impl BuiltIn {
         let folder = folder(cache);
         let claim = Claim::take(&folder)?;
         let mut mended = None;
+        // Looked at first: another process may unpack it while this one reads.
+        let was_there = folder.exists();
         if let Some(why) = difference(&folder) {
-            mended = folder.exists().then_some(why);
+            mended = was_there.then_some(why);
             unpack(&folder)?;
         }
         Ok(BuiltIn { folder, mended, _claim: claim })

@@ -1,7 +1,7 @@
 //! Other people's incidents: each is a scenario of its own, and all of its claims hold.
 
 use crate::{
-    bench::{Use, with},
+    bench::{Bench, Use, with},
     command::{BINARY, environment},
 };
 use std::{fs, path::Path, process::Command};
@@ -19,19 +19,36 @@ fn holds(name: &str) {
             let file = file.unwrap();
             fs::copy(file.path(), to.join(file.file_name())).unwrap();
         }
-        let mut command = Command::new(BINARY);
-        command.args(["scenario", name, "--format", "json", "--jobs", "1"]);
-        let output = command.current_dir(bench.repository()).envs(environment(bench)).output().unwrap();
-        print!("{}", String::from_utf8_lossy(&output.stderr));
-        // The last document has the verdicts over all variants.
-        let text = String::from_utf8(output.stdout).unwrap();
-        let documents: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-        let claims: Vec<&serde_json::Value> =
-            documents.iter().flat_map(|document| document["claims"].as_array().into_iter().flatten()).collect();
-        assert!(!claims.is_empty(), "{text}");
-        for claim in claims {
-            assert_eq!(claim["verdict"], "holds", "{claim}");
-        }
+        run(bench, name);
+    });
+}
+
+fn run(bench: &Bench, name: &str) {
+    let text = told(bench, &["scenario", name, "--format", "json", "--jobs", "1"]);
+    let documents: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let claims: Vec<&serde_json::Value> =
+        documents.iter().flat_map(|document| document["claims"].as_array().into_iter().flatten()).collect();
+    assert!(!claims.is_empty(), "{text}");
+    for claim in claims {
+        assert_eq!(claim["verdict"], "holds", "{claim}");
+    }
+}
+
+/// What the binary prints in the bench's own project.
+fn told(bench: &Bench, args: &[&str]) -> String {
+    let mut command = Command::new(BINARY);
+    let output = command.args(args).current_dir(bench.repository()).envs(environment(bench)).output().unwrap();
+    print!("{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn a_new_scenario_is_ready_to_run() {
+    with(Use::Shared, Use::None, async |bench| {
+        let said = told(bench, &["new", "web3"]);
+        assert!(said.contains("`tunelab check web3`"), "{said}");
+        assert!(told(bench, &["check", "web3"]).contains("1min         app answers after 8s"));
+        run(bench, "web3");
     });
 }
 
