@@ -212,7 +212,7 @@ fn a_kernel_without_the_table_of_the_rules() {
 
 #[test]
 fn a_kernel_without_veth() {
-    says_that_it_lacks("veth", "failed to make the veth pair site1/eth0 (CONFIG_VETH): Operation not supported");
+    says_that_it_lacks("veth", "failed to make the veth pair internet/link1 (CONFIG_VETH): Operation not supported");
 }
 
 /// Without this module nothing tells of conntrack's entries, and a socket that listens hears nothing.

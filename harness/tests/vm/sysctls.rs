@@ -33,8 +33,8 @@ fn one_that_may_be_missing_is_told() {
 fn with_sysctl(bench: &Bench, name: &str) -> Ended {
     let file = bench.repository().join("scenarios").join(SHORT).join(FILE);
     let mut text: toml::Table = fs::read_to_string(&file).unwrap().parse().unwrap();
-    let article = text["variant"]["article"].as_table_mut().unwrap();
-    article.insert("sysctls".into(), toml::Table::from_iter([(name.to_owned(), 1.into())]).into());
+    let server = text["variant"]["article"]["host"]["server"].as_table_mut().unwrap();
+    server.insert("sysctls".into(), toml::Table::from_iter([(name.to_owned(), 1.into())]).into());
     fs::write(&file, text.to_string()).unwrap();
     Tunelab::scenario(bench, SHORT).end()
 }
