@@ -27,6 +27,8 @@ pub mod fault;
 pub mod fd;
 /// Waits for the plan, in QEMU's firmware configuration.
 pub mod handover;
+/// Heads of HTTP messages.
+pub mod http_head;
 /// Messages to and from the kernel.
 pub mod netlink;
 /// The I/O ports of QEMU's devices.

@@ -7,7 +7,7 @@ use super::{
     section::Section,
     topology::Topology,
 };
-use tunelab_protocol::{Format, Ruleset};
+use tunelab_protocol::{Action, Format, Ruleset};
 
 pub fn check(parts: &Section<'_>, setup: &Setup, files: &Files<'_>) {
     if parts.problems.count() > 0 {
@@ -44,8 +44,13 @@ pub fn check(parts: &Section<'_>, setup: &Setup, files: &Files<'_>) {
     }
     for host in &setup.hosts {
         let interfaces: Vec<&str> = topology.interfaces(&host.name).collect();
-        let own = |rules: &&Ruleset| matches!(rules.format, Format::Iptables | Format::Ip6tables);
-        for rules in host.firewall.iter().filter(own) {
+        let changes = setup.phases.iter().flat_map(|phase| &phase.changes);
+        let later = changes.filter_map(|change| match &change.action {
+            Action::Firewall { host: of, rules } if *of == host.name => Some(rules),
+            _ => None,
+        });
+        let read = |rules: &&Ruleset| matches!(rules.format, Format::Iptables | Format::Ip6tables);
+        for rules in host.firewall.iter().chain(later).filter(read) {
             files.check_interfaces(&rules.file, place("host", &host.name), &host.name, &interfaces);
         }
     }

@@ -46,6 +46,12 @@ impl Topology {
         self.hosts.iter().find(|host| host.name == name).with_context(|| format!("the plan has no host `{name}`"))
     }
 
+    /// What stands before the names of this host's settings in events: nothing for the server.
+    pub fn prefix(&self, name: &str) -> String {
+        let is_server = self.hosts.first().is_some_and(|server| server.name == name);
+        if is_server { String::new() } else { format!("{name}: ") }
+    }
+
     /// The networks that delay or lose packets, and the part that makes each.
     pub fn made_by(&self) -> impl Iterator<Item = (&str, LinkBy)> {
         self.links.iter().filter_map(|joined| Some((joined.link.network.as_str(), joined.made.by()?)))

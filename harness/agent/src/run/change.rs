@@ -17,7 +17,9 @@ pub async fn make(
 ) -> Result<()> {
     let change = &phase.changes[number].action;
     match change {
-        Action::Sysctl { host, sysctl } => topology.host(host)?.enter(|| tune::change_one(sysctl, events))?,
+        Action::Sysctl { host, sysctl } => {
+            topology.host(host)?.enter(|| tune::change_one(sysctl, &topology.prefix(host), events))?
+        }
         Action::Firewall { host, rules } => topology.host(host)?.enter(|| tune::replace_rules(rules))?,
         Action::FlushConntrack { host } => topology.host(host)?.enter(probe::forget_entries)?,
         Action::Service { service, operation } => services.operate(service, *operation).await?,

@@ -16,7 +16,7 @@ pub fn build(plan: &Plan, events: &Events) -> Result<Topology> {
         events.emit(Event::Link { network: network.to_owned(), by });
     }
     for host in &plan.hosts {
-        let tuned = topology.host(&host.name)?.enter(|| tune(host, events));
+        let tuned = topology.host(&host.name)?.enter(|| tune(host, &topology.prefix(&host.name), events));
         tuned.with_context(|| format!("failed to set up host `{}`", host.name))?;
     }
     // Only now it is known whether some rule needs conntrack.
@@ -26,9 +26,9 @@ pub fn build(plan: &Plan, events: &Events) -> Result<Topology> {
     Ok(topology)
 }
 
-fn tune(host: &Host, events: &Events) -> Result<()> {
+fn tune(host: &Host, of: &str, events: &Events) -> Result<()> {
     host.firewall.iter().try_for_each(tune::load_rules)?;
-    tune::apply(host, events)
+    tune::apply(host, of, events)
 }
 
 /// Reports the limits of open files that were asked for.

@@ -1,5 +1,6 @@
 //! Just enough HTTP for a server that always has the same answer.
 
+use crate::http_head;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 /// The longest head that is accepted, in bytes.
@@ -15,15 +16,15 @@ pub struct Request {
 pub async fn read_request(stream: &mut (impl AsyncRead + Unpin)) -> std::io::Result<Option<Request>> {
     let mut bytes = Vec::new();
     let head = loop {
-        if let Some(end) = bytes.windows(4).position(|w| w == b"\r\n\r\n") {
-            break end + 4;
+        if let Some(end) = http_head::end(&bytes) {
+            break end;
         }
         if bytes.len() > HEAD_LIMIT || stream.read_buf(&mut bytes).await? == 0 {
             return Ok(None);
         }
     };
     let text = String::from_utf8_lossy(&bytes[..head]);
-    let mut left = body_length(&text).saturating_sub((bytes.len() - head) as u64);
+    let mut left = http_head::content_length(&text).unwrap_or(0).saturating_sub((bytes.len() - head) as u64);
     let mut words = text.split_whitespace().skip(1).map(str::to_string);
     let request = words.next().zip(words.next()).map(|(path, version)| Request { path, version });
     let mut rest = [0; 4096];
@@ -34,14 +35,6 @@ pub async fn read_request(stream: &mut (impl AsyncRead + Unpin)) -> std::io::Res
         }
     }
     Ok(request)
-}
-
-fn body_length(head: &str) -> u64 {
-    let length = head.lines().find_map(|line| {
-        let (name, value) = line.split_once(':')?;
-        if name.eq_ignore_ascii_case("content-length") { value.trim().parse().ok() } else { None }
-    });
-    length.unwrap_or(0)
 }
 
 /// Writes a whole answer with `body` bytes.

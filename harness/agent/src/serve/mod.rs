@@ -39,7 +39,6 @@ struct Running {
     limits: Option<Nofile>,
     /// `None`: it was stopped.
     process: Option<Process>,
-    frozen: bool,
     /// What processes that were stopped had heard.
     heard: Heard,
 }
@@ -57,7 +56,7 @@ impl Services {
         let mut services = Vec::new();
         for service in &plan.services {
             let (host, service) = (topology.host(&service.host)?.clone(), service.clone());
-            let mut running = Running { service, host, limits, process: None, frozen: false, heard: Heard::new() };
+            let mut running = Running { service, host, limits, process: None, heard: Heard::new() };
             running.start().await?;
             services.push(running);
         }
@@ -119,14 +118,12 @@ impl Running {
 
     async fn stop(&mut self) -> Result<()> {
         let Some(mut process) = self.process.take() else { return Ok(()) };
-        self.frozen = false;
         if let Process::Answering(process) = process {
-            for (version, requests) in process.finish()? {
-                *self.heard.entry(version).or_default() += requests;
-            }
-            return Ok(());
+            return self.end(process);
         }
         process.signal(Signal::SIGTERM)?;
+        // One that is frozen hears nothing.
+        process.signal(Signal::SIGCONT)?;
         let since = Instant::now();
         while process.lives()? {
             if since.elapsed() > GRACE {
@@ -134,6 +131,15 @@ impl Running {
             }
             anyhow::ensure!(since.elapsed() < TIMEOUT, "it does not end");
             sleep(PAUSE).await;
+        }
+        Ok(())
+    }
+
+    /// Ends our own server, which may be frozen, and adds up what it heard.
+    fn end(&mut self, process: Answering) -> Result<()> {
+        kill(process.pid(), Signal::SIGCONT)?;
+        for (version, requests) in process.finish()? {
+            *self.heard.entry(version).or_default() += requests;
         }
         Ok(())
     }
@@ -148,14 +154,8 @@ impl Running {
                 self.start().await
             }
             Operation::Reload => self.signal(self.reload_signal()),
-            Operation::Freeze => {
-                self.frozen = true;
-                self.signal(Signal::SIGSTOP)
-            }
-            Operation::Thaw => {
-                self.frozen = false;
-                self.signal(Signal::SIGCONT)
-            }
+            Operation::Freeze => self.signal(Signal::SIGSTOP),
+            Operation::Thaw => self.signal(Signal::SIGCONT),
         }
     }
 
@@ -186,19 +186,13 @@ impl Running {
 
     /// Reports the readings `service.NAME.requests` and, by version, `service.NAME.requests_1_0`.
     fn finish(mut self, events: &Events) -> Result<()> {
-        let mut heard = std::mem::take(&mut self.heard);
         if !matches!(self.service.kind, ServiceKind::Server(_)) {
             return Ok(());
         }
         if let Some(Process::Answering(process)) = self.process.take() {
-            if self.frozen {
-                kill(process.pid(), Signal::SIGCONT)?;
-            }
-            for (version, requests) in process.finish()? {
-                *heard.entry(version).or_default() += requests;
-            }
+            self.end(process)?;
         }
-        let name = &self.service.name;
+        let (name, heard) = (&self.service.name, &self.heard);
         let by_version = heard.iter().map(|(version, requests)| {
             let version = version.trim_start_matches("HTTP/").replace('.', "_");
             (format!("service.{name}.requests_{version}"), *requests)

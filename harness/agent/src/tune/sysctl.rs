@@ -17,38 +17,40 @@ pub fn write(name: &str, value: &str) -> Result<()> {
 }
 
 /// Applies files in order, then single ones. What this kernel does not have or refuses is an outcome, unless required.
-pub fn apply(host: &Host, events: &Events) -> Result<()> {
+/// `of` stands before the names in events: nothing for the server, so that a setting of another host is not taken for one
+/// of the server's.
+pub fn apply(host: &Host, of: &str, events: &Events) -> Result<()> {
     for file in &host.sysctl_files {
         let text = std::fs::read_to_string(file).with_context(|| format!("failed to read {file}"))?;
         for (name, value) in parse(&text, file)? {
-            set(&name, &value, false, events)?;
+            set(&name, &value, false, of, events)?;
         }
     }
-    change(&host.sysctls, events)?;
+    change(&host.sysctls, of, events)?;
     for name in &host.report_sysctls {
-        events.emit(Event::Sysctl { name: name.clone(), value: read(name) });
+        events.emit(Event::Sysctl { name: format!("{of}{name}"), value: read(name) });
     }
     Ok(())
 }
 
 /// Sets a single one on the running machine, and reports its effective value.
-pub fn change_one(sysctl: &Sysctl, events: &Events) -> Result<()> {
-    change(std::slice::from_ref(sysctl), events)?;
+pub fn change_one(sysctl: &Sysctl, of: &str, events: &Events) -> Result<()> {
+    change(std::slice::from_ref(sysctl), of, events)?;
     let name = todays_name(&sysctl.name);
-    events.emit(Event::Sysctl { value: read(&name), name });
+    events.emit(Event::Sysctl { value: read(&name), name: format!("{of}{name}") });
     Ok(())
 }
 
 /// Sets single ones; a setting that this kernel lacks or refuses is treated as in [`apply`].
-fn change(sysctls: &[Sysctl], events: &Events) -> Result<()> {
-    sysctls.iter().try_for_each(|Sysctl { name, value, required }| set(name, value, *required, events))
+fn change(sysctls: &[Sysctl], of: &str, events: &Events) -> Result<()> {
+    sysctls.iter().try_for_each(|Sysctl { name, value, required }| set(name, value, *required, of, events))
 }
 
-fn set(name: &str, value: &str, required: bool, events: &Events) -> Result<()> {
+fn set(name: &str, value: &str, required: bool, of: &str, events: &Events) -> Result<()> {
     let why = match write_as(TREE.as_ref(), name, value) {
         Ok(used) if used == name => return Ok(()),
         Ok(used) => {
-            events.emit(Event::SysctlRenamed { name: name.into(), used });
+            events.emit(Event::SysctlRenamed { name: format!("{of}{name}"), used });
             return Ok(());
         }
         Err(e) if e.kind() == ErrorKind::NotFound => "not on this kernel".to_string(),
@@ -58,7 +60,7 @@ fn set(name: &str, value: &str, required: bool, events: &Events) -> Result<()> {
         let what = format!("failed to set {name} = {value}, which the scenario demands: {why}");
         return Err(Mistake::in_scenario(name, what).into());
     }
-    events.emit(Event::SysctlRefused { name: name.into(), value: value.into(), why });
+    events.emit(Event::SysctlRefused { name: format!("{of}{name}"), value: value.into(), why });
     Ok(())
 }
 
