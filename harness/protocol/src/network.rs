@@ -81,10 +81,14 @@ pub enum Format {
     Ip6tables,
     /// `nft list ruleset`, nft(8).
     Nftables,
+    /// `ipset save`, ipset(8): the sets that rules of later files match.
+    Ipset,
+    /// ipvsadm-save(8): virtual services of IPVS.
+    Ipvs,
 }
 
 impl Format {
-    pub const ALL: [Format; 3] = [Format::Iptables, Format::Ip6tables, Format::Nftables];
+    pub const ALL: [Format; 5] = [Format::Iptables, Format::Ip6tables, Format::Nftables, Format::Ipset, Format::Ipvs];
 
     /// The ending of the names of such files.
     pub fn ending(self) -> &'static str {
@@ -92,6 +96,8 @@ impl Format {
             Format::Iptables => ".v4",
             Format::Ip6tables => ".v6",
             Format::Nftables => ".nft",
+            Format::Ipset => ".ipset",
+            Format::Ipvs => ".ipvs",
         }
     }
 
@@ -101,6 +107,8 @@ impl Format {
             Format::Iptables => ["iptables-restore", "--version"],
             Format::Ip6tables => ["ip6tables-restore", "--version"],
             Format::Nftables => ["nft", "--version"],
+            Format::Ipset => ["ipset", "--version"],
+            Format::Ipvs => ["ipvsadm", "--version"],
         }
     }
 
@@ -120,6 +128,9 @@ pub struct Link {
     pub network: String,
     pub ends: [End; 2],
     pub conditions: Conditions,
+    /// The largest packet, in bytes; `None`: Ethernet's 1500.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mtu: Option<u32>,
     /// The link carries IPv6 too; else IPv6 is turned off on it, as its timers would wake the machine.
     pub ipv6: bool,
 }
@@ -163,6 +174,9 @@ pub struct Conditions {
     /// Packets in a million that are not delayed and so overtake others.
     #[serde(default)]
     pub reorder_ppm: u32,
+    /// Bits a second, with Ethernet's header; packets wait for each other. 0: as fast as they come.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub rate_bps: u64,
     /// `None`: the kernel if it has netem, else the agent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<LinkBy>,
@@ -171,8 +185,12 @@ pub struct Conditions {
 impl Conditions {
     /// Whether packets simply arrive at once, so that nothing has to be done.
     pub fn is_plain(&self) -> bool {
-        self.delay_us == 0 && self.loss_ppm == 0 && self.reorder_ppm == 0
+        self.delay_us == 0 && self.loss_ppm == 0 && self.reorder_ppm == 0 && self.rate_bps == 0
     }
+}
+
+fn is_zero(bps: &u64) -> bool {
+    *bps == 0
 }
 
 /// The part that delays and loses packets.

@@ -47,6 +47,7 @@ fn networks(setup: &Setup) -> Vec<String> {
         let on_it: Vec<&str> = network.hosts.iter().map(String::as_str).chain(clients).collect();
         let mut said = vec![on_it.join(" - ")];
         said.extend(effects(network.conditions));
+        said.extend(network.mtu.map(|bytes| format!("MTU {bytes}")));
         said.extend(network.on_link.then(|| "each address by ARP".to_owned()));
         format!("{:<16} {}", network.name, said.join(", "))
     };
@@ -56,8 +57,17 @@ fn networks(setup: &Setup) -> Vec<String> {
 fn effects(conditions: Conditions) -> Vec<String> {
     let share = |ppm: u32, what: &str| (ppm > 0).then(|| format!("{} % {what}", f64::from(ppm) / 10_000.0));
     let delay = (conditions.delay_us > 0).then(|| format!("{} each way", time(conditions.delay_us)));
-    let all = [delay, share(conditions.loss_ppm, "lost"), share(conditions.reorder_ppm, "overtake others")];
+    let rate = (conditions.rate_bps > 0).then(|| bit_rate(conditions.rate_bps));
+    let all = [delay, share(conditions.loss_ppm, "lost"), share(conditions.reorder_ppm, "overtake others"), rate];
     all.into_iter().flatten().collect()
+}
+
+fn bit_rate(bps: u64) -> String {
+    let (unit, of) = [("Gbit/s", 1_000_000_000), ("Mbit/s", 1_000_000)]
+        .into_iter()
+        .find(|(_, of)| bps >= *of)
+        .unwrap_or(("kbit/s", 1_000));
+    format!("{} {unit}", bps as f64 / of as f64)
 }
 
 fn service(service: &Service) -> String {

@@ -5,7 +5,7 @@ use super::{
     files::{self, Files},
     model::{Host, Machine, Network},
     section::{Read, Section},
-    units::{Bytes, Micros, Ppm},
+    units::{BitRate, Bytes, Micros, Ppm},
     values::{OneOrMany, Setting, SomeTime},
     words,
 };
@@ -199,11 +199,12 @@ pub fn networks(root: &Section<'_>, hosts: &[Host]) -> Vec<Network> {
         let interface = interface(&name, &section);
         let conditions = conditions_by(&section);
         let on_link = section.get_or("on-link", false);
+        let mtu = mtu(&section);
         section.finish();
         for host in on_it.iter().filter(|host| on_it.iter().filter(|other| other == host).count() > 1) {
             section.problems.report(section.span(), format!("host `{host}` is named twice"), "in this table");
         }
-        found.push(Network { name: name.into_inner(), interface, hosts: on_it, conditions, on_link });
+        found.push(Network { name: name.into_inner(), interface, hosts: on_it, conditions, mtu, on_link });
     }
     check_interfaces(root, &found);
     found
@@ -220,6 +221,15 @@ fn interface(name: &Spanned<String>, section: &Section<'_>) -> String {
         section.problems.report_with_hint(span, message, "not a name", "give it one: `interface = \"eth0\"`");
     }
     word
+}
+
+/// Reads the largest packet in bytes.
+fn mtu(section: &Section<'_>) -> Option<u32> {
+    let mtu = section.get::<Spanned<u32>>("mtu")?;
+    if !(576..=9000).contains(mtu.get_ref()) {
+        section.problems.report(mtu.span(), "an MTU is 576 to 9000 bytes", "not of a network");
+    }
+    Some(mtu.into_inner())
 }
 
 /// Reports two networks with one interface on a host.
@@ -243,20 +253,21 @@ fn conditions_by(section: &Section<'_>) -> Conditions {
     let found = section.problems.count();
     let conditions = Conditions { by: section.get("by"), ..conditions(section) };
     if conditions.by.is_some() && conditions.is_plain() && section.problems.count() == found {
-        let hint = "`by` is for a network with `delay`, `loss` or `reorder`";
+        let hint = "`by` is for a network with `delay`, `loss`, `reorder` or `rate`";
         let message = "this network does nothing to packets";
         section.problems.report_with_hint(section.span(), message, "without effect", hint);
     }
     conditions
 }
 
-/// Reads the effects of a network on packets: `delay`, `loss`, `reorder`.
+/// Reads the effects of a network on packets: `delay`, `loss`, `reorder`, `rate`.
 pub fn conditions(section: &Section<'_>) -> Conditions {
     let found = section.problems.count();
     let conditions = Conditions {
         delay_us: section.get_or("delay", Micros::default()).0,
         loss_ppm: section.get_or("loss", Ppm::default()).0,
         reorder_ppm: section.get_or("reorder", Ppm::default()).0,
+        rate_bps: section.get_or("rate", BitRate::default()).0,
         by: None,
     };
     if section.problems.count() > found {

@@ -21,6 +21,8 @@ pub enum Kind {
     Share,
     /// `200/min`.
     Rate,
+    /// `10 Mbit/s`.
+    BitRate,
     /// An IP address.
     Address,
     /// Addresses: a subnet, or one.
@@ -92,8 +94,8 @@ const fn or(
 }
 
 use Kind::{
-    Address, Any, Array, Count, Either, File, Flag, List, Map, Name, OneOrMany, Range, Rate, Share, Size, Sysctl,
-    Tables, Text, Time, Word,
+    Address, Any, Array, BitRate, Count, Either, File, Flag, List, Map, Name, OneOrMany, Range, Rate, Share, Size,
+    Sysctl, Tables, Text, Time, Word,
 };
 
 /// All tables of a scenario file.
@@ -224,7 +226,8 @@ pub const TABLES: &[Table] = &[
             key(
                 "firewall",
                 OneOrMany(&File),
-                "files of rules, loaded in this order: `.v4` and `.v6` as of iptables-save, `.nft` as of `nft list ruleset`",
+                "files, loaded in this order: `.v4` and `.v6` as of iptables-save, `.nft` as of `nft list ruleset`, `.ipset` as \
+                 of `ipset save`, `.ipvs` as of ipvsadm-save",
                 r#"["rules.v4"]"#,
             ),
             key(
@@ -264,6 +267,13 @@ pub const TABLES: &[Table] = &[
                 "the share of packets that are not delayed, and so overtake others",
                 r#""1 %""#,
             ),
+            key(
+                "rate",
+                BitRate,
+                "how many bits a second it carries, in each direction; up to 1000 packets wait",
+                r#""10 Mbit/s""#,
+            ),
+            or("mtu", Count, "1500", "the largest packet, in bytes; with IPv6 at least 1280", "1400"),
             key(
                 "by",
                 Word(&["netem", "agent"]),
@@ -591,6 +601,7 @@ pub const TABLES: &[Table] = &[
             or("delay", Time, r#""0 s""#, "how long each packet is on the way", r#""1 s""#),
             or("loss", Share, r#""0 %""#, "the share of packets that are lost", r#""5 %""#),
             or("reorder", Share, r#""0 %""#, "the share of packets that overtake others", r#""1 %""#),
+            key("rate", BitRate, "how many bits a second it carries", r#""10 Mbit/s""#),
         ],
     },
     Table {

@@ -136,6 +136,8 @@ pub struct Network {
     pub interface: String,
     pub hosts: Vec<String>,
     pub conditions: Conditions,
+    /// The largest packet, in bytes; `None`: Ethernet's 1500.
+    pub mtu: Option<u32>,
     /// The first of its hosts (with clients, each) looks for each address on the other side by ARP; else there is a router
     /// between them.
     pub on_link: bool,
@@ -144,7 +146,7 @@ pub struct Network {
 impl Network {
     pub fn new(name: &str, hosts: Vec<String>) -> Self {
         let conditions = Conditions::default();
-        Network { name: name.to_owned(), interface: name.to_owned(), hosts, conditions, on_link: false }
+        Network { name: name.to_owned(), interface: name.to_owned(), hosts, conditions, mtu: None, on_link: false }
     }
 }
 

@@ -9,6 +9,9 @@ use super::{
 };
 use tunelab_protocol::{Action, Format, Ruleset};
 
+/// The least MTU with which the kernel has IPv6 on an interface, in bytes (IPV6_MIN_MTU).
+const LEAST_MTU6: u32 = 1280;
+
 pub fn check(parts: &Section<'_>, setup: &Setup, files: &Files<'_>) {
     if parts.problems.count() > 0 {
         // What could be said now would only follow from another mistake.
@@ -31,6 +34,13 @@ pub fn check(parts: &Section<'_>, setup: &Setup, files: &Files<'_>) {
         return;
     }
     let topology = Topology::of(setup);
+    for network in setup.networks.iter().filter(|network| network.mtu.is_some_and(|mtu| mtu < LEAST_MTU6)) {
+        if topology.links.iter().any(|link| link.ipv6 && link.network == network.name) {
+            let message = format!("`network.{}` carries IPv6, which needs an MTU of {LEAST_MTU6}", network.name);
+            let hint = "below it the kernel turns IPv6 off (RFC 8200, 5)";
+            parts.problems.report_with_hint(place("network", &network.name), message, "too small", hint);
+        }
+    }
     for clients in setup.clients.iter().filter(|clients| !clients.visit.protocol.is_beyond()) {
         if let Err(why) = topology.reaches(clients) {
             let hint = "a host between them needs `forwards = true`, and each network names its `hosts`";

@@ -36,6 +36,7 @@ impl<'a> Topology<'a> {
             network: network.name.clone(),
             ends,
             conditions: network.conditions,
+            mtu: network.mtu,
             ipv6,
         };
         let end = |host: &str, interface: String| End { host: host.to_owned(), interface };

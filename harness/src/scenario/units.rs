@@ -16,6 +16,12 @@ const SIZES: &[(&str, u64)] = &[
     ("GiB", 1 << 30),
 ];
 
+const BIT_RATES: &[(&str, u64)] = &[("bit/s", 1), ("kbit/s", 1_000), ("Mbit/s", 1_000_000), ("Gbit/s", 1_000_000_000)];
+/// The slowest network: below it a packet takes longer than a second.
+const SLOWEST: u64 = 8_000;
+/// The fastest network.
+const FASTEST: u64 = 10_000_000_000;
+
 /// The longest time in microseconds: ten years. Nothing here lasts longer.
 pub const LONGEST: u64 = 3_653 * 86_400_000_000;
 
@@ -30,6 +36,10 @@ pub struct Bytes(pub u64);
 /// A share in millionths; written in per cent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Ppm(pub u32);
+
+/// A rate of a network in bits a second.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct BitRate(pub u64);
 
 /// So many clients in a time, such as `200/min`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,6 +94,18 @@ impl std::str::FromStr for Bytes {
             Wrong::Form => format!("`{text}` is not a size such as `512 B` or `1 GiB`"),
             Wrong::TooMuch => format!("`{text}` is more bytes than there are numbers for"),
         })
+    }
+}
+
+impl std::str::FromStr for BitRate {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match scaled(text, BIT_RATES) {
+            Ok(bps @ SLOWEST..=FASTEST) => Ok(BitRate(bps)),
+            Err(Wrong::Form) => Err(format!("`{text}` is not a rate such as `10 Mbit/s`")),
+            _ => Err(format!("`{text}` is not between `8 kbit/s` and `10 Gbit/s`")),
+        }
     }
 }
 
@@ -176,6 +198,15 @@ mod tests {
         assert_eq!(rate.arrivals(3_600_000_000), (12_000, 300_000));
         for wrong in ["200", "0/min", "x/min", "200/fortnight", "/s"] {
             assert!(wrong.parse::<Rate>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn rates_of_networks() {
+        assert_eq!("1.5 Mbit/s".parse(), Ok(BitRate(1_500_000)));
+        assert!("10 Mbps".parse::<BitRate>().unwrap_err().contains("`10 Mbit/s`"));
+        for wrong in ["7 kbit/s", "11 Gbit/s", "99999999999999999999 Gbit/s"] {
+            assert!(wrong.parse::<BitRate>().unwrap_err().contains("not between"), "{wrong}");
         }
     }
 

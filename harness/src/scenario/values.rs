@@ -3,7 +3,7 @@
 use super::{
     problems::Problems,
     section::{Read, Value, a_kind},
-    units::{Bytes, Micros, Ppm},
+    units::{BitRate, Bytes, Micros, Ppm},
     words,
 };
 use std::{
@@ -193,6 +193,12 @@ impl Read for Bytes {
 impl Read for Ppm {
     fn read(value: &Value<'_>, problems: &Problems) -> Option<Self> {
         parsed(value, problems, "a share such as `0.5 %`")
+    }
+}
+
+impl Read for BitRate {
+    fn read(value: &Value<'_>, problems: &Problems) -> Option<Self> {
+        parsed(value, problems, "a rate such as `10 Mbit/s`")
     }
 }
 

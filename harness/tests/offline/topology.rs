@@ -210,6 +210,13 @@ fn what_cannot_be_reached_is_refused() {
     x `network.attic` joins nothing
     hint: give it clients (`from`), or a second host (`hosts`)
     ");
+    let narrow = THREE.replace("[network.rack]", "[network.rack]\nmtu = 1000");
+    plan(&narrow);
+    let both = narrow.replace("\"10.20.0.1\"", "[\"10.20.0.1\", \"fd20::1\"]");
+    insta::assert_snapshot!(refused(&format!("{both}{REST}")), @r"
+    x `network.rack` carries IPv6, which needs an MTU of 1280
+    hint: below it the kernel turns IPv6 off (RFC 8200, 5)
+    ");
     // Nobody has this address: rules may translate it.
     plan(&THREE.replace("\"backend:8080\"", "\"10.99.0.1:80\""));
 }
@@ -411,7 +418,7 @@ fn changes_that_cannot_be() {
     x this change has no end
     hint: `for` is for `stop`, `freeze`, a response time, and what a network does to packets
     x unknown key `by` in `phase 1, change 8.network.rack`
-    hint: known here: `delay`, `loss`, `reorder`
+    hint: known here: `delay`, `loss`, `reorder`, `rate`
     x nothing is called `close`
     hint: known here: `cut`, `restore`
     x there is no network `wreck`

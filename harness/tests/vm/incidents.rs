@@ -53,6 +53,21 @@ fn a_new_scenario_is_ready_to_run() {
 }
 
 #[test]
+fn a_tunnel_that_takes_smaller_packets() {
+    holds("black-hole");
+}
+
+#[test]
+fn a_blocklist_in_an_ipset() {
+    holds("blocklist");
+}
+
+#[test]
+fn ipvs_before_two_servers() {
+    holds("virtual-server");
+}
+
+#[test]
 fn haproxy_before_two_nginx() {
     holds("haproxy");
 }

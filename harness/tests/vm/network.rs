@@ -29,6 +29,23 @@ fn made_by_the_agent_or_by_netem_it_delays_alike() {
     });
 }
 
+/// At 4 Mbit/s 100 kB take 200 ms, beside the round trips.
+#[test]
+fn made_by_the_agent_or_by_netem_a_rate_is_kept() {
+    on_bench(async |bench| {
+        let scenario = Catalogue::of(Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap().load(SCENARIO).unwrap();
+        let last_byte = async |maker, rate_bps| {
+            let mut scenario = by(&scenario, maker);
+            networks(&mut scenario, |conditions| conditions.rate_bps = rate_bps);
+            number(&outcome(bench, &scenario).await, "last-byte")
+        };
+        let fast = last_byte(LinkBy::Netem, 0).await;
+        let [netem, agent] = [last_byte(LinkBy::Netem, 4_000_000).await, last_byte(LinkBy::Agent, 4_000_000).await];
+        assert!(netem >= fast + 100, "{netem} ms at 4 Mbit/s, {fast} ms without a rate");
+        assert!(agent.abs_diff(netem) <= 5, "the last byte comes after {agent} ms by the agent, {netem} ms by netem");
+    });
+}
+
 #[test]
 fn loss_is_felt_and_is_the_same_by_seed() {
     on_bench(async |bench| {

@@ -1,4 +1,4 @@
-//! The network between two TAP devices, for kernels without netem: delay, loss and reordering as netem does them.
+//! The network between two TAP devices, for kernels without netem: delay, loss, reordering and rate as netem does them.
 
 use super::netem::LIMIT;
 use anyhow::{Context, Result};
@@ -17,8 +17,8 @@ use std::{
 };
 use tunelab_protocol::Conditions;
 
-/// An Ethernet frame of a device's usual MTU, and room.
-const FRAME: usize = 2048;
+/// The largest Ethernet frame of the largest MTU (9000), and room.
+const FRAME: usize = 9216;
 
 /// Carries frames from each end to the other, on a thread of its own, until the process ends.
 pub fn start(ends: [File; 2], conditions: Conditions, seed: u64) -> Result<Relay> {
@@ -76,6 +76,8 @@ fn wait(ends: &[File; 2], due: Option<Instant>) -> Result<()> {
 struct Way {
     conditions: Conditions,
     chance: fastrand::Rng,
+    /// The time from which on the link is free for another frame, where it has a rate.
+    free: Option<Instant>,
     /// Frames that overtake no other, by the time at which they arrive.
     under_way: VecDeque<(Instant, Vec<u8>)>,
     /// Frames that overtake those.
@@ -84,7 +86,13 @@ struct Way {
 
 impl Way {
     fn new(conditions: Conditions, seed: u64) -> Self {
-        Way { conditions, chance: fastrand::Rng::with_seed(seed), under_way: VecDeque::new(), ahead: Vec::new() }
+        Way {
+            conditions,
+            chance: fastrand::Rng::with_seed(seed),
+            free: None,
+            under_way: VecDeque::new(),
+            ahead: Vec::new(),
+        }
     }
 
     /// The time at which the next frame arrives.
@@ -111,8 +119,20 @@ impl Way {
         if self.happens(self.conditions.reorder_ppm) {
             self.ahead.push(frame);
         } else {
-            self.under_way.push_back((now + Duration::from_micros(self.conditions.delay_us), frame));
+            let sent = self.sent(frame.len(), now);
+            self.under_way.push_back((sent + Duration::from_micros(self.conditions.delay_us), frame));
         }
+    }
+
+    /// The time at which the last bit of a frame of so many bytes is on the link.
+    fn sent(&mut self, bytes: usize, now: Instant) -> Instant {
+        if self.conditions.rate_bps == 0 {
+            return now;
+        }
+        let takes = Duration::from_nanos(bytes as u64 * 8 * 1_000_000_000 / self.conditions.rate_bps);
+        let sent = self.free.map_or(now, |free| free.max(now)) + takes;
+        self.free = Some(sent);
+        sent
     }
 
     fn happens(&mut self, ppm: u32) -> bool {
@@ -146,7 +166,7 @@ fn arrive(to: &mut impl Write, frame: &[u8]) -> Result<()> {
 mod tests {
     use super::*;
 
-    const MS_50: Conditions = Conditions { delay_us: 50_000, loss_ppm: 0, reorder_ppm: 0, by: None };
+    const MS_50: Conditions = Conditions { delay_us: 50_000, loss_ppm: 0, reorder_ppm: 0, rate_bps: 0, by: None };
 
     fn sent(conditions: Conditions, frames: u16) -> Way {
         let mut way = Way::new(conditions, 1);
@@ -185,6 +205,15 @@ mod tests {
         let ahead = arrived(&mut way);
         assert!((60..120).contains(&ahead), "{ahead}");
         assert_eq!(way.under_way.len(), 900 - ahead);
+    }
+
+    #[test]
+    fn frames_wait_for_each_other_where_there_is_a_rate() {
+        let mut way = Way::new(Conditions { rate_bps: 8_000, ..MS_50 }, 1);
+        let now = Instant::now();
+        (0..3).for_each(|_| way.send(vec![0; 100], now));
+        let due: Vec<_> = way.under_way.iter().map(|(due, _)| (*due - now).as_millis()).collect();
+        assert_eq!(due, [150, 250, 350]);
     }
 
     #[test]

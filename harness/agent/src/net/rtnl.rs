@@ -12,6 +12,7 @@ use tunelab_protocol::{self as protocol, IpNet, Link};
 /// linux/if_link.h, linux/veth.h.
 const IFLA_ADDRESS: u16 = 1;
 const IFLA_IFNAME: u16 = 3;
+const IFLA_MTU: u16 = 4;
 const IFLA_LINKINFO: u16 = 18;
 const IFLA_NET_NS_FD: u16 = 28;
 const IFLA_INFO_KIND: u16 = 1;
@@ -71,6 +72,11 @@ impl Rtnl {
     pub fn set_mac(&self, name: &str, mac: Mac) -> Result<()> {
         let link = Body::new(libc::RTM_NEWLINK, &fixed::link(index(name)?, 0, 0), &[attribute(IFLA_ADDRESS, mac)]);
         netlink::ask(&self.0, link, 0).with_context(|| format!("failed to set the address of {name}"))
+    }
+
+    pub fn set_mtu(&self, name: &str, bytes: u32) -> Result<()> {
+        let link = Body::new(libc::RTM_NEWLINK, &fixed::link(index(name)?, 0, 0), &[number(IFLA_MTU, bytes)]);
+        netlink::ask(&self.0, link, 0).with_context(|| format!("failed to set the MTU of {name} to {bytes}"))
     }
 
     /// Makes a veth pair: `name` here, `peer` in the other namespace.

@@ -91,6 +91,7 @@ impl Topology {
                 } else {
                     host::silence_ipv6(nic)?
                 }
+                link.mtu.map_or(Ok(()), |bytes| rtnl.set_mtu(nic, bytes))?;
                 rtnl.add_address(nic, link.address(end), 30)?;
                 rtnl.up(nic)?;
                 rtnl.add_neighbour(nic, link.address(other), link.mac(other))?;

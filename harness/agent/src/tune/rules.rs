@@ -17,7 +17,7 @@ struct Loader {
     args: &'static [&'static str],
     /// Words of a file that make it need connection tracking.
     tracks: &'static [&'static str],
-    /// Arguments that remove all rules; without them, loading does.
+    /// The command that removes all rules; without one, loading does.
     flush: &'static [&'static str],
 }
 
@@ -38,7 +38,18 @@ fn loader(format: Format) -> Loader {
             flush: &[],
         },
         Format::Nftables => {
-            Loader { programs: &["nft"], args: &["-f"], tracks: &["ct ", "nat "], flush: &["flush", "ruleset"] }
+            Loader { programs: &["nft"], args: &["-f"], tracks: &["ct ", "nat "], flush: &["nft", "flush", "ruleset"] }
+        }
+        // Rules may hold on to a set: it is emptied and filled, not removed.
+        Format::Ipset => Loader {
+            programs: &["ipset"],
+            args: &["restore", "-exist", "-file"],
+            tracks: &[],
+            flush: &["ipset", "flush"],
+        },
+        // A shell script that calls `ipvsadm --restore`.
+        Format::Ipvs => {
+            Loader { programs: &["ipvsadm-restore"], args: &[], tracks: &[], flush: &["ipvsadm", "--clear"] }
         }
     }
 }
@@ -48,6 +59,10 @@ pub fn load(rules: &Ruleset) -> Result<()> {
     let file = rules.file.as_str();
     let text = std::fs::read_to_string(file).with_context(|| format!("failed to read {file}"))?;
     let loader = loader(rules.format);
+    if first_of(loader.programs).is_none() {
+        let program = loader.programs.last().unwrap_or(&"");
+        return Err(Mistake::in_file(file, None, format!("this guest has no {program}, which loads it")).into());
+    }
     let Some(said) = loader.load(file)? else { return Ok(()) };
     what_is_missing(rules.format, loader.tracks, &text)?;
     Err(refused(rules.format, &said, file, &text).into())
@@ -56,8 +71,8 @@ pub fn load(rules: &Ruleset) -> Result<()> {
 /// Loads rules in the place of those of this format that are there.
 pub fn replace(rules: &Ruleset) -> Result<()> {
     let loader = loader(rules.format);
-    if !loader.flush.is_empty() {
-        tool::run(loader.program()?, loader.flush)?;
+    if let [program, args @ ..] = loader.flush {
+        tool::run(program, args)?;
     }
     load(rules)
 }
@@ -87,7 +102,7 @@ impl Loader {
 }
 
 /// Reads `iptables-restore: line 4 failed`, `Error occurred at line: 4`, `line 4: RULE_APPEND failed (...)`
-/// (iptables); `/run/tunelab/files/rules.nft:3:5-7: Error: syntax error` (nft).
+/// (iptables); `/run/tunelab/files/rules.nft:3:5-7: Error: syntax error` (nft); `ipset v7.17: Error in line 3: ...`.
 fn refused(format: Format, said: &str, file: &str, rules: &str) -> Mistake {
     if format == Format::Nftables {
         let placed = said.lines().find_map(|line| line.split_once(&format!("{file}:")));
@@ -104,7 +119,12 @@ fn refused(format: Format, said: &str, file: &str, rules: &str) -> Mistake {
     // Only at COMMIT does the kernel see the table.
     let whole = at.is_some_and(|line| line.trim() == "COMMIT");
     let hint = if whole { " (the kernel refuses a rule of this table)" } else { "" };
-    Mistake::in_file(file, place, format!("iptables refuses it: {}{hint}", what.join("; ")))
+    let by = match format {
+        Format::Ipset => "ipset",
+        Format::Ipvs => "ipvsadm",
+        _ => "iptables",
+    };
+    Mistake::in_file(file, place, format!("{by} refuses it: {}{hint}", what.join("; ")))
 }
 
 /// The number that follows a word, and perhaps a colon.
@@ -136,7 +156,7 @@ fn what_is_missing(format: Format, tracks: &[&str], rules: &str) -> Result<()> {
         Format::Iptables => lacks::iptables()?,
         Format::Ip6tables => lacks::ip6tables()?,
         // nft says itself what is not supported.
-        Format::Nftables => lacks::netfilter()?,
+        Format::Nftables | Format::Ipset | Format::Ipvs => lacks::netfilter()?,
     }
     if tracks.iter().any(|word| rules.contains(word)) { lacks::conntrack() } else { Ok(()) }
 }
