@@ -26,6 +26,8 @@ pub enum Event {
     Started {
         scenario: String,
         variant: String,
+        /// The release of the kernel.
+        kernel: String,
     },
     /// Rules, sysctls and processes are in place; traffic begins.
     Ready,

@@ -38,7 +38,7 @@ pub fn all(record: &Record, metrics: &[Metric], plan: &Plan) -> BTreeMap<String,
     let one = |metric: &Metric| {
         let number = |value| {
             let exact = is_top(value, metric, plan);
-            let tolerance = if exact { 0 } else { metric.tolerance.of(value, &plan.variant) };
+            let tolerance = if exact { 0 } else { metric.tolerance.of(value, &plan.variant, record.linux()) };
             Num { value, tolerance, unit: metric.value.unit() }
         };
         (metric.name.clone(), Measured(value(record, metric, plan).map(number)))

@@ -3,7 +3,7 @@
 use crate::error::{Context, Error, Result};
 use sha2::{Digest, Sha256};
 use std::{path::Path, time::Duration};
-use tunelab_protocol::{Event, Stamped};
+use tunelab_protocol::{Event, Stamped, Version, version};
 
 /// Events from the restore to [`Event::Done`].
 #[derive(Debug, Clone)]
@@ -39,6 +39,14 @@ impl Record {
     /// Returns when traffic began, in microseconds: rounds and probes count from here.
     pub fn start_us(&self) -> u64 {
         self.events.iter().find(|e| e.event == Event::Ready).map_or(0, |e| e.at_us)
+    }
+
+    /// Returns the version of the kernel that ran.
+    pub fn linux(&self) -> Option<Version> {
+        self.events.iter().find_map(|stamped| match &stamped.event {
+            Event::Started { kernel, .. } => version(kernel),
+            _ => None,
+        })
     }
 
     /// Returns the time in the guest from the plan's start to its end.

@@ -23,5 +23,6 @@ fn point(record: &Record, series: &Series, at_s: u64, variant: &str) -> Measured
     const A_LITTLE_US: u64 = 100_000;
     let until_us = record.start_us() + at_s * 1_000_000 + A_LITTLE_US;
     let last = readings(record, &series.of, None).into_iter().take_while(|(at_us, _)| *at_us <= until_us).last();
-    Measured(last.map(|(_, value)| Num { value, tolerance: series.tolerance.of(value, variant), unit: series.unit }))
+    let tolerance = |value| series.tolerance.of(value, variant, record.linux());
+    Measured(last.map(|(_, value)| Num { value, tolerance: tolerance(value), unit: series.unit }))
 }

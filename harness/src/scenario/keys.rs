@@ -679,6 +679,8 @@ pub const TABLES: &[Table] = &[
             key("absolute", Any, "in the unit of the number", "3"),
             key("relative", Share, "a share of the number", r#""5 %""#),
             or("variants", List(&Name), "all", "only in these variants", r#"["default"]"#),
+            key("since", Text, "only from this version of Linux on", r#""6.5""#),
+            key("before", Text, "only up to this version of Linux, without it", r#""5.15""#),
         ],
     },
     Table {

@@ -7,7 +7,7 @@ use std::{
     path::PathBuf,
 };
 use tunelab_protocol::{
-    Conditions, IpNet, LimitOf, ModuleLoad, Outcome, Phase, Probe, Ruleset, Service, Sysctl, Visit,
+    Conditions, IpNet, LimitOf, ModuleLoad, Outcome, Phase, Probe, Ruleset, Service, Sysctl, Version, Visit,
     readings::{self, Unit},
 };
 
@@ -219,14 +219,20 @@ pub struct ToleranceRule {
     pub relative_ppm: u32,
     /// The variants that the rule is for; `None`: all.
     pub variants: Option<Vec<String>>,
+    /// The first version of Linux that the rule is for; `None`: all.
+    pub since: Option<Version>,
+    /// The first version of Linux that the rule is no longer for.
+    pub before: Option<Version>,
 }
 
 impl Tolerance {
     /// Returns how far another build's number may be from this one, in the number's unit: the widest of the rules for
-    /// this variant.
-    pub fn of(&self, value: u64, variant: &str) -> u64 {
+    /// this variant and this version of Linux.
+    pub fn of(&self, value: u64, variant: &str, linux: Option<Version>) -> u64 {
         let applies = |rule: &&ToleranceRule| {
             rule.variants.as_ref().is_none_or(|variants| variants.iter().any(|known| known == variant))
+                && rule.since.is_none_or(|since| linux.is_some_and(|linux| linux >= since))
+                && rule.before.is_none_or(|before| linux.is_some_and(|linux| linux < before))
         };
         let width = |rule: &ToleranceRule| rule.absolute.max(value * u64::from(rule.relative_ppm) / 1_000_000);
         self.0.iter().filter(applies).map(width).max().unwrap_or(0)

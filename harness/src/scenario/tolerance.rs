@@ -1,6 +1,6 @@
 //! Reads `tolerance`: how far two builds of a machine may be apart in a number, where the kernel's own timers, ticks
-//! and hash seeds decide. It is `5`, `"5 ms"`, `"10 %"`, `{ absolute = 3, variants = ["default"] }`, or an array of
-//! such tables.
+//! and hash seeds decide. It is `5`, `"5 ms"`, `"10 %"`, `{ absolute = 3, variants = ["default"], since = "6.5" }`, or
+//! an array of such tables.
 
 use super::{
     model::{Tolerance, ToleranceRule},
@@ -9,8 +9,8 @@ use super::{
     section::{Read, Section, Value, a_kind},
     units::{Bytes, Micros, Ppm},
 };
-use toml::de::DeValue;
-use tunelab_protocol::readings::Unit;
+use toml::{Spanned, de::DeValue};
+use tunelab_protocol::{Version, readings::Unit, version};
 
 /// Reads the tolerance of a section; a section without one has an exact number. `unit` is that of the number; `None` if
 /// the number itself was refused.
@@ -29,7 +29,7 @@ pub fn read(section: &Section<'_>, unit: Option<Unit>, names: &Names) -> Toleran
 fn rule(value: &Value<'_>, section: &Section<'_>, unit: Unit, names: &Names) -> Option<ToleranceRule> {
     let DeValue::Table(_) = value.get_ref() else {
         let (absolute, relative_ppm) = either(value, section.problems, unit)?;
-        return Some(ToleranceRule { absolute, relative_ppm, variants: None });
+        return Some(ToleranceRule { absolute, relative_ppm, variants: None, since: None, before: None });
     };
     let table = Section::of(value, format!("{}.tolerance", section.path()), section.problems)?;
     let absolute = table.value("absolute").and_then(|value| absolute(value, section.problems, unit));
@@ -40,9 +40,28 @@ fn rule(value: &Value<'_>, section: &Section<'_>, unit: Unit, names: &Names) -> 
     }
     table.filled("variants");
     let variants = table.names("variants", "variant", &words(&names.variants));
+    let [since, before] = ["since", "before"].map(|key| linux(&table, key));
+    if since.zip(before).is_some_and(|(since, before)| since >= before) {
+        section.problems.report(
+            value.span(),
+            "no version of Linux is since the one and before the other",
+            "without effect",
+        );
+    }
     table.finish();
     let relative_ppm = relative.map_or(0, |Ppm(ppm)| ppm);
-    Some(ToleranceRule { absolute: absolute.unwrap_or(0), relative_ppm, variants })
+    Some(ToleranceRule { absolute: absolute.unwrap_or(0), relative_ppm, variants, since, before })
+}
+
+/// Reads a version of Linux such as `6.5`.
+fn linux(table: &Section<'_>, key: &'static str) -> Option<Version> {
+    let text = table.get::<Spanned<String>>(key)?;
+    let found = version(text.get_ref()).filter(|(major, minor)| format!("{major}.{minor}") == *text.get_ref());
+    if found.is_none() {
+        let message = format!("`{}` is no version of Linux such as `6.5`", text.get_ref());
+        table.problems.report(text.span(), message, "major and minor");
+    }
+    found
 }
 
 /// Returns an absolute tolerance and a relative one in millionths, of which one is zero. A relative one ends in `%`;

@@ -224,7 +224,11 @@ impl Made {
     pub fn events(&self) -> Vec<Stamped> {
         let mut events = vec![Stamped {
             at_us: 0,
-            event: Event::Started { scenario: "small".into(), variant: self.variant.into() },
+            event: Event::Started {
+                scenario: "small".into(),
+                variant: self.variant.into(),
+                kernel: "6.1.0-1-amd64".into(),
+            },
         }];
         events.extend(self.odd.iter().map(|event| Stamped { at_us: 500, event: event.clone() }));
         events.extend(self.sysctls());

@@ -78,7 +78,9 @@ fn crowd(lucky: u64) -> Vec<Stamped> {
     };
     let served = |served, lost| made::outcomes([(Of::Served, served), (Of::ConnectTimeout, lost)]);
     let told = |status, lost| made::outcomes([(Of::Status, status), (Of::ConnectTimeout, lost)]);
+    let (scenario, variant, kernel) = ("crowd".to_owned(), "default".to_owned(), "6.1.0-1-amd64".to_owned());
     vec![
+        at(0, Event::Started { scenario, variant, kernel }),
         at(0, Event::Ready),
         at(0, Event::Phase { name: "room".into() }),
         round("room", "many", served(40, 0)),
@@ -151,6 +153,10 @@ fn a_stored_tolerance_does_not_outlive_its_rule() {
         ("absolute = 7", "absolute = 5", "lost = \"51 ± 5\""),
         ("relative = \"10 %\"", "relative = \"20 %\"", "most = \"50 ± 10\""),
         ("absolute = 7, variants = [\"default\"]", "absolute = 7, variants = [\"tuned\"]", "lost = 51"),
+        // Linux 6.1 ran.
+        ("absolute = 7, ", "absolute = 7, since = \"6.2\", ", "lost = 51"),
+        ("absolute = 7, ", "absolute = 7, before = \"6.1\", ", "lost = 51"),
+        ("relative = \"10 %\", ", "relative = \"20 %\", since = \"6.1\", before = \"6.2\", ", "most = \"50 ± 10\""),
     ] {
         let text = CROWD.replace(old, new);
         let Comparison::Differs { diff, .. } = compare(&text, 0, Mode::Check) else { panic!("{new} must differ") };

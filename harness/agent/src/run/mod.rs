@@ -9,6 +9,7 @@ use crate::events::Events;
 use crate::fault;
 use crate::net::{Beyond, Topology};
 use crate::probe::{self, EntryWatch, NginxLog, Packets, Sampler};
+use crate::release;
 use crate::serve::Services;
 use crate::tune;
 use anyhow::{Context, Result};
@@ -37,7 +38,8 @@ pub fn execute(plan: Plan, events: &Events) -> Result<()> {
 }
 
 async fn go(plan: Plan, events: &Events) -> Result<()> {
-    events.emit(Event::Started { scenario: plan.scenario.clone(), variant: plan.variant.clone() });
+    let (scenario, variant) = (plan.scenario.clone(), plan.variant.clone());
+    events.emit(Event::Started { scenario, variant, kernel: release::running() });
     let topology = hosts::build(&plan, events)?;
     let mut services = Services::start(&plan, &topology).await?;
     hosts::report_limits(&plan, events)?;

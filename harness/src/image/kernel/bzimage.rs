@@ -7,6 +7,7 @@ use crate::{
     image::{elf::Machine, unpack},
 };
 use std::{io::Read, path::Path};
+use tunelab_protocol::version;
 
 /// The oldest kernel that the C library of today's distributions, and our agent, agree to run on.
 const OLDEST: (u32, u32) = (3, 2);
@@ -53,12 +54,6 @@ pub fn check(file: &Path, image: &[u8], named: &str) -> Result<()> {
     }
     Err(Error::input(format!("the kernel `{}` calls itself {own}, not {named}", file.display()))
         .hint("it could load none of the modules that are installed for it"))
-}
-
-/// Major and minor of a release.
-pub fn version(release: &str) -> Option<(u32, u32)> {
-    let mut numbers = release.split(|c: char| !c.is_ascii_digit());
-    Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
 }
 
 /// The header says whether the kernel is 64-bit; before it did, the ELF file that it unpacks to says it. Where neither

@@ -11,7 +11,6 @@ mod store;
 mod tree;
 
 pub(super) use bzimage::check;
-pub use bzimage::version;
 pub use store::{damage, ensure};
 
 use super::checksum;

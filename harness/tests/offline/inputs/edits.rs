@@ -131,6 +131,16 @@ const NUMBERS: &[Edit] = &[
         "of = \"conntrack.count\"\nevery = \"1500 ms\"",
         &["by whole seconds"],
     ),
+    (
+        "tolerance = \"5 %\"",
+        "tolerance = { absolute = 5, since = \"six\" }",
+        &["`six` is no version of Linux such as `6.5`"],
+    ),
+    (
+        "tolerance = \"5 %\"",
+        "tolerance = { absolute = 5, since = \"6.5\", before = \"5.15\" }",
+        &["no version of Linux is since the one and before the other"],
+    ),
     ("tolerance = \"5 %\"", "tolerance = \"-5 %\"", &["`-5 %` is not a share"]),
 ];
 
