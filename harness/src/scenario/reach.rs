@@ -3,6 +3,7 @@
 
 use super::{
     files::Files,
+    hosts::SERVER,
     model::{From, Setup},
     section::Section,
     topology::Topology,
@@ -63,5 +64,17 @@ pub fn check(parts: &Section<'_>, setup: &Setup, files: &Files<'_>) {
         for rules in host.firewall.iter().chain(later).filter(read) {
             files.check_interfaces(&rules.file, place("host", &host.name), &host.name, &interfaces);
         }
+    }
+    if parts.problems.count() > 0 {
+        return;
+    }
+    for host in &setup.hosts {
+        let (message, hint) = match topology.interfaces(&host.name).count() {
+            0 if host.name != SERVER => ("is on no network", "name it in the `hosts` of one"),
+            0 | 1 if host.forwards => ("forwards from one network to none", "it needs a second one, or no `forwards`"),
+            _ => continue,
+        };
+        let message = format!("host `{}` {message}", host.name);
+        parts.problems.report_with_hint(place("host", &host.name), message, "without effect", hint);
     }
 }

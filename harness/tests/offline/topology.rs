@@ -217,6 +217,13 @@ fn what_cannot_be_reached_is_refused() {
     x `network.rack` carries IPv6, which needs an MTU of 1280
     hint: below it the kernel turns IPv6 off (RFC 8200, 5)
     ");
+    let lonely = format!("{THREE}[host.lonely]\n{REST}").replace("[host.proxy]", "[host.proxy]\nforwards = true");
+    insta::assert_snapshot!(refused(&lonely), @r"
+    x host `proxy` forwards from one network to none
+    hint: it needs a second one, or no `forwards`
+    x host `lonely` is on no network
+    hint: name it in the `hosts` of one
+    ");
     // Nobody has this address: rules may translate it.
     plan(&THREE.replace("\"backend:8080\"", "\"10.99.0.1:80\""));
 }
