@@ -19,7 +19,9 @@ const CHUNK: usize = 4096;
 /// The streams of one program, or one of them.
 pub struct Said {
     file: File,
-    /// The number of bytes that were handed out as lines.
+    /// Where its own text begins: what a service wrote before it was started again stays in the file.
+    began: u64,
+    /// How far the text was handed out as lines.
     heard: u64,
 }
 
@@ -36,20 +38,19 @@ impl Said {
 
     /// Makes the file of a service, in [`guest::SAID`].
     pub fn of_service(name: &str) -> Result<Self> {
-        let path = path_of(name);
         fs::create_dir_all(guest::SAID).with_context(|| format!("failed to create {}", guest::SAID))?;
-        Self::at(&path)
+        Self::at(&path_of(name))
     }
 
     fn at(path: &Path) -> Result<Self> {
         let failed = || format!("failed to create {}", path.display());
-        let _ = fs::remove_file(path);
         // It is opened to append, so that several programs write one after the other.
         let mut options = File::options();
-        let file = options.read(true).append(true).create_new(true).mode(0o666).open(path).with_context(failed)?;
+        let file = options.read(true).append(true).create(true).mode(0o666).open(path).with_context(failed)?;
         // A service of another user may open it again, as `/dev/stderr`. The umask does not apply here.
         file.set_permissions(fs::Permissions::from_mode(0o666)).with_context(failed)?;
-        Ok(Said { file, heard: 0 })
+        let began = file.metadata().with_context(failed)?.len();
+        Ok(Said { file, began, heard: began })
     }
 
     /// The file as a program's standard output or error, or both.
@@ -78,12 +79,12 @@ impl Said {
 
     /// The whole text.
     pub fn text(&self) -> String {
-        self.from(0)
+        self.from(self.began)
     }
 
     /// The last few kilobytes of the text.
     pub fn tail(&self) -> String {
-        self.from(self.file.metadata().map_or(0, |m| m.len()).saturating_sub(TAIL))
+        self.from(self.file.metadata().map_or(0, |m| m.len()).saturating_sub(TAIL).max(self.began))
     }
 
     fn from(&self, mut at: u64) -> String {

@@ -104,6 +104,18 @@ pub enum Event {
     },
     /// The conntrack entries of one group of clients, by their addresses, over the whole run.
     Entries(Entries),
+    /// What the firewall rules of one host had counted when the run ended, in the order of their chains. It has the
+    /// rules in force then; one that a change replaced is not among them.
+    Rules {
+        host: String,
+        rules: Vec<CountedRule>,
+    },
+    /// Lines that a service wrote into its log since it started, or since the last such event: each text, and its
+    /// count. Sent as [`Event::NginxLog`] is.
+    ServiceLog {
+        service: String,
+        texts: BTreeMap<String, u64>,
+    },
     /// The plan is done; nothing follows.
     Done,
     /// The plan cannot go on; nothing follows.
@@ -132,6 +144,22 @@ impl Fault {
     pub fn is_guest(&self) -> bool {
         *self == Fault::Guest
     }
+}
+
+/// A rule of a firewall with a counter.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CountedRule {
+    /// The deployed file and the line where it stands, `rules.v4:7`; `None`: the file is not written as the program
+    /// would print it, so that its rules cannot be told apart by their order.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<String>,
+    /// `filter`, `inet filter`.
+    pub table: String,
+    pub chain: String,
+    /// As it stands in the file; without one, as the program prints it.
+    pub text: String,
+    pub packets: u64,
+    pub bytes: u64,
 }
 
 /// The shortest and the longest of some times.

@@ -12,6 +12,7 @@ mod plan;
 pub mod probe;
 pub mod readings;
 mod release;
+pub mod rules;
 mod search;
 mod service;
 mod spelling;
@@ -30,7 +31,7 @@ pub use spelling::{spellings, todays_name};
 pub use started::*;
 
 /// Raised whenever a plan or an event changes its meaning; the agent refuses a plan of another version.
-pub const VERSION: u32 = 5;
+pub const VERSION: u32 = 6;
 
 /// Name of the file in QEMU's firmware configuration (fw_cfg) in which the agent finds its plan.
 pub const PLAN_FILE: &str = "opt/tunelab.plan";

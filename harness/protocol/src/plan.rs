@@ -68,6 +68,12 @@ pub struct Probe {
     /// From the start to the first look.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub after_us: u64,
+    /// The hosts that a sampled probe is read on; none: the server alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hosts: Vec<String>,
+    /// The words that stand for the part in capitals in the readings that are asked for: ports, services.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub of: Vec<String>,
 }
 
 fn is_zero(us: &u64) -> bool {

@@ -168,6 +168,14 @@ pub fn find(name: &str) -> Option<(Option<&'static str>, Reading)> {
     })
 }
 
+/// The word of a reading that stands for the part that its probe has to be asked for, a port or a service, and the key
+/// of that probe; `None`: the probe reads it anyway.
+pub fn word(name: &str) -> Option<(&'static str, &str)> {
+    let (probe, pattern) = all().find(|(_, reading)| stands_for(reading.name, name))?;
+    let asked = pattern.name.split('.').zip(name.split('.')).find(|(part, _)| ["NAME", "PORT"].contains(part));
+    probe.zip(asked.map(|(_, word)| word))
+}
+
 fn stands_for(pattern: &str, name: &str) -> bool {
     let (mut pattern, mut words) = (pattern.split('.'), name.split('.'));
     let group = name.split('.').next().unwrap_or_default();
@@ -175,6 +183,8 @@ fn stands_for(pattern: &str, name: &str) -> bool {
         match (pattern.next(), words.next()) {
             (None, None) => return true,
             (Some("NAME"), Some(word)) if !word.is_empty() => {}
+            (Some("PORT"), Some(word))
+                if word.parse::<u16>().is_ok_and(|port| port > 0 && word == port.to_string()) => {}
             (Some(wild @ ("CACHE" | "COLUMN")), Some(word)) if choices(wild, group).contains(&word) => {}
             (Some(part), Some(word)) if part == word => {}
             _ => return false,
@@ -223,12 +233,23 @@ mod tests {
     }
 
     #[test]
+    fn what_a_probe_has_to_be_asked_for() {
+        assert_eq!(word("listen.80.queue"), Some(("listeners", "80")));
+        assert_eq!(word("files.app.worker"), Some(("open-files", "app")));
+        assert_eq!(word("files.worker"), None, "it is read anyway");
+        assert_eq!(word("service.app.requests"), None, "no probe reads it");
+        assert_eq!(word("TcpExt.ListenDrops"), None);
+    }
+
+    #[test]
     fn what_is_not_there_is_not_found() {
         for name in
             ["tcp.close_wait", "TcpExt.ListenOverflow", "slab.dentry.objects", "conntrack", "", "conntrack.count.x"]
         {
             assert!(find(name).is_none(), "{name}");
         }
+        assert!(find("listen.80.queue").is_some());
+        assert!(["listen.0.queue", "listen.web.queue", "listen.080.queue"].iter().all(|name| find(name).is_none()));
         assert_eq!(find("service.app.requests_1_0").map(|(probe, _)| probe), Some(None));
         assert_eq!(find("TcpExt.ListenOverflows").and_then(|(probe, _)| probe), Some("netstat"));
         assert_eq!(find("time_wait.left_ms").map(|(_, reading)| reading.unit), Some(Unit::Milliseconds));

@@ -12,6 +12,10 @@ pub struct Service {
     pub name: String,
     /// The host in whose namespace it runs.
     pub host: String,
+    /// The file that it writes its log into, a guest path; `None`: its standard output and error (nginx: what its
+    /// configuration says).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log: Option<String>,
     pub kind: ServiceKind,
 }
 

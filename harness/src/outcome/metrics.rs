@@ -6,12 +6,12 @@ use super::{
     num::Num,
     readings::{self, readings},
     record::Record,
-    table,
+    rules, service_log, table,
 };
 use crate::scenario::{Among, ClientOutcome, Counted, Metric, Rank, Value, Where};
 use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
-use tunelab_protocol::{self as protocol, Entries, Event, Outcome, Plan, Spread, Trial, sustained};
+use tunelab_protocol::{self as protocol, Entries, Event, Outcome, Plan, Spread, Trial, probe, sustained};
 
 /// The number that was measured; `None`: this kernel has no such reading.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,7 +57,11 @@ fn is_top(value: u64, metric: &Metric, plan: &Plan) -> bool {
 fn value(record: &Record, metric: &Metric, plan: &Plan) -> Option<u64> {
     let about = &metric.about;
     let phase = about.phase.as_deref();
-    let read = |name: &str| readings(record, name, phase);
+    let on_host = |name: &str| match about.host.as_deref().filter(|host| *host != plan.server().name) {
+        Some(host) => probe::on_host(host, name),
+        None => name.to_owned(),
+    };
+    let read = |name: &str| readings(record, &on_host(name), phase);
     let values = |name: &str| read(name).into_iter().map(|(_, value)| value).collect::<Vec<_>>();
     match &metric.value {
         Value::Max(name) => values(name).into_iter().max(),
@@ -65,7 +69,7 @@ fn value(record: &Record, metric: &Metric, plan: &Plan) -> Option<u64> {
         Value::First(name) => values(name).first().copied(),
         Value::Last(name) => values(name).last().copied(),
         Value::Delta(name) => readings::delta(&read(name)),
-        Value::Ratio { part, group } => readings::ratio_percent(record, part, group, phase),
+        Value::Ratio { part, group } => readings::ratio_percent(record, &on_host(part), &on_host(group), phase),
         Value::DurationAbove { reading, bound } => {
             readings::above_ms(&read(reading), *bound, readings::end_us(record, phase))
         }
@@ -89,6 +93,9 @@ fn count(record: &Record, about: &Where, counted: &Counted, plan: &Plan) -> Opti
         Counted::KernelLines(text) => Some(log::lines(record, text.as_deref(), phase)),
         Counted::SuppressedLines => Some(log::suppressed(record)),
         Counted::NginxLines(words) => nginx_log::lines(record, words.as_deref(), phase),
+        Counted::ServiceLines(service, words) => service_log::lines(record, service, words.as_deref(), phase),
+        Counted::RulePackets(words) => rules::sum(record, host(about, plan), words, |rule| rule.packets),
+        Counted::RuleBytes(words) => rules::sum(record, host(about, plan), words, |rule| rule.bytes),
         Counted::FullRounds => table::full_rounds(record, plan),
         Counted::RefusedPackets => table::refused_packets(record, plan),
         Counted::EntriesCreated => entries(|entries| entries.created),
@@ -96,6 +103,11 @@ fn count(record: &Record, about: &Where, counted: &Counted, plan: &Plan) -> Opti
         Counted::EntriesAlive => entries(|entries| entries.alive_at_end),
         Counted::Leaks => clients::leaks(record, plan).map(|leaks| leaks.len() as u64),
     }
+}
+
+/// Returns the host that the metric is about.
+fn host<'a>(about: &'a Where, plan: &'a Plan) -> &'a str {
+    about.host.as_deref().unwrap_or(&plan.server().name)
 }
 
 /// Counts clients with this outcome in all rounds that the metric is about. How many clients come in a search is the

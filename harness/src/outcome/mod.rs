@@ -2,8 +2,8 @@
 //! judges claims about it, and compares it with its snapshot.
 //!
 //! Reading order: `record` (what goes in), `mod` (the outcome), the numbers in it (`num`) and where they come from
-//! (`metrics`, `answers`, `readings`, `series`), its other parts (`table`, `clients`, `log`, `nginx_log`,
-//! `open_files`), the part that claims can be about and a snapshot holds (`facts`), then what is done with that:
+//! (`metrics`, `answers`, `readings`, `series`), its other parts (`table`, `clients`, `log`, `nginx_log`, `service_log`,
+//! `rules`, `open_files`), the part that claims can be about and a snapshot holds (`facts`), then what is done with that:
 //! `claims`, `snapshot`.
 
 mod answers;
@@ -17,7 +17,9 @@ mod num;
 mod open_files;
 mod readings;
 mod record;
+mod rules;
 mod series;
+mod service_log;
 pub mod snapshot;
 mod table;
 
@@ -64,6 +66,12 @@ pub struct Outcome {
     /// Absent if no probe read it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub nginx_log: Option<NginxLog>,
+    /// The lines of other services' logs that metrics ask for.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub service_logs: BTreeMap<String, BTreeMap<String, u64>>,
+    /// Firewall rules with a counter that no packet met, in the order of hosts and chains.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unmet_rules: Vec<String>,
     /// The limits of open files: of init, of nginx's processes, of a shell after a login. Absent if none was asked for.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub open_files: BTreeMap<String, OpenFiles>,
@@ -134,6 +142,8 @@ impl Outcome {
             phases: phases(record, plan),
             log: Log::of(record),
             nginx_log: NginxLog::of(record),
+            service_logs: service_log::all(record),
+            unmet_rules: rules::unmet(record, plan),
             open_files: open_files::all(&record.events),
             links: links(&record.events),
             sysctls,

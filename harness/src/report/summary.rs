@@ -2,7 +2,7 @@
 
 use super::{Compared, Ran, Sameness, Verdict, diagnostic, json::clock, lines::seconds, own};
 use crate::{
-    outcome::{Measured, Num, snapshot::Comparison},
+    outcome::{Measured, Num, Outcome, snapshot::Comparison},
     project::Origin,
     scenario::units,
     visible::quoted,
@@ -23,6 +23,7 @@ pub fn render(verdict: &Verdict, terminal: bool) -> String {
         }
     }
     out += &sysctls(verdict);
+    out += &rules(verdict);
     out += &claims(verdict);
     let whole = verdict.runs.iter().all(|told| told.result.is_ok());
     out += &snapshot(verdict, whole, terminal);
@@ -105,20 +106,47 @@ fn hours(hours: u64) -> String {
 
 /// Returns the sysctls that the kernel did not take as they were written: one line for all variants in which it was so.
 fn sysctls(verdict: &Verdict) -> String {
+    let said = by_variants(verdict, |outcome| {
+        let refused = outcome.refused_sysctls.iter().map(|(name, why)| format!("{name} = {why}"));
+        let renamed = outcome.renamed_sysctls.iter().map(|(name, used)| format!("{name} is here {used}"));
+        refused.chain(renamed).collect()
+    });
+    let lines: String = said.iter().map(|(what, variants)| format!("  {}: {what}\n", variants.join(", "))).collect();
+    if lines.is_empty() { lines } else { format!("\nsysctls not as written\n{lines}") }
+}
+
+/// The most rules that are told one by one.
+const RULES: usize = 5;
+
+/// Returns a warning of the rules that no packet met: one line for all variants, whose names it has unless it is so in
+/// each that ran.
+fn rules(verdict: &Verdict) -> String {
+    let said = by_variants(verdict, |outcome| outcome.unmet_rules.clone());
+    let ran = verdict.runs.iter().filter(|told| told.result.is_ok()).count();
+    let line = |(what, variants): &(String, Vec<&str>)| {
+        if variants.len() == ran { format!("  {what}\n") } else { format!("  {}: {what}\n", variants.join(", ")) }
+    };
+    let lines: String = said.iter().take(RULES).map(line).collect();
+    let more = match said.len().saturating_sub(RULES) {
+        0 => String::new(),
+        n => format!("  {n} more: `--format json` has all, as `unmet-rules`\n"),
+    };
+    if lines.is_empty() { lines } else { format!("\nfirewall rules that no packet met\n{lines}{more}") }
+}
+
+/// Returns what outcomes say, each text once, with the variants that say it.
+fn by_variants(verdict: &Verdict, says: impl Fn(&Outcome) -> Vec<String>) -> Vec<(String, Vec<&str>)> {
     let mut said: Vec<(String, Vec<&str>)> = Vec::new();
     for ran in verdict.runs.iter().filter_map(|told| told.result.as_ref().ok()) {
-        let refused = ran.outcome.refused_sysctls.iter().map(|(name, why)| format!("{name} = {why}"));
-        let renamed = ran.outcome.renamed_sysctls.iter().map(|(name, used)| format!("{name} is here {used}"));
-        for what in refused.chain(renamed) {
-            let variant = ran.result.run.variant.as_str();
+        let variant = ran.result.run.variant.as_str();
+        for what in says(&ran.outcome) {
             match said.iter_mut().find(|(known, _)| *known == what) {
                 Some((_, variants)) => variants.push(variant),
                 None => said.push((what, vec![variant])),
             }
         }
     }
-    let lines: String = said.iter().map(|(what, variants)| format!("  {}: {what}\n", variants.join(", "))).collect();
-    if lines.is_empty() { lines } else { format!("\nsysctls not as written\n{lines}") }
+    said
 }
 
 fn claims(verdict: &Verdict) -> String {

@@ -323,6 +323,12 @@ pub const TABLES: &[Table] = &[
                 r#""udp:53""#,
             ),
             key(
+                "log",
+                Text,
+                "the file into which it writes its log, for `count(log.NAME)`; by default its standard output and error are its log, for nginx its `error_log`",
+                r#""/var/log/app.log""#,
+            ),
+            key(
                 "command",
                 List(&Text),
                 "command: the program and its arguments; it stays in the foreground",
@@ -607,7 +613,7 @@ pub const TABLES: &[Table] = &[
     Table {
         name: "probe",
         written: "[probe]",
-        about: "What is looked at on the server: at its times, or as it happens.",
+        about: "What is looked at, on the server unless `hosts` says otherwise: at its times, or as it happens.",
         keys: &[
             key(
                 "sysctls",
@@ -630,6 +636,13 @@ pub const TABLES: &[Table] = &[
         keys: &[
             needed("every", Time, "the time between two looks, at least 1 ms", r#""1 h""#),
             or("after", Time, r#""0 s""#, "from the start to the first look", r#""12 min""#),
+            or(
+                "hosts",
+                List(&Name),
+                r#"["server"]"#,
+                "the hosts it is read on, for what each has of its own: conntrack, sockets, time-wait, netstat, tcp-states, listeners, connections",
+                r#"["server", "gateway"]"#,
+            ),
         ],
     },
     Table {
@@ -669,6 +682,7 @@ pub const TABLES: &[Table] = &[
             key("clients", Name, "these clients", r#""browsers""#),
             or("outcome", Text, r#""served""#, "durations of clients with this outcome", r#""timed-out""#),
             key("after-pause", Time, "answers to requests that came after such a pause", r#""5 s""#),
+            or("host", Name, r#""server""#, "readings and rules of this host", r#""gateway""#),
         ],
     },
     Table {

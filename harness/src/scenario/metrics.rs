@@ -2,21 +2,29 @@
 //! reading over time.
 
 use super::{
-    model::{Metric, Series, Value, Where},
+    hosts::SERVER,
+    model::{Counted, Metric, Series, Value, Where},
     names::{Names, words},
     problems::Problems,
+    rules::HostRules,
     section::{Read, Section},
     tolerance,
     units::Micros,
     value::{self, Wrong},
 };
 use toml::{Spanned, de::DeValue};
-use tunelab_protocol::{Outcome, Phase, readings};
+use tunelab_protocol::{
+    Outcome, Phase, Probe,
+    probe::{Scope, sampled},
+    readings,
+};
 
 /// The other parts of the file that a metric may name.
 pub struct Known<'a> {
     pub names: &'a Names,
     pub phases: &'a [Phase],
+    pub probes: &'a [Probe],
+    pub rules: &'a [HostRules],
 }
 
 /// Names that already mean something else in claims.
@@ -65,6 +73,7 @@ fn about(section: &Section<'_>, known: &Known<'_>) -> Where {
         clients: one_of(&section, "clients", "clients", &known.names.clients),
         outcome: outcome(&section),
         after_pause_us: section.get::<Micros>("after-pause").map(|pause| pause.0),
+        host: one_of(&section, "host", "host", &known.names.hosts),
     };
     section.finish();
     about
@@ -95,7 +104,20 @@ fn check(value: &Value, text: &Spanned<String>, about: &Where, section: &Section
         section.problems.report_with_hint(text.span(), message, label, hint);
     };
     for reading in value.readings() {
-        check_reading(reading, text, section, known);
+        check_reading(reading, about.host.as_deref().filter(|_| value.has_hosts()), text, section, known);
+    }
+    match value {
+        Value::Count(Counted::ServiceLines(service, _)) if !known.names.services.contains(service) => {
+            let logs: Vec<&str> = words(&known.names.services).into_iter().chain(["kernel", "nginx"]).collect();
+            let message = format!("there is no service `{service}` with a log");
+            return section.problems.unknown(text.span(), message, service, &logs);
+        }
+        Value::Count(counted) => {
+            if let Some(words) = counted.rule() {
+                check_rule(words, about.host.as_deref().unwrap_or(SERVER), text, section, known);
+            }
+        }
+        _ => {}
     }
     if let Some((probe, of)) = value.followed()
         && !known.names.probes.iter().any(|key| key == probe)
@@ -119,6 +141,7 @@ fn check(value: &Value, text: &Spanned<String>, about: &Where, section: &Section
         ("clients", about.clients.is_some() && !value.has_clients()),
         ("outcome", about.outcome.is_some() && !value.has_outcomes()),
         ("after-pause", about.after_pause_us.is_some() && !value.needs_flights()),
+        ("host", about.host.is_some() && !value.has_hosts()),
     ];
     for (key, _) in narrowed.iter().filter(|(_, wrong)| *wrong) {
         let message = format!("`{key}` has no effect on `{}`", text.get_ref());
@@ -126,14 +149,53 @@ fn check(value: &Value, text: &Spanned<String>, about: &Where, section: &Section
     }
 }
 
-/// Checks that there is such a reading, and that a probe reads it.
-pub fn check_reading(name: &str, text: &Spanned<String>, section: &Section<'_>, known: &Known<'_>) {
+/// Checks that some rule of the host has these words, and a counter.
+fn check_rule(rule: &str, host: &str, text: &Spanned<String>, section: &Section<'_>, known: &Known<'_>) {
+    if section.problems.count() > 0 || !known.names.hosts.iter().any(|name| name == host) {
+        // The rules may be in a file that could not be read, or on a host that is no host.
+        return;
+    }
+    let refuse = |message: String, hint: &str| {
+        section.problems.report_with_hint(text.span(), message, "no such rule", hint);
+    };
+    let of = |host: &str| {
+        let rules = known.rules.iter().filter(|known| known.host == host).flat_map(|known| &known.rules);
+        rules.filter(|known| known.text.contains(rule)).collect::<Vec<_>>()
+    };
+    let found = of(host);
+    if found.is_empty() {
+        let message = format!("no rule in the files of host `{host}` has the words `{rule}`");
+        let elsewhere = known.rules.iter().find(|known| !of(&known.host).is_empty());
+        return match elsewhere {
+            Some(other) => {
+                refuse(message, &format!("one of host `{0}` has: `where = {{ host = \"{0}\" }}`", other.host))
+            }
+            None => refuse(message, "write them as they stand in its file, one blank between two"),
+        };
+    }
+    if found.iter().all(|rule| rule.counter.is_none()) {
+        let hint = "nftables counts for a rule that says so: `tcp dport 80 counter drop`";
+        refuse(format!("the rule with `{rule}` has no counter"), hint);
+    }
+}
+
+/// Checks that there is such a reading, and that a probe reads it, on this host or the server.
+pub fn check_reading(name: &str, host: Option<&str>, text: &Spanned<String>, section: &Section<'_>, known: &Known<'_>) {
     let Some((probe, _)) = readings::find(name) else {
         let all = readings::names();
         let all: Vec<&str> = all.iter().map(String::as_str).collect();
         return section.problems.unknown(text.span(), format!("there is no reading `{name}`"), name, &all);
     };
-    let service = name.strip_prefix("service.").and_then(|rest| rest.split('.').next());
+    let of_files = name.strip_prefix("files.");
+    let service = name.strip_prefix("service.").or(of_files.filter(|_| readings::word(name).is_some()));
+    let service = service.and_then(|rest| rest.split('.').next());
+    if let Some(service) = of_files.filter(|rest| service.is_none() && *rest != "nginx")
+        && known.names.services.iter().any(|known| known == service)
+    {
+        let message = format!("`{name}` does not mean service `{service}`: the reading has another meaning");
+        let hint = "give the service another name";
+        return section.problems.report_with_hint(text.span(), message, "not of the service", hint);
+    }
     if let Some(service) = service.filter(|service| !known.names.services.iter().any(|known| known == service)) {
         let message = format!("there is no service `{service}`");
         return section.problems.unknown(text.span(), message, service, &words(&known.names.services));
@@ -142,6 +204,25 @@ pub fn check_reading(name: &str, text: &Spanned<String>, section: &Section<'_>, 
     if !known.names.probes.iter().any(|probe| probe == key) {
         let hint = format!("add `{key} = \"1 s\"` to `[probe]`");
         section.problems.report_with_hint(text.span(), format!("no probe reads `{name}`"), "not read", hint);
+        return;
+    }
+    let host = host.unwrap_or(SERVER);
+    let reads = |probe: &Probe| match probe.hosts.is_empty() {
+        true => host == SERVER,
+        false => probe.hosts.iter().any(|known| known == host),
+    };
+    let of_a_host = sampled(key).is_some_and(|probe| probe.scope == Scope::Host);
+    let probe = known.probes.iter().find(|probe| probe.key == key);
+    // Another name of a host may have been refused.
+    if of_a_host
+        && section.problems.count() == 0
+        && let Some(probe) = probe.filter(|probe| !reads(probe))
+    {
+        let mut hosts = if probe.hosts.is_empty() { vec![SERVER] } else { words(&probe.hosts) };
+        hosts.push(host);
+        let message = format!("no probe reads `{name}` on host `{host}`");
+        let hint = format!("`{key} = {{ every = \"1 s\", hosts = {hosts:?} }}` in `[probe]` reads it there");
+        section.problems.report_with_hint(text.span(), message, "not read there", &hint);
     }
 }
 
@@ -159,7 +240,7 @@ pub fn series(root: &Section<'_>, known: &Known<'_>) -> Vec<Series> {
     let read = |(name, section): (Spanned<String>, Section<'_>)| {
         let of = section.need::<Spanned<String>>("of", r#""rt_cache.entries""#);
         let every = section.need::<Micros>("every", r#""5 s""#);
-        of.iter().for_each(|of| check_reading(of.get_ref(), of, &section, known));
+        of.iter().for_each(|of| check_reading(of.get_ref(), None, of, &section, known));
         let unit = of.as_ref().and_then(|of| readings::find(of.get_ref())).map(|(_, reading)| reading.unit);
         let tolerance = tolerance::read(&section, unit, known.names);
         section.finish();

@@ -8,6 +8,7 @@ use std::{
 };
 use tunelab_protocol::{
     Conditions, IpNet, LimitOf, ModuleLoad, Outcome, Phase, Probe, Ruleset, Service, Sysctl, Version, Visit,
+    probe::{self, Scope},
     readings::{self, Unit},
 };
 
@@ -192,6 +193,8 @@ pub struct Where {
     pub outcome: Option<Outcome>,
     /// Only answers to requests that came after a pause of this length.
     pub after_pause_us: Option<u64>,
+    /// On this host; else on the server.
+    pub host: Option<String>,
 }
 
 impl Where {
@@ -297,6 +300,12 @@ pub enum Counted {
     SuppressedLines,
     /// Lines of nginx's error log: all, or those that contain this text.
     NginxLines(Option<String>),
+    /// Lines of the log of this service: all, or those that contain this text.
+    ServiceLines(String, Option<String>),
+    /// Packets that met the firewall rules that contain this text.
+    RulePackets(String),
+    /// The bytes of these packets.
+    RuleBytes(String),
     /// Rounds in which the conntrack table refused an entry.
     FullRounds,
     /// Packets dropped because they would have needed an entry, and the table refused it.
@@ -308,6 +317,16 @@ pub enum Counted {
     EntriesAlive,
     /// Names of clients with entries that outlive them: see [`crate::outcome::LEAK`].
     Leaks,
+}
+
+impl Counted {
+    /// The words of the firewall rules whose counters it is about.
+    pub fn rule(&self) -> Option<&str> {
+        match self {
+            Counted::RulePackets(text) | Counted::RuleBytes(text) => Some(text),
+            _ => None,
+        }
+    }
 }
 
 /// The outcome of a client, as a metric names it.
@@ -360,7 +379,7 @@ impl Value {
             Value::DurationAbove { .. } | Value::TimeTo { .. } => Unit::Milliseconds,
             Value::ConnectTime(_) | Value::Duration(_) | Value::EntryLife(_) => Unit::Milliseconds,
             Value::Answers(of) if of.is_time() => Unit::Milliseconds,
-            Value::Answers(OfAnswers::FlightBytes(_)) => Unit::Bytes,
+            Value::Answers(OfAnswers::FlightBytes(_)) | Value::Count(Counted::RuleBytes(_)) => Unit::Bytes,
             Value::Answers(_) | Value::Count(_) | Value::RateMax(_) => Unit::Count,
         }
     }
@@ -382,7 +401,8 @@ impl Value {
     /// `None` if no probe has to.
     pub fn followed(&self) -> Option<(&'static str, &'static str)> {
         match self {
-            Value::Count(Counted::NginxLines(_)) => Some(("nginx-log", "nginx's log")),
+            Value::Count(Counted::NginxLines(_)) => Some((probe::NGINX_LOG, "nginx's log")),
+            Value::Count(Counted::ServiceLines(..)) => Some((probe::SERVICE_LOG, "the logs of services")),
             Value::Count(Counted::KernelLines(_) | Counted::SuppressedLines) => {
                 Some(("kernel-log", "the kernel's log"))
             }
@@ -418,8 +438,33 @@ impl Value {
                         | Counted::SuppressedLines
                         | Counted::FullRounds
                         | Counted::RefusedPackets
+                        | Counted::RulePackets(_)
+                        | Counted::RuleBytes(_)
                 )
         )
+    }
+
+    /// Whether a host can narrow it down: a reading of a host's own network stack, and the counters of its rules.
+    pub fn has_hosts(&self) -> bool {
+        match self {
+            Value::Count(counted) => counted.rule().is_some(),
+            _ => {
+                let of_a_host = |name: &&str| {
+                    let probe = readings::find(name).and_then(|(probe, _)| probe::sampled(probe?));
+                    probe.is_some_and(|probe| probe.scope == Scope::Host)
+                };
+                let readings = self.readings();
+                !readings.is_empty() && readings.iter().all(of_a_host)
+            }
+        }
+    }
+
+    /// Returns what probes have to be asked for to compute the value: the probe's key, and a port or a service.
+    pub fn asks(&self) -> Option<(&'static str, &str)> {
+        match self {
+            Value::Count(Counted::ServiceLines(service, _)) => Some((probe::SERVICE_LOG, service)),
+            _ => self.readings().into_iter().find_map(readings::word),
+        }
     }
 
     /// Whether an outcome can narrow it down.

@@ -1,12 +1,17 @@
 //! The names that a file gives to its parts, whether those parts are right or not: a reference to a part that was
 //! refused is no second mistake.
 
-use super::section::{Section, Value};
+use super::{
+    hosts::SERVER,
+    section::{Section, Value},
+};
 
 /// All names in one file.
 pub struct Names {
     pub clients: Vec<String>,
     pub services: Vec<String>,
+    /// With the server, whether the file names it or not.
+    pub hosts: Vec<String>,
     pub variants: Vec<String>,
     pub phases: Vec<String>,
     pub metrics: Vec<String>,
@@ -21,6 +26,7 @@ impl Names {
         Names {
             clients: with_variants(root, "clients"),
             services: with_variants(root, "service"),
+            hosts: hosts(root),
             variants: root.names_of("variant"),
             phases: phases(root),
             metrics: root.names_of("metric"),
@@ -50,6 +56,14 @@ fn with_variants(root: &Section<'_>, key: &'static str) -> Vec<String> {
         if !names.contains(&name) {
             names.push(name);
         }
+    }
+    names
+}
+
+fn hosts(root: &Section<'_>) -> Vec<String> {
+    let mut names = with_variants(root, "host");
+    if !names.iter().any(|name| name == SERVER) {
+        names.insert(0, SERVER.to_owned());
     }
     names
 }

@@ -108,7 +108,7 @@ fn use_nginx(services: &mut Vec<Service>, own: String) {
         }
     }
     let kind = ServiceKind::Nginx { config: own, started_by: StartedBy::Lab };
-    services.push(Service { name: "nginx".into(), host: SERVER.into(), kind });
+    services.push(Service { name: "nginx".into(), host: SERVER.into(), log: None, kind });
 }
 
 impl Scenario {

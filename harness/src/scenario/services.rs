@@ -43,9 +43,10 @@ pub fn services(root: &Section<'_>, hosts: &[Host], files: &Files<'_>) -> Vec<Se
         // Which keys there are is a matter of the kind.
         let Some(kind) = kind(&name, &section) else { continue };
         let kind = (kind.read)(&name, &section, files);
+        let log = section.get::<LogFile>("log").map(|log| log.0);
         section.finish();
         let Some(kind) = kind else { continue };
-        let service = Service { name, host, kind };
+        let service = Service { name, host, log, kind };
         if let Some(other) = found.iter().find(|other| clash(other, &service)) {
             let message = format!("`{}` listens where `service.{}` does", section.path(), other.name);
             section.problems.report(section.span(), message, "one address, one service");
@@ -55,6 +56,26 @@ pub fn services(root: &Section<'_>, hosts: &[Host], files: &Files<'_>) -> Vec<Se
     // What answers comes before what passes requests on, which may look for it when it starts.
     found.sort_by_key(|service| matches!(service.kind, ServiceKind::Nginx { .. } | ServiceKind::Program { .. }));
     found
+}
+
+/// The path of a log in the guest.
+struct LogFile(String);
+
+/// The folders in the guest that are in memory: what is written elsewhere goes to the image's disk, which is read-only.
+const WRITABLE: [&str; 4] = ["/var/log/", "/run/", "/tmp/", "/var/tmp/"];
+
+impl Read for LogFile {
+    fn read(value: &Value<'_>, problems: &Problems) -> Option<Self> {
+        let path = text(value, problems, "a path such as `/var/log/app.log`")?;
+        let is_file = path.split('/').skip(1).all(|part| !part.is_empty() && part != "." && part != "..");
+        if is_file && WRITABLE.iter().any(|folder| path.starts_with(folder)) {
+            return Some(LogFile(path.to_owned()));
+        }
+        let message = format!("`{path}` is no file that a service can write in the guest");
+        let folders = WRITABLE.map(|folder| format!("`{folder}`")).join(", ");
+        problems.report_with_hint(value.span(), message, "not writable", format!("in memory are {folders}"));
+        None
+    }
 }
 
 /// Returns the kind; a service that is called like a kind is of that kind.

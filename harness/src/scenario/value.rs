@@ -11,7 +11,11 @@ pub const FUNCTIONS: &[(&str, &str, &str)] = &[
     ("last", "last(tcp.time_wait)", "the last reading"),
     ("delta", "delta(TcpExt.ListenDrops)", "the last reading less the first: for counters"),
     ("ratio", "ratio(cpu.idle_ms / cpu)", "a counter's delta in the deltas of all of its group, in per cent"),
-    ("count", "count(served)", "clients with this outcome, lines of a log, or conntrack entries"),
+    (
+        "count",
+        "count(served)",
+        "clients with this outcome, lines of a log (`count(log.app, 'text')`), packets or bytes that met firewall rules (`count(rule.packets, '-j DROP')`), or conntrack entries",
+    ),
     (
         "duration_above",
         "duration_above(tcp.time_wait, 0)",
@@ -143,15 +147,11 @@ fn percentile(argument: &str) -> Option<Value> {
 
 /// Parses `served`, `502`, `ENOBUFS`, `log.kernel`, `log.nginx, 'upstream timed out'`.
 fn counted(argument: &str) -> Result<Counted, Wrong> {
-    if let Some((log, text)) = argument.split_once(',') {
-        let form = Wrong::Form { example: "count(log.kernel, 'table full')" };
-        let text = text.trim().strip_prefix('\'').and_then(|text| text.strip_suffix('\''));
-        let text = text.filter(|text| !text.is_empty()).map(str::to_owned);
-        return match (log.trim(), text) {
-            ("log.kernel", Some(text)) => Ok(Counted::KernelLines(Some(text))),
-            ("log.nginx", Some(text)) => Ok(Counted::NginxLines(Some(text))),
-            _ => Err(form),
-        };
+    if let Some((of, text)) = argument.split_once(',') {
+        return with_text(of.trim(), text.trim());
+    }
+    if ["rule.packets", "rule.bytes"].contains(&argument) {
+        return Err(Wrong::Form { example: RULES });
     }
     let errno = argument.len() > 1 && argument.starts_with('E') && argument.chars().all(|c| c.is_ascii_uppercase());
     let status = argument.len() == 3 && argument.chars().all(|c| c.is_ascii_digit());
@@ -161,11 +161,33 @@ fn counted(argument: &str) -> Result<Counted, Wrong> {
     let outcome = Outcome::ALL.into_iter().find(|outcome| outcome.word() == argument);
     let outcome = outcome.map(|outcome| Counted::Clients(ClientOutcome::Is(outcome)));
     let other = || COUNTED.iter().find(|(word, _)| *word == argument).map(|(_, counted)| counted.clone());
-    outcome.or_else(other).ok_or_else(|| {
+    let service = || Some(Counted::ServiceLines(service_of(argument)?, None));
+    outcome.or_else(other).or_else(service).ok_or_else(|| {
         let words = Outcome::ALL.map(Outcome::word).into_iter().chain(COUNTED.iter().map(|(word, _)| *word));
         let known = words.chain(["502", "ENOBUFS"]).collect();
         Wrong::Unknown { what: "thing to count", word: argument.to_owned(), known }
     })
+}
+
+const RULES: &str = "count(rule.packets, '-j DROP')";
+
+/// Parses `log.nginx, 'upstream timed out'`, `rule.packets, '-j DROP'`.
+fn with_text(of: &str, text: &str) -> Result<Counted, Wrong> {
+    let example = if of.starts_with("rule.") { RULES } else { "count(log.kernel, 'table full')" };
+    let text = text.strip_prefix('\'').and_then(|text| text.strip_suffix('\''));
+    let text = text.filter(|text| !text.is_empty()).map(str::to_owned).ok_or(Wrong::Form { example })?;
+    match of {
+        "log.kernel" => Ok(Counted::KernelLines(Some(text))),
+        "log.nginx" => Ok(Counted::NginxLines(Some(text))),
+        "rule.packets" => Ok(Counted::RulePackets(text)),
+        "rule.bytes" => Ok(Counted::RuleBytes(text)),
+        _ => service_of(of).map(|service| Counted::ServiceLines(service, Some(text))).ok_or(Wrong::Form { example }),
+    }
+}
+
+/// Parses `log.app`, the log of a service.
+fn service_of(log: &str) -> Option<String> {
+    log.strip_prefix("log.").filter(|name| is_name(name)).map(str::to_owned)
 }
 
 #[cfg(test)]
@@ -188,6 +210,9 @@ mod tests {
         assert_eq!(some(" count( ENOBUFS ) "), Value::Count(Counted::Clients(ClientOutcome::Named("ENOBUFS".into()))));
         let text = some("count(log.nginx, '(24: Too many, open files)')");
         assert_eq!(text, Value::Count(Counted::NginxLines(Some("(24: Too many, open files)".into()))));
+        assert_eq!(some("count(log.app)"), Value::Count(Counted::ServiceLines("app".into(), None)));
+        let rule = some("count(rule.bytes, '-p tcp --dport 80, x')");
+        assert_eq!(rule, Value::Count(Counted::RuleBytes("-p tcp --dport 80, x".into())));
     }
 
     #[test]
@@ -205,6 +230,10 @@ mod tests {
             "time_to(tcp.orphan > 3)",
             "percentile(duration, 101)",
             "count(log.nginx, x)",
+            "count(log.a b, 'x')",
+            "count(rule.packets)",
+            "count(rule.packets, '')",
+            "count(rules, 'x')",
             "rate_max()",
         ] {
             assert!(matches!(parse(text), Err(Wrong::Form { .. })), "{text}");

@@ -20,6 +20,7 @@ mod mistakes;
 mod out;
 mod outcome;
 mod plan;
+mod readings;
 mod recipe;
 mod release;
 mod report;

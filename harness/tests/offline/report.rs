@@ -13,6 +13,7 @@ use tunelab::{
     scenario::{self, OwnFiles, Scenario},
     story::{RunName, Story, Teller},
 };
+use tunelab_protocol::{CountedRule, Event};
 
 fn name(variant: &str) -> RunName {
     RunName {
@@ -162,6 +163,38 @@ fn summary_of_sysctls_that_were_not_taken_as_written() {
       default, tuned: net.ipv4.tcp_tw_recycle = 1: not on this kernel
       default, tuned: net.ipv4.tcp_tw_reuse = 9: Invalid argument (os error 22)
       default, tuned: net.ipv4.netfilter.ip_conntrack_tcp_timeout_time_wait is here net.netfilter.nf_conntrack_tcp_timeout_time_wait
+    ");
+}
+
+#[test]
+fn summary_of_rules_that_no_packet_met() {
+    let (home, scenario) = made::small();
+    let rule = |number: u64, packets| CountedRule {
+        place: Some(format!("rules.v4:{number}")),
+        table: "filter".into(),
+        chain: "INPUT".into(),
+        text: format!("-A INPUT -s 10.9.0.{number} -j DROP"),
+        packets,
+        bytes: 0,
+    };
+    let rules = |met: u64| Event::Rules {
+        host: "server".into(),
+        rules: (1..=7).map(|n| rule(n, u64::from(n == met))).collect(),
+    };
+    let with = |made: Made, met| Made { odd: vec![rules(met)], ..made };
+    let runs = [("default", with(Made::default(), 1)), ("tuned", with(Made::tuned(), 2))];
+    let runs = runs.map(|(variant, made)| run(&scenario, variant, Some(made))).into();
+    let verdicts = cli::judge(&[Found::in_project(home.path(), scenario.clone())], runs, Mode::Check).unwrap();
+    let said = report::summary::render(&verdicts[0], false);
+    let part = said.split("\n\n").find(|part| part.starts_with("firewall rules")).unwrap();
+    insta::assert_snapshot!(part, @r"
+    firewall rules that no packet met
+      default: rules.v4:2: filter: -A INPUT -s 10.9.0.2 -j DROP
+      rules.v4:3: filter: -A INPUT -s 10.9.0.3 -j DROP
+      rules.v4:4: filter: -A INPUT -s 10.9.0.4 -j DROP
+      rules.v4:5: filter: -A INPUT -s 10.9.0.5 -j DROP
+      rules.v4:6: filter: -A INPUT -s 10.9.0.6 -j DROP
+      2 more: `--format json` has all, as `unmet-rules`
     ");
 }
 

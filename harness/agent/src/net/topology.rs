@@ -46,6 +46,11 @@ impl Topology {
         self.hosts.iter().find(|host| host.name == name).with_context(|| format!("the plan has no host `{name}`"))
     }
 
+    /// All hosts, each with whether it is the server, which is the first.
+    pub fn hosts(&self) -> impl Iterator<Item = (bool, &Rc<Host>)> {
+        self.hosts.iter().enumerate().map(|(number, host)| (number == 0, host))
+    }
+
     /// What stands before the names of this host's settings in events: nothing for the server.
     pub fn prefix(&self, name: &str) -> String {
         let is_server = self.hosts.first().is_some_and(|server| server.name == name);

@@ -37,7 +37,7 @@ const MODULES: [&str; 10] = [
 ];
 
 /// Modules that a plan may load in the run, and that do something from then on.
-const LOADED: [&str; 2] = ["nf_conntrack", "sctp"];
+const LOADED: [&str; 3] = ["nf_conntrack", "sctp", "tcp_diag"];
 
 /// Folders read whole (below /lib/modules/RELEASE/kernel: conntrack and its matches; iptables' extensions).
 const MODULE_FOLDERS: [&str; 4] = ["net/netfilter", "net/ipv4/netfilter", "net/ipv6/netfilter", "lib"];
@@ -116,9 +116,12 @@ fn rehearse() {
         with_libraries(program).iter().for_each(|file| drop(std::fs::read(file)));
         rehearsed(Command::new(program).args(args).current_dir(guest::FILES));
     }
-    for (program, args) in
-        [("modprobe", &["-n", "-q", "nf_conntrack"][..]), ("iptables-legacy-restore", &["--version"])]
-    {
+    for (program, args) in [
+        ("modprobe", &["-n", "-q", "nf_conntrack"][..]),
+        ("iptables-legacy-restore", &["--version"]),
+        ("iptables-legacy-save", &["--version"]),
+        ("ip6tables-legacy-save", &["--version"]),
+    ] {
         rehearsed(Command::new(program).args(args));
     }
     for config in inside(Path::new(guest::FILES)) {
@@ -134,7 +137,7 @@ fn rehearse() {
             rehearsed(Command::new("nginx").args(["-t", "-c", &config.to_string_lossy()]));
             // Its log and pid file are owned by root now; the run's nginx may be another user's.
             let named = ["error_log", "pid"].into_iter().filter_map(|name| nginx_directive(&text, name));
-            for left in named.map(PathBuf::from).chain(nginx::default_logs()) {
+            for left in named.map(PathBuf::from).chain(nginx::default_logs(nginx::NAME)) {
                 let _ = std::fs::remove_file(left);
             }
         }

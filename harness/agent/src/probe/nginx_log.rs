@@ -1,35 +1,23 @@
 //! nginx's error log, read at the end of each phase: its lines, without the parts that differ from line to line.
 
+use super::written::Written;
 use crate::events::Events;
 use crate::serve::nginx;
-use crate::tune::nginx_directive;
-use anyhow::{Context, Result};
+use anyhow::Result;
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::ErrorKind;
-use std::path::PathBuf;
 use tunelab_protocol::Event;
 
-/// The logs of all configurations. It must lie on tmpfs, as all that is written during a run.
-pub struct NginxLog(Vec<Log>);
-
-/// A log file; if it does not exist, it has no lines.
-struct Log {
-    path: PathBuf,
-    told_bytes: usize,
-}
+/// The logs of all configurations.
+pub struct NginxLog(Vec<Written>);
 
 impl NginxLog {
-    pub fn of(configs: &[&str]) -> Result<Self> {
-        let mut paths = BTreeSet::<PathBuf>::new();
-        for config in configs {
-            let text = std::fs::read_to_string(config).with_context(|| format!("failed to read {config}"))?;
-            let named = nginx_directive(&text, "error_log").filter(|name| !["stderr", "/dev/stderr"].contains(name));
-            match named {
-                Some(name) => paths.extend([name.into()]),
-                None => paths.extend(nginx::default_logs()),
-            }
+    /// `services` are their names and their configurations.
+    pub fn of(services: &[(&str, &str)]) -> Result<Self> {
+        let mut paths = BTreeSet::new();
+        for (service, config) in services {
+            paths.extend(nginx::logs(service, config)?);
         }
-        Ok(NginxLog(paths.into_iter().map(|path| Log { path, told_bytes: 0 }).collect()))
+        Ok(NginxLog(paths.into_iter().map(Written::to).collect()))
     }
 
     /// Reports what was written since the last report, if anything was.
@@ -55,19 +43,6 @@ impl NginxLog {
             }
         }
         Ok(texts)
-    }
-}
-
-impl Log {
-    fn news(&mut self) -> Result<String> {
-        let bytes = match std::fs::read(&self.path) {
-            Ok(bytes) => bytes,
-            Err(e) if e.kind() == ErrorKind::NotFound => Vec::new(),
-            Err(e) => return Err(e).with_context(|| format!("failed to read {}", self.path.display())),
-        };
-        let news = String::from_utf8_lossy(bytes.get(self.told_bytes..).unwrap_or_default()).into_owned();
-        self.told_bytes = bytes.len();
-        Ok(news)
     }
 }
 

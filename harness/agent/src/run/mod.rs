@@ -2,13 +2,14 @@
 
 mod change;
 mod hosts;
+mod rules;
 mod schedule;
 mod traffic;
 
 use crate::events::Events;
 use crate::fault;
 use crate::net::{Beyond, Topology};
-use crate::probe::{self, EntryWatch, NginxLog, Packets, Sampler};
+use crate::probe::{self, EntryWatch, NginxLog, Packets, Sampler, ServiceLog};
 use crate::release;
 use crate::serve::Services;
 use crate::tune;
@@ -19,7 +20,7 @@ use std::time::Duration;
 use tokio::task::LocalSet;
 use tokio::time::Instant;
 use traffic::Group;
-use tunelab_protocol::probe::{CONNTRACK_ENTRIES, KERNEL_LOG, NGINX_LOG};
+use tunelab_protocol::probe::{CONNTRACK_ENTRIES, KERNEL_LOG, NGINX_LOG, SERVICE_LOG};
 use tunelab_protocol::{Event, Plan, ServiceKind};
 
 /// Executes the plan in this file, with its events on standard output, for the user of `tunelab shell`.
@@ -47,7 +48,10 @@ async fn go(plan: Plan, events: &Events) -> Result<()> {
     let packets = plan.capture.then(Packets::capture).transpose()?;
     let watch = start_watches(&plan, &groups, events)?;
     let mut nginx_log = nginx_log(&plan)?;
-    let mut samplers: Vec<Option<Sampler>> = plan.probes.iter().map(|p| Sampler::of(&p.key)).collect();
+    let mut service_logs = service_logs(&plan)?;
+    let samplers: Result<Vec<Option<Sampler>>> =
+        plan.probes.iter().map(|probe| Sampler::of(probe, &topology)).collect();
+    let mut samplers = samplers?;
     events.emit(Event::Ready);
 
     let origin = Instant::now();
@@ -55,9 +59,10 @@ async fn go(plan: Plan, events: &Events) -> Result<()> {
     for (at_us, due) in Schedule::new(&plan) {
         tokio::time::sleep_until(origin + Duration::from_micros(at_us)).await;
         match due {
-            Due::Probe(number) => sample(&mut samplers[number], events)?,
+            Due::Probe(number) => sample(&mut samplers[number], &services, events)?,
             Due::Phase(phase) => {
                 nginx_log.as_mut().map_or(Ok(()), |log| log.tell_news(events))?;
+                service_logs.iter_mut().try_for_each(|log| log.tell(events, false))?;
                 services.check()?;
                 events.emit(Event::Phase { name: plan.phases[phase].name.clone() });
             }
@@ -69,7 +74,7 @@ async fn go(plan: Plan, events: &Events) -> Result<()> {
         }
     }
     rounds.finish().await;
-    samplers.iter_mut().try_for_each(|sampler| sample(sampler, events))?;
+    samplers.iter_mut().try_for_each(|sampler| sample(sampler, &services, events))?;
     if let Some(watch) = watch {
         watch.finish()?;
     }
@@ -77,13 +82,16 @@ async fn go(plan: Plan, events: &Events) -> Result<()> {
         packets.drain();
     }
     nginx_log.map_or(Ok(()), |mut log| log.tell(events))?;
+    service_logs.iter_mut().try_for_each(|log| log.tell(events, true))?;
     services.finish(events)?;
-    events.emit(Event::Done);
+    let end_us = events.now_us();
+    rules::tell(&plan, &topology, events, end_us)?;
+    events.emit_at(end_us, Event::Done);
     Ok(())
 }
 
-fn sample(sampler: &mut Option<Sampler>, events: &Events) -> Result<()> {
-    sampler.as_mut().map_or(Ok(()), |s| s.sample(events))
+fn sample(sampler: &mut Option<Sampler>, services: &Services, events: &Events) -> Result<()> {
+    sampler.as_mut().map_or(Ok(()), |s| s.sample(services, events))
 }
 
 /// Finds each group of clients its host. Clients that speak to addresses that no host has share them.
@@ -95,15 +103,22 @@ fn build_groups(plan: &Plan, topology: &Topology) -> Result<Vec<Group>> {
 
 fn nginx_log(plan: &Plan) -> Result<Option<NginxLog>> {
     let asked = plan.probes(NGINX_LOG);
-    let configs: Vec<&str> = plan
+    let all: Vec<(&str, &str)> = plan
         .services
         .iter()
         .filter_map(|service| match &service.kind {
-            ServiceKind::Nginx { config, .. } => Some(config.as_str()),
+            ServiceKind::Nginx { config, .. } => Some((service.name.as_str(), config.as_str())),
             _ => None,
         })
         .collect();
-    (asked && !configs.is_empty()).then(|| NginxLog::of(&configs)).transpose()
+    (asked && !all.is_empty()).then(|| NginxLog::of(&all)).transpose()
+}
+
+/// The logs that metrics ask for. A service that this variant does not have has none.
+fn service_logs(plan: &Plan) -> Result<Vec<ServiceLog>> {
+    let asked = plan.probes.iter().filter(|probe| probe.key == SERVICE_LOG).flat_map(|probe| &probe.of);
+    let services = asked.filter_map(|name| plan.services.iter().find(|service| service.name == *name));
+    services.map(ServiceLog::of).collect()
 }
 
 fn start_watches(plan: &Plan, groups: &[Group], events: &Events) -> Result<Option<EntryWatch>> {

@@ -82,6 +82,13 @@ impl Services {
         }
     }
 
+    /// The processes of a service, none if it was stopped; `None`: there is no such service.
+    pub fn processes(&self, name: &str) -> Option<Vec<u32>> {
+        let running = self.0.iter().find(|running| running.service.name == name)?;
+        let pids = running.process.as_ref().map(Process::processes);
+        Some(pids.unwrap_or_default().into_iter().map(|pid| pid.as_raw() as u32).collect())
+    }
+
     /// Ends our own servers and reports the requests that they heard.
     pub fn finish(self, events: &Events) -> Result<()> {
         self.0.into_iter().try_for_each(|service| service.finish(events))
@@ -229,6 +236,16 @@ impl Process {
         })
     }
 
+    /// All of its processes that live: a master, and what it started.
+    fn processes(&self) -> Vec<Pid> {
+        let pids = match self {
+            Process::Nginx(process) => process.processes(),
+            Process::Program(process) => with_descendants(process.pid()),
+            Process::Answering(process) => Ok(vec![process.pid()]),
+        };
+        pids.unwrap_or_default()
+    }
+
     /// Signals the process that the others follow; SIGSTOP, SIGCONT and SIGKILL, which none follows, go to all.
     fn signal(&self, signal: Signal) -> Result<()> {
         let pids = match self {
@@ -249,6 +266,17 @@ fn with_children(pid: Pid, signal: Signal) -> Result<Vec<Pid>> {
     let mut pids = vec![pid];
     if !matches!(signal, Signal::SIGTERM | Signal::SIGHUP | Signal::SIGUSR2) {
         pids.extend(crate::tool::children(pid)?);
+    }
+    Ok(pids)
+}
+
+/// A process, what it started, and so on: a shell in front of a program is no stranger.
+fn with_descendants(pid: Pid) -> Result<Vec<Pid>> {
+    let mut pids = vec![pid];
+    let mut at = 0;
+    while at < pids.len() {
+        pids.extend(crate::tool::children(pids[at])?);
+        at += 1;
     }
     Ok(pids)
 }

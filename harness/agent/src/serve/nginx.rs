@@ -15,7 +15,8 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 use tunelab_protocol::StartedBy;
 
-const NAME: &str = "nginx";
+/// Its program, and what the service is called where a scenario gives it no other name.
+pub const NAME: &str = "nginx";
 
 /// One nginx: its master and what the master started.
 pub struct Nginx {
@@ -93,9 +94,16 @@ fn stays(config: &str) -> Mistake {
     Mistake::in_file(config, line, what)
 }
 
+/// The files that it writes its errors into, by its configuration.
+pub fn logs(service: &str, config: &str) -> Result<Vec<PathBuf>> {
+    let text = std::fs::read_to_string(config).with_context(|| format!("failed to read {config}"))?;
+    let named = tune::nginx_directive(&text, "error_log").filter(|name| !["stderr", "/dev/stderr"].contains(name));
+    Ok(named.map_or_else(|| default_logs(service).into(), |name| vec![name.into()]))
+}
+
 /// The log files, if its configuration names none: its standard error, or the path it was built with.
-pub fn default_logs() -> [PathBuf; 2] {
-    [said::path_of(NAME), "/var/log/nginx/error.log".into()]
+pub fn default_logs(service: &str) -> [PathBuf; 2] {
+    [said::path_of(service), "/var/log/nginx/error.log".into()]
 }
 
 /// All processes of nginx.

@@ -1,5 +1,6 @@
 //! Rules, sysctls, limits, modules: each file in its own format, applied as its own tool would.
 
+mod counters;
 pub mod lacks;
 mod limits;
 mod modules;
@@ -7,6 +8,7 @@ mod nginx;
 mod rules;
 mod sysctl;
 
+pub use counters::counted as counted_rules;
 pub use limits::{Nofile, install as install_limits, login, raise_own};
 pub use modules::{load as load_module, words as module_words};
 pub use nginx::directive as nginx_directive;

@@ -12,17 +12,20 @@ use tunelab_protocol::{Format, Ruleset};
 
 /// The programs that load a format, the first that the guest has, and their arguments before the file; without
 /// arguments the file is their input.
-struct Loader {
+pub(super) struct Loader {
     programs: &'static [&'static str],
     args: &'static [&'static str],
     /// Words of a file that make it need connection tracking.
     tracks: &'static [&'static str],
     /// The command that removes all rules; without one, loading does.
     flush: &'static [&'static str],
+    /// The programs that print the rules with their counters, in the order of those that load, and their arguments;
+    /// `None`: the format has no rules.
+    prints: Option<(&'static [&'static str], &'static [&'static str])>,
 }
 
 /// Legacy first: it speaks to the ip_tables that every kernel here has, and means the modules that the article knew.
-fn loader(format: Format) -> Loader {
+pub(super) fn loader(format: Format) -> Loader {
     const IPTABLES: &[&str] = &["--state", "--ctstate", "-j CT", "*nat", "NOTRACK", "-m conn"];
     match format {
         Format::Iptables => Loader {
@@ -30,27 +33,38 @@ fn loader(format: Format) -> Loader {
             args: &[],
             tracks: IPTABLES,
             flush: &[],
+            prints: Some((&["iptables-legacy-save", "iptables-save"], &["-c"])),
         },
         Format::Ip6tables => Loader {
             programs: &["ip6tables-legacy-restore", "ip6tables-restore"],
             args: &[],
             tracks: IPTABLES,
             flush: &[],
+            prints: Some((&["ip6tables-legacy-save", "ip6tables-save"], &["-c"])),
         },
-        Format::Nftables => {
-            Loader { programs: &["nft"], args: &["-f"], tracks: &["ct ", "nat "], flush: &["nft", "flush", "ruleset"] }
-        }
+        Format::Nftables => Loader {
+            programs: &["nft"],
+            args: &["-f"],
+            tracks: &["ct ", "nat "],
+            flush: &["nft", "flush", "ruleset"],
+            prints: Some((&["nft"], &["list", "ruleset"])),
+        },
         // Rules may hold on to a set: it is emptied and filled, not removed.
         Format::Ipset => Loader {
             programs: &["ipset"],
             args: &["restore", "-exist", "-file"],
             tracks: &[],
             flush: &["ipset", "flush"],
+            prints: None,
         },
         // A shell script that calls `ipvsadm --restore`.
-        Format::Ipvs => {
-            Loader { programs: &["ipvsadm-restore"], args: &[], tracks: &[], flush: &["ipvsadm", "--clear"] }
-        }
+        Format::Ipvs => Loader {
+            programs: &["ipvsadm-restore"],
+            args: &[],
+            tracks: &[],
+            flush: &["ipvsadm", "--clear"],
+            prints: None,
+        },
     }
 }
 
@@ -79,7 +93,12 @@ pub fn replace(rules: &Ruleset) -> Result<()> {
 
 impl Loader {
     fn program(&self) -> Result<&'static str> {
-        first_of(self.programs).with_context(|| format!("this guest has no {}", self.programs.last().unwrap_or(&"")))
+        first(self.programs)
+    }
+
+    /// The program that prints the rules with their counters, and its arguments.
+    pub(super) fn prints(&self) -> Result<Option<(&'static str, &'static [&'static str])>> {
+        self.prints.map(|(programs, args)| Ok((first(programs)?, args))).transpose()
     }
 
     /// Returns what the program says if it refuses the file.
@@ -99,6 +118,10 @@ impl Loader {
             None => bail!("{} ended with {}: {}", self.program()?, ended.status, last_lines(&ended.said(), 5)),
         }
     }
+}
+
+fn first(programs: &[&'static str]) -> Result<&'static str> {
+    first_of(programs).with_context(|| format!("this guest has no {}", programs.last().unwrap_or(&"")))
 }
 
 /// Reads `iptables-restore: line 4 failed`, `Error occurred at line: 4`, `line 4: RULE_APPEND failed (...)`

@@ -2,7 +2,7 @@
 //!
 //! The count is read before anything lists the table: since Linux 4.9 listing reaps what has expired.
 
-use super::{Read, Sampled, Values, reading, text};
+use super::{Look, Read, Sampled, Scope, Values, reading, text};
 use crate::readings::Unit::Count;
 
 /// Columns of /proc/net/stat/nf_conntrack that count what went wrong.
@@ -13,6 +13,8 @@ const COUNTERS: [&str; 4] = ["drop", "early_drop", "insert_failed", "invalid"];
 pub const PROBE: Sampled = Sampled {
     key: "conntrack",
     about: "the conntrack table: its fill, its limit, its counters",
+    scope: Scope::Host,
+    modules: &[],
     readings: &[
         reading("conntrack.count", Count, "net.netfilter.nf_conntrack_count", "entries in the conntrack table"),
         reading("conntrack.max", Count, "net.netfilter.nf_conntrack_max", "the most that it may have"),
@@ -24,7 +26,7 @@ pub const PROBE: Sampled = Sampled {
     read,
 };
 
-fn read() -> Read {
+fn read(_: &Look<'_>) -> Read {
     let mut values = Values::new();
     for name in ["count", "max"] {
         let path = format!("/proc/sys/net/netfilter/nf_conntrack_{name}");

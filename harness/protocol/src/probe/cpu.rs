@@ -1,7 +1,7 @@
 //! The time that the CPUs were busy and idle, in milliseconds, from /proc/stat, which counts in ticks of 10 ms. The
 //! kernel sums up idle time exactly before that; busy time is what its own ticks came upon.
 
-use super::{Read, Sampled, Values, reading, text};
+use super::{Look, Read, Sampled, Scope, Values, reading, text};
 use crate::readings::Unit::Milliseconds;
 
 /// A tick of the kernel's output (USER_HZ, 100 everywhere).
@@ -16,6 +16,8 @@ const IDLE: [usize; 2] = [3, 4];
 pub const PROBE: Sampled = Sampled {
     key: "cpu",
     about: "time that the CPUs were busy and idle",
+    scope: Scope::Guest,
+    modules: &[],
     readings: &[
         reading("cpu.idle_ms", Milliseconds, "/proc/stat", "time that the CPUs were idle, together"),
         reading("cpu.busy_ms", Milliseconds, "/proc/stat", "time that they were not"),
@@ -23,7 +25,7 @@ pub const PROBE: Sampled = Sampled {
     read,
 };
 
-fn read() -> Read {
+fn read(_: &Look<'_>) -> Read {
     parse(&text("/proc/stat")?).ok_or_else(|| "/proc/stat has no line for all CPUs".into())
 }
 

@@ -2,7 +2,7 @@
 //! `arp_cache.table_fulls`; and what there is of the kind for IPv6's routes: `rt6_stats.dst`.
 
 use super::conntrack::sum_columns;
-use super::{Read, Sampled, Values, reading, since, text};
+use super::{Look, Read, Sampled, Scope, Values, reading, since, text};
 use crate::readings::Unit::Count;
 
 const TABLES: [&str; 2] = ["rt_cache", "arp_cache"];
@@ -12,6 +12,8 @@ const TABLES: [&str; 2] = ["rt_cache", "arp_cache"];
 pub const PROBE: Sampled = Sampled {
     key: "lnstat",
     about: "the route cache, neighbours, and routes of IPv6: what lnstat(8) shows",
+    scope: Scope::Guest,
+    modules: &[],
     readings: &[
         reading("rt_cache.entries", Count, "/proc/net/stat/rt_cache", "cached routes; always few from 3.6 on, which has no route cache"),
         reading("rt_cache.COLUMN", Count, "/proc/net/stat/rt_cache", "the column of that name"),
@@ -27,7 +29,7 @@ pub const PROBE: Sampled = Sampled {
 
 /// Reads the tables; one that a kernel does not have is left out. (The route cache's went with it in Linux 3.6, but the
 /// file has stayed; `table_fulls` came with 4.3.)
-fn read() -> Read {
+fn read(_: &Look<'_>) -> Read {
     let table = |name| parse(name, &text(&format!("/proc/net/stat/{name}")).unwrap_or_default());
     let rt6 = text("/proc/net/rt6_stats").unwrap_or_default();
     Ok(TABLES.into_iter().flat_map(table).chain(parse_rt6(&rt6)).collect())

@@ -1,6 +1,6 @@
 //! Total, available and free memory and the kernel's slabs, in bytes, from /proc/meminfo.
 
-use super::{Read, Sampled, Values, reading, since, text};
+use super::{Look, Read, Sampled, Scope, Values, reading, since, text};
 use crate::readings::Unit::Bytes;
 
 /// MemAvailable came with Linux 3.14; before it there is MemFree.
@@ -16,6 +16,8 @@ const ROWS: [(&str, &str); 4] = [
 pub const PROBE: Sampled = Sampled {
     key: "memory",
     about: "memory",
+    scope: Scope::Guest,
+    modules: &[],
     readings: &[
         reading("memory.total_bytes", Bytes, "/proc/meminfo", "MemTotal"),
         since(reading("memory.available_bytes", Bytes, "/proc/meminfo", "MemAvailable"), "3.14"),
@@ -25,7 +27,7 @@ pub const PROBE: Sampled = Sampled {
     read,
 };
 
-fn read() -> Read {
+fn read(_: &Look<'_>) -> Read {
     Ok(parse(&text("/proc/meminfo")?))
 }
 

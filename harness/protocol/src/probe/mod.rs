@@ -3,8 +3,11 @@
 //!
 //! A probe may only read what is in memory: it starts no program and touches no file on a disk.
 
+mod connections;
 mod conntrack;
 mod cpu;
+mod diag;
+mod listeners;
 mod lnstat;
 mod memory;
 mod netstat;
@@ -31,13 +34,46 @@ pub struct Sampled {
     pub key: &'static str,
     /// What it looks at, in a few words.
     pub about: &'static str,
+    pub scope: Scope,
+    /// Kernel modules that it needs, where they are not built in.
+    pub modules: &'static [&'static str],
     pub readings: &'static [Reading],
-    /// Reads once, in the guest.
-    pub read: fn() -> Read,
+    /// Reads once, in the guest, in the namespace of the host that is looked at.
+    pub read: fn(&Look<'_>) -> Read,
+}
+
+/// What a probe sees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// The network stack of one host.
+    Host,
+    /// The whole guest, whichever host asks.
+    Guest,
+}
+
+/// What a probe is asked to look at, where it does not read everything.
+pub struct Look<'a> {
+    /// The words that stand for the part in capitals in the readings that are asked for ([`crate::readings::word`]): ports,
+    /// services.
+    pub of: &'a [String],
+    /// The processes of a service that run; `None`: there is no such service.
+    pub processes: &'a dyn Fn(&str) -> Option<Vec<u32>>,
+}
+
+impl Look<'_> {
+    /// The ports among the words.
+    fn ports(&self) -> impl Iterator<Item = u16> {
+        self.of.iter().filter_map(|word| word.parse().ok())
+    }
+}
+
+/// The name that a reading of another host than the server has in events.
+pub fn on_host(host: &str, name: &str) -> String {
+    format!("{host}: {name}")
 }
 
 /// All of them, in the order in which they are read at one moment.
-pub const SAMPLED: [Sampled; 10] = [
+pub const SAMPLED: [Sampled; 12] = [
     conntrack::PROBE,
     sockets::PROBE,
     time_wait::PROBE,
@@ -48,18 +84,22 @@ pub const SAMPLED: [Sampled; 10] = [
     open_files::PROBE,
     cpu::PROBE,
     tcp_states::PROBE,
+    listeners::PROBE,
+    connections::PROBE,
 ];
 
 /// Probes that follow what happens, and what they follow.
-pub const FOLLOWED: [(&str, &str); 3] = [
+pub const FOLLOWED: [(&str, &str); 4] = [
     (CONNTRACK_ENTRIES, "each conntrack entry from birth to expiry, by ctnetlink, for each group of clients"),
     (KERNEL_LOG, "the kernel's log, line by line, as it is written"),
     (NGINX_LOG, "nginx's error log: each kind of line, and how often it came"),
+    (SERVICE_LOG, "the logs of the services that metrics ask for: their `log`, or their standard output and error"),
 ];
 
 pub const CONNTRACK_ENTRIES: &str = "conntrack-entries";
 pub const KERNEL_LOG: &str = "kernel-log";
 pub const NGINX_LOG: &str = "nginx-log";
+pub const SERVICE_LOG: &str = "service-log";
 
 /// Returns the sampled probe with this key.
 pub fn sampled(key: &str) -> Option<&'static Sampled> {

@@ -1,16 +1,18 @@
 //! The counters of /proc/net/netstat and /proc/net/snmp, by the kernel's names: `TcpExt.ListenOverflows`.
 
-use super::{Read, Sampled, Values, text};
+use super::{Look, Read, Sampled, Scope, Values, text};
 
 /// The probe; its readings are the counters of [`crate::readings::COUNTERS`].
 pub const PROBE: Sampled = Sampled {
     key: "netstat",
     about: "the counters of /proc/net/netstat and /proc/net/snmp that moved",
+    scope: Scope::Host,
+    modules: &[],
     readings: &[],
     read,
 };
 
-fn read() -> Read {
+fn read(_: &Look<'_>) -> Read {
     let mut values = Values::new();
     for path in ["/proc/net/netstat", "/proc/net/snmp"] {
         values.extend(parse(&text(path)?));

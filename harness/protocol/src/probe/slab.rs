@@ -1,7 +1,7 @@
 //! The network's caches, from /proc/slabinfo: `slab.nf_conntrack.object_bytes`, and the number of objects in use
 //! (nearly: each CPU keeps a few at hand that count as used).
 
-use super::{Read, Sampled, Values, reading, text};
+use super::{Look, Read, Sampled, Scope, Values, reading, text};
 use crate::readings::Unit::{Bytes, Count};
 
 /// SLUB merges caches of one size unless the kernel was booted with slub_nomerge: a missing cache may be in another.
@@ -12,6 +12,8 @@ const CACHES: [&str; 6] = ["nf_conntrack", "ip_dst_cache", "arp_cache", "TCP", "
 pub const PROBE: Sampled = Sampled {
     key: "slab",
     about: "the network's caches in /proc/slabinfo",
+    scope: Scope::Guest,
+    modules: &[],
     readings: &[
         reading("slab.CACHE.objects", Count, "/proc/slabinfo", "objects in use; each CPU keeps some at hand that count"),
         reading("slab.CACHE.object_bytes", Bytes, "/proc/slabinfo", "what one of them takes"),
@@ -19,7 +21,7 @@ pub const PROBE: Sampled = Sampled {
     read,
 };
 
-fn read() -> Read {
+fn read(_: &Look<'_>) -> Read {
     Ok(parse(&text("/proc/slabinfo").map_err(|e| format!("{e} (CONFIG_SLUB_DEBUG)"))?))
 }
 

@@ -1,6 +1,6 @@
 //! /proc/net/sockstat: TCP sockets in use, orphans, TIME_WAIT, and memory in pages; and how many may be in TIME_WAIT.
 
-use super::{Read, Sampled, Values, reading, sysctl, text};
+use super::{Look, Read, Sampled, Scope, Values, reading, sysctl, text};
 use crate::readings::Unit::{Bytes, Count};
 
 /// The probe, and its readings.
@@ -8,6 +8,8 @@ use crate::readings::Unit::{Bytes, Count};
 pub const PROBE: Sampled = Sampled {
     key: "sockets",
     about: "sockets in use, orphans, TIME_WAIT",
+    scope: Scope::Host,
+    modules: &[],
     readings: &[
         reading("sockets.used", Count, "/proc/net/sockstat", "sockets of all kinds"),
         reading("tcp.inuse", Count, "/proc/net/sockstat", "TCP sockets in use, without those in TIME_WAIT"),
@@ -26,7 +28,7 @@ pub const PROBE: Sampled = Sampled {
     read,
 };
 
-fn read() -> Read {
+fn read(_: &Look<'_>) -> Read {
     let mut values = parse(&text("/proc/net/sockstat")?);
     let limit = sysctl("net.ipv4.tcp_max_tw_buckets").and_then(|text| text.trim().parse().ok());
     values.extend(limit.map(|limit| ("tcp.time_wait_limit".to_string(), limit)));

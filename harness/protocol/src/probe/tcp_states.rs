@@ -1,6 +1,6 @@
 //! Sockets of TCP by their state, of both families, from /proc/net/tcp and /proc/net/tcp6.
 
-use super::{Read, Sampled, Values, reading, text};
+use super::{Look, Read, Sampled, Scope, Values, reading, text};
 use crate::readings::Unit::Count;
 
 /// The probe, and its readings.
@@ -8,6 +8,8 @@ use crate::readings::Unit::Count;
 pub const PROBE: Sampled = Sampled {
     key: "tcp-states",
     about: "sockets of TCP by state",
+    scope: Scope::Host,
+    modules: &[],
     readings: &[
         reading("tcp_state.established", Count, TABLES, "connections"),
         reading("tcp_state.syn_sent", Count, TABLES, "sockets that wait for an answer to their SYN"),
@@ -41,7 +43,7 @@ const STATES: [(&str, &str); 11] = [
     ("0C", "syn_recv"),
 ];
 
-fn read() -> Read {
+fn read(_: &Look<'_>) -> Read {
     let v4 = text("/proc/net/tcp")?;
     // A kernel without IPv6 has no such table.
     let v6 = text("/proc/net/tcp6").unwrap_or_default();

@@ -1,7 +1,7 @@
 //! /proc/net/tcp: sockets in TIME_WAIT. Those that the server connected hold a port that the kernel chose; the others
 //! are its clients', and hold none. Also how many of these ports are taken, in any state, and how many there are.
 
-use super::{Read, Sampled, Values, reading, sysctl, text};
+use super::{Look, Read, Sampled, Scope, Values, reading, sysctl, text};
 use crate::readings::Unit::{Count, Milliseconds};
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
@@ -17,6 +17,8 @@ const TIMER: &str = "03";
 pub const PROBE: Sampled = Sampled {
     key: "time-wait",
     about: "sockets in TIME_WAIT, and ports taken",
+    scope: Scope::Host,
+    modules: &[],
     readings: &[
         reading("time_wait.inbound", Count, "/proc/net/tcp", "sockets in TIME_WAIT that hold no port of the kernel's choice"),
         reading("time_wait.outbound", Count, "/proc/net/tcp", "sockets in TIME_WAIT that hold a port of net.ipv4.ip_local_port_range"),
@@ -27,7 +29,7 @@ pub const PROBE: Sampled = Sampled {
     read,
 };
 
-fn read() -> Read {
+fn read(_: &Look<'_>) -> Read {
     let range = sysctl("net.ipv4.ip_local_port_range").ok_or("this kernel chooses no ports")?;
     let ports = ports(&range).ok_or_else(|| format!("`{range}` is no range of ports"))?;
     Ok(parse(&text("/proc/net/tcp")?, &ports))
