@@ -87,6 +87,12 @@ pub enum Action {
         network: String,
         conditions: Conditions,
     },
+    /// The host loses power, and with it all of its state, or it is up again, as at the start: its links lose every packet
+    /// meanwhile.
+    Power {
+        host: String,
+        on: bool,
+    },
     /// All links of the network lose every packet, or none any more.
     Cut {
         network: String,

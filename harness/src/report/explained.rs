@@ -151,6 +151,8 @@ fn changed(change: &Change) -> String {
         Action::Service { service, operation } => format!("{} {service}", operation.word()),
         Action::ResponseTime { service, us } => format!("{service} answers after {}", time(*us)),
         Action::Network { network, conditions } => format!("{network}: {}", effects(*conditions).join(", ")),
+        Action::Power { host, on: false } => format!("{host} loses power"),
+        Action::Power { host, on: true } => format!("{host} is up again"),
         Action::Cut { network, cut: true } => format!("{network} is cut"),
         Action::Cut { network, cut: false } => format!("{network} is whole again"),
     }

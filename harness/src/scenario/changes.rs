@@ -60,7 +60,8 @@ fn change(table: &Section<'_>, lasts_us: Option<u64>, known: &Known<'_>, files: 
         match (for_us, back) {
             (Some(for_us), Some(back)) => found.push(Change { at_us: at + for_us, action: back }),
             (Some(_), None) => {
-                let hint = "`for` is for `stop`, `freeze`, a response time, and what a network does to packets";
+                let hint =
+                    "`for` is for `stop`, `freeze`, `reboot`, a response time, and what a network does to packets";
                 table.problems.report_with_hint(table.span(), "this change has no end", "in this table", hint);
             }
             (None, _) => {}
@@ -173,14 +174,21 @@ fn networks(table: &Section<'_>, known: &Known<'_>) -> Vec<Both> {
     found
 }
 
-/// Reads `host.server = { sysctls = { ... }, firewall = "other.v4", conntrack = "flush" }`.
+/// Reads `host.server = { sysctls = { ... }, firewall = "other.v4", conntrack = "flush" }`, or `host.gateway = "reboot"`.
 fn of_hosts(table: &Section<'_>, known: &Known<'_>, files: &Files<'_>) -> Vec<Both> {
     let mut found = Vec::new();
-    for (name, section) in table.named("host") {
+    for (name, value) in table.section("host").iter().flat_map(|hosts| hosts.entries()) {
         let host = name.get_ref().clone();
         if !known.hosts.contains(&host.as_str()) {
             table.problems.unknown(name.span(), format!("there is no host `{host}`"), &host, &known.hosts);
         }
+        if value.get_ref().is_str() {
+            found.extend(reboot(&host, value, table, known));
+            continue;
+        }
+        let Some(section) = Section::of(value, format!("{}.host.{host}", table.path()), table.problems) else {
+            continue;
+        };
         let rules = hosts::firewall(&section, files).into_iter();
         found.extend(rules.map(|rules| (Action::Firewall { host: host.clone(), rules }, None)));
         let sysctls = hosts::sysctls(&section).into_iter();
@@ -200,4 +208,28 @@ fn of_hosts(table: &Section<'_>, known: &Known<'_>, files: &Files<'_>) -> Vec<Bo
         section.finish();
     }
     found
+}
+
+/// Reads `host.gateway = "reboot"`. A process would leave sockets behind that no reboot leaves, and would speak for them
+/// once its host is up again: a host with processes is refused.
+fn reboot(host: &str, value: &Value<'_>, table: &Section<'_>, known: &Known<'_>) -> Option<Both> {
+    let word = text(value, table.problems, "`reboot`, or a table such as `{ conntrack = \"flush\" }`")?;
+    if word != "reboot" {
+        table.problems.unknown(value.span(), format!("nothing is called `{word}`"), word, &["reboot"]);
+        return None;
+    }
+    let has_processes = host == hosts::SERVER
+        || known.services.iter().any(|service| service.host == host)
+        || known.clients_on.contains(host);
+    if has_processes {
+        let message = format!("`{host}` has sockets of its own, which would outlive it");
+        let hint = "a host without services and clients can be rebooted; a service can be stopped and started";
+        table.problems.report_with_hint(value.span(), message, "not such a host", hint);
+    }
+    if table.lacks("for") {
+        let hint = "for example `for = \"30 s\"`";
+        table.problems.report_with_hint(value.span(), "how long does a reboot take?", "`for` is missing", hint);
+    }
+    let power = |on| Action::Power { host: host.to_owned(), on };
+    Some((power(false), Some(power(true))))
 }

@@ -564,7 +564,12 @@ pub const TABLES: &[Table] = &[
         about: "A change to the running machine.",
         keys: &[
             or("at", Time, r#""0 s""#, "since the phase began", r#""2 h""#),
-            key("for", Time, "then it is as before; for `stop`, `freeze`, response times and networks", r#""30 s""#),
+            key(
+                "for",
+                Time,
+                "then it is as before; for `stop`, `freeze`, `reboot`, response times and networks",
+                r#""30 s""#,
+            ),
             key(
                 "service",
                 Map(&Either(&[
@@ -580,7 +585,12 @@ pub const TABLES: &[Table] = &[
                 "what becomes of networks",
                 r#"{ internet = "cut" }"#,
             ),
-            key("host", Tables("change-host"), "what is changed on hosts", r#"{ server = { conntrack = "flush" } }"#),
+            key(
+                "host",
+                Map(&Either(&[Word(&["reboot"]), Kind::Table("change-host")])),
+                "what is changed on hosts; one without services and clients can lose all its state",
+                r#"{ server = { conntrack = "flush" } }"#,
+            ),
         ],
     },
     Table {

@@ -3,13 +3,14 @@
 use super::{
     changes,
     files::Files,
-    model::{Host, Network},
+    model::{Clients, Host, Network},
     search,
     section::{self, Read, Section, Value},
+    topology::place,
     units::{LONGEST, Micros},
     values::{Rate, SomeTime},
 };
-use std::ops::Range;
+use std::{collections::BTreeSet, ops::Range};
 use toml::{Spanned, de::DeValue};
 use tunelab_protocol::{Arrivals, Phase, Service};
 
@@ -21,16 +22,25 @@ pub struct Known<'a> {
     pub services: &'a [Service],
     /// Services that were read or refused.
     pub service_names: Vec<String>,
+    /// Hosts and networks that clients live on.
+    pub clients_on: BTreeSet<String>,
 }
 
 impl<'a> Known<'a> {
-    pub fn of(parts: &Section<'_>, hosts: &'a [Host], networks: &'a [Network], services: &'a [Service]) -> Self {
+    pub fn of(
+        parts: &Section<'_>,
+        hosts: &'a [Host],
+        networks: &'a [Network],
+        services: &'a [Service],
+        clients: &[Clients],
+    ) -> Self {
         Known {
             clients: parts.names_of("clients"),
             hosts: hosts.iter().map(|host| host.name.as_str()).collect(),
             networks,
             services,
             service_names: parts.names_of("service"),
+            clients_on: clients.iter().map(|clients| place(clients).to_owned()).collect(),
         }
     }
 }

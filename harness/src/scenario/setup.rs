@@ -9,7 +9,7 @@ pub fn read(parts: &Section<'_>, files: &Files<'_>) -> Setup {
     let networks = hosts::networks(parts, &hosts);
     let services = services::services(parts, &hosts, files);
     let clients = clients::clients(parts, &hosts, &networks);
-    let phases = phases::phases(parts, &phases::Known::of(parts, &hosts, &networks, &services), files);
+    let phases = phases::phases(parts, &phases::Known::of(parts, &hosts, &networks, &services, &clients), files);
     clients::check_enough(parts, &clients, &phases);
     let setup = Setup { machine, modules, limits, hosts, networks, services, clients, phases };
     reach::check(parts, &setup, files);

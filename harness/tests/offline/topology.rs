@@ -388,6 +388,23 @@ fn what_is_changed_on_hosts() {
 }
 
 #[test]
+fn a_host_without_processes_can_be_rebooted() {
+    let at = |s: u64, on| Change { at_us: s * 1_000_000, action: Action::Power { host: "gateway".into(), on } };
+    let behind = |host: &str, length: &str| {
+        let change = format!("change = [{{ at = \"5 s\"{length}, host.{host} = \"reboot\" }}]");
+        format!("{BEHIND_A_GATEWAY}[[phase]]\nname = \"hour\"\nduration = \"1 h\"\n{change}\n[variant.default]\n")
+    };
+    let said = plan_of(&scenario(&behind("gateway", ", for = \"20 s\"")), "default").phases.remove(0).changes;
+    assert_eq!(said, [at(5, false), at(25, true)]);
+    insta::assert_snapshot!(refused(&behind("server", ", for = \"20 s\"")) + &refused(&behind("gateway", "")), @r#"
+    x `server` has sockets of its own, which would outlive it
+    hint: a host without services and clients can be rebooted; a service can be stopped and started
+    x how long does a reboot take?
+    hint: for example `for = "30 s"`
+    "#);
+}
+
+#[test]
 fn changes_that_cannot_be() {
     let text = changing(
         "{ at = \"1 h\", service.proxy = \"restart\" },
@@ -423,7 +440,7 @@ fn changes_that_cannot_be() {
     x `web` is not our own server: its response time cannot be set
     hint: `freeze` makes it answer nothing
     x this change has no end
-    hint: `for` is for `stop`, `freeze`, a response time, and what a network does to packets
+    hint: `for` is for `stop`, `freeze`, `reboot`, a response time, and what a network does to packets
     x unknown key `by` in `phase 1, change 8.network.rack`
     hint: known here: `delay`, `loss`, `reorder`, `rate`
     x nothing is called `close`

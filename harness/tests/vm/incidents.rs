@@ -74,6 +74,11 @@ fn ipvs_before_two_servers() {
 }
 
 #[test]
+fn a_gateway_that_reboots() {
+    holds("reboot");
+}
+
+#[test]
 fn haproxy_before_two_nginx() {
     holds("haproxy");
 }

@@ -30,7 +30,7 @@ impl Topology {
         }
         let mut topology = Topology { hosts, links: Vec::new() };
         for link in &plan.links {
-            let made = topology.join(link, changes(plan, &link.network), plan.seed);
+            let made = topology.join(link, changes(plan, link), plan.seed);
             let made = made.with_context(|| format!("failed to build network `{}`", link.network))?;
             topology.links.push(Joined { link: link.clone(), made });
         }
@@ -64,24 +64,36 @@ impl Topology {
 
     /// Changes all links of a network.
     pub fn change(&self, network: &str, conditions: Conditions) -> Result<()> {
-        self.links.iter().filter(|joined| joined.link.network == network).try_for_each(|joined| {
-            if let Made::Agent(relay) = &joined.made {
-                relay.set(conditions);
-                return Ok(());
-            }
-            for end in &joined.link.ends {
-                let host = self.host(&end.host)?;
-                host.enter(|| netem::apply(host.rtnl(), &end.interface, conditions))?;
-            }
-            Ok(())
-        })
+        let mut links = self.links.iter().filter(|joined| joined.link.network == network);
+        links.try_for_each(|joined| self.change_link(joined, conditions))
+    }
+
+    fn change_link(&self, joined: &Joined, conditions: Conditions) -> Result<()> {
+        if let Made::Agent(relay) = &joined.made {
+            relay.set(conditions);
+            return Ok(());
+        }
+        for end in &joined.link.ends {
+            let host = self.host(&end.host)?;
+            host.enter(|| netem::apply(host.rtnl(), &end.interface, conditions))?;
+        }
+        Ok(())
     }
 
     /// Makes all links of a network lose every packet, or be as they were at the start.
     pub fn cut(&self, network: &str, cut: bool) -> Result<()> {
         let link = self.links.iter().find(|joined| joined.link.network == network);
         let usual = link.with_context(|| format!("the plan has no network `{network}`"))?.link.conditions;
-        self.change(network, if cut { Conditions { loss_ppm: 1_000_000, ..usual } } else { usual })
+        self.change(network, if cut { lost(usual) } else { usual })
+    }
+
+    /// Makes all links of a host lose every packet, or be as they were at the start.
+    pub fn cut_off(&self, host: &str, cut: bool) -> Result<()> {
+        let mut links = self.links.iter().filter(|joined| joined.link.end_of(host).is_some());
+        links.try_for_each(|joined| {
+            let usual = joined.link.conditions;
+            self.change_link(joined, if cut { lost(usual) } else { usual })
+        })
     }
 
     fn join(&self, link: &Link, changes: bool, seed: u64) -> Result<Made> {
@@ -130,10 +142,16 @@ impl Topology {
     }
 }
 
-/// Whether some phase changes the conditions of this network.
-fn changes(plan: &Plan, of: &str) -> bool {
-    let actions = plan.phases.iter().flat_map(|phase| &phase.changes).map(|change| &change.action);
-    actions
-        .into_iter()
-        .any(|action| matches!(action, Action::Network { network, .. } | Action::Cut { network, .. } if network == of))
+fn lost(usual: Conditions) -> Conditions {
+    Conditions { loss_ppm: 1_000_000, ..usual }
+}
+
+/// Whether some phase changes the conditions of this link.
+fn changes(plan: &Plan, link: &Link) -> bool {
+    let mut actions = plan.phases.iter().flat_map(|phase| &phase.changes).map(|change| &change.action);
+    actions.any(|action| match action {
+        Action::Network { network, .. } | Action::Cut { network, .. } => *network == link.network,
+        Action::Power { host, .. } => link.end_of(host).is_some(),
+        _ => false,
+    })
 }

@@ -1,14 +1,16 @@
 //! Changes to the running machine.
 
+use super::hosts;
 use crate::events::Events;
 use crate::net::Topology;
 use crate::serve::Services;
 use crate::{probe, tune};
 use anyhow::Result;
-use tunelab_protocol::{Action, Event, Phase};
+use tunelab_protocol::{Action, Event, Phase, Plan};
 
 /// Makes a change, and reports it once it is made.
 pub async fn make(
+    plan: &Plan,
     phase: &Phase,
     number: usize,
     topology: &Topology,
@@ -25,6 +27,14 @@ pub async fn make(
         Action::Service { service, operation } => services.operate(service, *operation).await?,
         Action::ResponseTime { service, us } => services.set_response_time(service, *us)?,
         Action::Network { network, conditions } => topology.change(network, *conditions)?,
+        Action::Power { host, on: false } => {
+            topology.cut_off(host, true)?;
+            topology.host(host)?.enter(probe::forget_entries)?;
+        }
+        Action::Power { host, on: true } => {
+            hosts::tune_again(plan, host, topology, events)?;
+            topology.cut_off(host, false)?;
+        }
         Action::Cut { network, cut } => topology.cut(network, *cut)?,
     }
     events.emit(Event::Changed { phase: phase.name.clone(), change: change.clone() });

@@ -26,6 +26,16 @@ pub fn build(plan: &Plan, events: &Events) -> Result<Topology> {
     Ok(topology)
 }
 
+/// Loads a host's rules and sysctls as at the start.
+pub fn tune_again(plan: &Plan, name: &str, topology: &Topology, events: &Events) -> Result<()> {
+    let host = plan.hosts.iter().find(|host| host.name == name);
+    let host = host.with_context(|| format!("the plan has no host `{name}`"))?;
+    topology.host(name)?.enter(|| {
+        host.firewall.iter().try_for_each(tune::replace_rules)?;
+        tune::apply(host, &topology.prefix(name), events)
+    })
+}
+
 fn tune(host: &Host, of: &str, events: &Events) -> Result<()> {
     host.firewall.iter().try_for_each(tune::load_rules)?;
     tune::apply(host, of, events)

@@ -67,7 +67,7 @@ async fn go(plan: Plan, events: &Events) -> Result<()> {
                 events.emit(Event::Phase { name: plan.phases[phase].name.clone() });
             }
             Due::Change { phase, change } => {
-                change::make(&plan.phases[phase], change, &topology, &mut services, events).await?;
+                change::make(&plan, &plan.phases[phase], change, &topology, &mut services, events).await?;
             }
             Due::Round { phase, round } => rounds.start(&plan.phases[phase], round, &groups)?,
             Due::End => break,

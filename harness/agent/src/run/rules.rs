@@ -27,11 +27,13 @@ fn in_force(plan: &Plan, host: &str, at_the_start: &[Ruleset]) -> Vec<Ruleset> {
         let mut changes: Vec<_> = phase.changes.iter().collect();
         changes.sort_by_key(|change| change.at_us);
         for change in changes {
-            if let Action::Firewall { host: of, rules } = &change.action
-                && of == host
-            {
-                loaded.retain(|other| other.format != rules.format);
-                loaded.push(rules.clone());
+            match &change.action {
+                Action::Firewall { host: of, rules } if of == host => {
+                    loaded.retain(|other| other.format != rules.format);
+                    loaded.push(rules.clone());
+                }
+                Action::Power { host: of, .. } if of == host => loaded = at_the_start.to_vec(),
+                _ => {}
             }
         }
     }
