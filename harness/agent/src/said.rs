@@ -141,6 +141,20 @@ mod tests {
     }
 
     #[test]
+    fn what_is_started_again_writes_on_and_reads_its_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("app.log");
+        let mut first = Said::at(&path).unwrap();
+        writeln!(first.file, "ready").unwrap();
+        assert_eq!(first.next_line().unwrap().as_deref(), Some("ready"));
+        let mut second = Said::at(&path).unwrap();
+        assert_eq!(second.next_line().unwrap(), None, "the first was ready, and not this one");
+        writeln!(second.file, "ready again").unwrap();
+        assert_eq!((second.text(), second.tail()), ("ready again\n".into(), "ready again\n".into()));
+        assert_eq!(fs::read_to_string(&path).unwrap(), "ready\nready again\n");
+    }
+
+    #[test]
     fn the_last_lines_that_say_something() {
         assert_eq!(last_lines("a\nb\n\nc\n", 2), "b; c");
         assert_eq!(last_lines("", 2), "");

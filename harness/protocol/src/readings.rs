@@ -249,7 +249,8 @@ mod tests {
             assert!(find(name).is_none(), "{name}");
         }
         assert!(find("listen.80.queue").is_some());
-        assert!(["listen.0.queue", "listen.web.queue", "listen.080.queue"].iter().all(|name| find(name).is_none()));
+        assert_eq!(find("listen.web.queue").map(|(_, reading)| reading.name), Some("listen.NAME.queue"));
+        assert!(["connection.0.count", "connection.web.count"].iter().all(|name| find(name).is_none()));
         assert_eq!(find("service.app.requests_1_0").map(|(probe, _)| probe), Some(None));
         assert_eq!(find("TcpExt.ListenOverflows").and_then(|(probe, _)| probe), Some("netstat"));
         assert_eq!(find("time_wait.left_ms").map(|(_, reading)| reading.unit), Some(Unit::Milliseconds));

@@ -1,7 +1,10 @@
 //! The page `docs/reference/metrics.md`: functions and readings, made of the definitions that the parser and the agent use.
 
 use crate::scenario::value::FUNCTIONS;
-use tunelab_protocol::readings::{self, COUNTERS, Reading};
+use tunelab_protocol::{
+    probe::{SAMPLED, Scope},
+    readings::{self, COUNTERS, Reading},
+};
 
 const HEAD: &str = "\
 # Metrics
@@ -30,7 +33,16 @@ fn readings() -> String {
     };
     let rows: String = readings::all().map(row).collect();
     let head = "| reading | unit | probe | read from | meaning |\n|---|---|---|---|---|\n";
-    format!("## Readings\n\nA reading without a unit is a count.\n\n{head}{rows}")
+    let of_hosts: Vec<String> = SAMPLED
+        .into_iter()
+        .filter(|probe| probe.scope == Scope::Host)
+        .map(|probe| format!("`{}`", probe.key))
+        .collect();
+    let hosts = format!(
+        "These probes are read on any host (`hosts`): {}. The others see the whole guest.",
+        of_hosts.join(", ")
+    );
+    format!("## Readings\n\nA reading without a unit is a count. {hosts}\n\n{head}{rows}")
 }
 
 fn counters() -> String {

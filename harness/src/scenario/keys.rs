@@ -650,7 +650,7 @@ pub const TABLES: &[Table] = &[
                 "hosts",
                 List(&Name),
                 r#"["server"]"#,
-                "the hosts it is read on, for what each has of its own: conntrack, sockets, time-wait, netstat, tcp-states, listeners, connections",
+                "the hosts it is read on, if it reads what each has of its own (`docs/reference/metrics.md`)",
                 r#"["server", "gateway"]"#,
             ),
         ],

@@ -14,7 +14,7 @@ use super::{
 };
 use toml::{Spanned, de::DeValue};
 use tunelab_protocol::{
-    Outcome, Phase, Probe,
+    Outcome, Phase, Probe, Service,
     probe::{Scope, sampled},
     readings,
 };
@@ -23,6 +23,8 @@ use tunelab_protocol::{
 pub struct Known<'a> {
     pub names: &'a Names,
     pub phases: &'a [Phase],
+    /// Of all variants.
+    pub services: &'a [Service],
     pub probes: &'a [Probe],
     pub rules: &'a [HostRules],
 }
@@ -187,8 +189,8 @@ pub fn check_reading(name: &str, host: Option<&str>, text: &Spanned<String>, sec
         return section.problems.unknown(text.span(), format!("there is no reading `{name}`"), name, &all);
     };
     let of_files = name.strip_prefix("files.");
-    let service = name.strip_prefix("service.").or(of_files.filter(|_| readings::word(name).is_some()));
-    let service = service.and_then(|rest| rest.split('.').next());
+    let asked = readings::word(name).map(|(_, word)| word).filter(|word| word.parse::<u16>().is_err());
+    let service = name.strip_prefix("service.").and_then(|rest| rest.split('.').next()).or(asked);
     if let Some(service) = of_files.filter(|rest| service.is_none() && *rest != "nginx")
         && known.names.services.iter().any(|known| known == service)
     {
@@ -201,6 +203,7 @@ pub fn check_reading(name: &str, host: Option<&str>, text: &Spanned<String>, sec
         return section.problems.unknown(text.span(), message, service, &words(&known.names.services));
     }
     let Some(key) = probe else { return };
+    let of_a_host = sampled(key).is_some_and(|probe| probe.scope == Scope::Host);
     if !known.names.probes.iter().any(|probe| probe == key) {
         let hint = format!("add `{key} = \"1 s\"` to `[probe]`");
         section.problems.report_with_hint(text.span(), format!("no probe reads `{name}`"), "not read", hint);
@@ -211,7 +214,6 @@ pub fn check_reading(name: &str, host: Option<&str>, text: &Spanned<String>, sec
         true => host == SERVER,
         false => probe.hosts.iter().any(|known| known == host),
     };
-    let of_a_host = sampled(key).is_some_and(|probe| probe.scope == Scope::Host);
     let probe = known.probes.iter().find(|probe| probe.key == key);
     // Another name of a host may have been refused.
     if of_a_host
@@ -223,6 +225,13 @@ pub fn check_reading(name: &str, host: Option<&str>, text: &Spanned<String>, sec
         let message = format!("no probe reads `{name}` on host `{host}`");
         let hint = format!("`{key} = {{ every = \"1 s\", hosts = {hosts:?} }}` in `[probe]` reads it there");
         section.problems.report_with_hint(text.span(), message, "not read there", &hint);
+    }
+    let Some(service) = service.filter(|_| of_a_host && section.problems.count() == 0) else { return };
+    let runs_on = || known.services.iter().filter(|known| known.name == service).map(|service| service.host.as_str());
+    if let Some(other) = runs_on().next().filter(|_| !runs_on().any(|on| on == host)) {
+        let message = format!("service `{service}` does not run on host `{host}`");
+        let hint = format!("it runs on `{other}`: `where = {{ host = \"{other}\" }}`");
+        section.problems.report_with_hint(text.span(), message, "not there", &hint);
     }
 }
 

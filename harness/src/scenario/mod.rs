@@ -105,7 +105,8 @@ fn read(name: &str, folder: &Path, root: &Section<'_>) -> Option<Scenario> {
     let phases: Vec<_> = variants.iter().flat_map(|variant| variant.setup.phases.iter().cloned()).collect();
     let setups: Vec<&Setup> = variants.iter().map(|variant| &variant.setup).collect();
     let rules = rules::of(&setups, &files);
-    let known = metrics::Known { names: &names, phases: &phases, probes: &probes, rules: &rules };
+    let services: Vec<_> = setups.iter().flat_map(|setup| setup.services.iter().cloned()).collect();
+    let known = metrics::Known { names: &names, phases: &phases, services: &services, probes: &probes, rules: &rules };
     let metrics = metrics::metrics(root, &known);
     let series = metrics::series(root, &known);
     probes::ask(&mut probes, &metrics, &series, root);

@@ -32,6 +32,8 @@ value = "max(listen.80.queue)"
 [metric.gateway-queue]
 value = "max(listen.8080.queue)"
 where = { host = "gateway" }
+[metric.app-queue]
+value = "max(listen.app.queue)"
 [metric.files]
 value = "max(files.app.worker)"
 [metric.masked]
@@ -78,7 +80,7 @@ fn probes_are_told_what_metrics_ask_for_and_where() {
     let scenario = scenario();
     let plan = plan::plan(&scenario, &scenario.variants[0], 1);
     let probe = |key: &str| plan.probes.iter().find(|probe| probe.key == key).unwrap();
-    assert_eq!(probe("listeners").of, ["80", "8080"]);
+    assert_eq!(probe("listeners").of, ["80", "8080", "app"]);
     assert_eq!(probe("connections").of, ["443"], "a series asks too");
     assert_eq!(probe("open-files").of, ["app"]);
     assert_eq!(probe("service-log").of, ["app"]);
@@ -125,6 +127,7 @@ fn what_a_record_says_of_them() {
     assert_eq!(outcome.unmet_rules, ["gateway: nat.v4:5: filter: -A FORWARD -p udp -j DROP"]);
     assert_eq!(outcome.table.as_ref().map(|table| (table.count_most, table.drops)), None, "it has no limit");
     insta::assert_snapshot!(toml::to_string_pretty(outcome.document()["metrics"].as_table().unwrap()).unwrap(), @r#"
+    app-queue = "absent"
     dropped = 0
     entries = 3
     errors = 3
@@ -159,6 +162,14 @@ fn refused(more: &str, nft: &str) -> String {
     let (_home, folder) = made::scenario("asking", &text(more), &files);
     let error = load(&folder).expect_err("must be refused");
     diagnostic::render(&error, false)
+}
+
+#[test]
+fn a_service_is_on_its_host() {
+    let asking = ASKING.replace("max(listen.80.queue)\"", "max(listen.app.queue)\"\nwhere = { host = \"gateway\" }");
+    let said = refused(&asking, "");
+    assert!(said.contains("service `app` does not run on host `gateway`"), "{said}");
+    assert!(said.contains("it runs on `server`"), "{said}");
 }
 
 #[test]

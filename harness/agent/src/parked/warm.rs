@@ -37,7 +37,7 @@ const MODULES: [&str; 10] = [
 ];
 
 /// Modules that a plan may load in the run, and that do something from then on.
-const LOADED: [&str; 3] = ["nf_conntrack", "sctp", "tcp_diag"];
+const LOADED: [&str; 4] = ["nf_conntrack", "sctp", "tcp_diag", "unix_diag"];
 
 /// Folders read whole (below /lib/modules/RELEASE/kernel: conntrack and its matches; iptables' extensions).
 const MODULE_FOLDERS: [&str; 4] = ["net/netfilter", "net/ipv4/netfilter", "net/ipv6/netfilter", "lib"];

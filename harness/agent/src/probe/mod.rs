@@ -19,7 +19,7 @@ use crate::serve::Services;
 use crate::{net, tool};
 use anyhow::{Context, Error, Result};
 use std::rc::Rc;
-use tunelab_protocol::probe::{Look, Sampled, Values, on_host, sampled};
+use tunelab_protocol::probe::{Look, Sampled, Scope, Values, on_host, sampled};
 use tunelab_protocol::{Event, Probe};
 
 /// A probe that is read at its times, on one host or several.
@@ -61,7 +61,8 @@ impl Sampler {
     /// Reads once on each host, and reports.
     pub fn sample(&mut self, services: &Services, events: &Events) -> Result<()> {
         for place in &mut self.hosts {
-            let look = Look { of: &self.of, processes: &|service| services.processes(service) };
+            let on = (self.probe.scope == Scope::Host).then_some(place.host.name.as_str());
+            let look = Look { of: &self.of, processes: &|service| services.processes(service, on) };
             let read = place.host.enter(|| (self.probe.read)(&look).map_err(Error::msg));
             let values = match &place.name {
                 None => read?,

@@ -15,15 +15,36 @@ impl Written {
         Written { path, read_bytes: 0 }
     }
 
-    /// Reads what was written since the last time.
+    /// Reads what was written since the last time. A file that is shorter than then was begun anew.
     pub fn news(&mut self) -> Result<String> {
         let bytes = match std::fs::read(&self.path) {
             Ok(bytes) => bytes,
             Err(e) if e.kind() == ErrorKind::NotFound => Vec::new(),
             Err(e) => return Err(e).with_context(|| format!("failed to read {}", self.path.display())),
         };
-        let news = String::from_utf8_lossy(bytes.get(self.read_bytes..).unwrap_or_default()).into_owned();
+        let from = if bytes.len() < self.read_bytes { 0 } else { self.read_bytes };
         self.read_bytes = bytes.len();
-        Ok(news)
+        Ok(String::from_utf8_lossy(&bytes[from..]).into_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Written;
+
+    #[test]
+    fn each_text_is_read_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.log");
+        let mut log = Written::to(path.clone());
+        let mut after = |text: Option<&str>| {
+            text.iter().for_each(|text| std::fs::write(&path, text).unwrap());
+            log.news().unwrap()
+        };
+        assert_eq!(after(None), "", "there is no file yet");
+        assert_eq!(after(Some("one\n")), "one\n");
+        assert_eq!(after(Some("one\ntwo\n")), "two\n");
+        assert_eq!(after(None), "");
+        assert_eq!(after(Some("new\n")), "new\n", "it was begun anew");
     }
 }

@@ -55,6 +55,10 @@ impl Services {
         let limits = limits(plan)?;
         let mut services = Vec::new();
         for service in &plan.services {
+            if let Some(log) = &service.log {
+                // A rehearsal may have written into it.
+                let _ = std::fs::remove_file(log);
+            }
             let (host, service) = (topology.host(&service.host)?.clone(), service.clone());
             let mut running = Running { service, host, limits, process: None, heard: Heard::new() };
             running.start().await?;
@@ -82,9 +86,10 @@ impl Services {
         }
     }
 
-    /// The processes of a service, none if it was stopped; `None`: there is no such service.
-    pub fn processes(&self, name: &str) -> Option<Vec<u32>> {
-        let running = self.0.iter().find(|running| running.service.name == name)?;
+    /// The processes of a service, none if it was stopped; `None`: there is no such service, or not on this host.
+    pub fn processes(&self, name: &str, on: Option<&str>) -> Option<Vec<u32>> {
+        let here = |running: &&Running| on.is_none_or(|host| running.service.host == host);
+        let running = self.0.iter().filter(here).find(|running| running.service.name == name)?;
         let pids = running.process.as_ref().map(Process::processes);
         Some(pids.unwrap_or_default().into_iter().map(|pid| pid.as_raw() as u32).collect())
     }

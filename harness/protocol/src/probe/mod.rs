@@ -56,7 +56,7 @@ pub struct Look<'a> {
     /// The words that stand for the part in capitals in the readings that are asked for ([`crate::readings::word`]): ports,
     /// services.
     pub of: &'a [String],
-    /// The processes of a service that run; `None`: there is no such service.
+    /// The processes of a service that run; `None`: there is no such service, or not on the host that is looked at.
     pub processes: &'a dyn Fn(&str) -> Option<Vec<u32>>,
 }
 
@@ -64,6 +64,11 @@ impl Look<'_> {
     /// The ports among the words.
     fn ports(&self) -> impl Iterator<Item = u16> {
         self.of.iter().filter_map(|word| word.parse().ok())
+    }
+
+    /// The services among them.
+    fn services(&self) -> impl Iterator<Item = &str> {
+        self.of.iter().map(String::as_str).filter(|word| word.parse::<u16>().is_err())
     }
 }
 

@@ -381,7 +381,7 @@ const ONE_EACH: &[Edit] = &[
         &["`service-log` reads nothing: no metric", "`value = \"count(log.app, 'error')\"`", "toml:111:1"],
     ),
     ("max(tcp.inuse)", "max(listen.80.queue)", &["no probe reads `listen.80.queue`", "`listeners = \"1 s\"`"]),
-    ("max(tcp.inuse)", "max(listen.web.queue)", &["there is no reading `listen.web.queue`"]),
+    ("max(tcp.inuse)", "max(listen.web.queue)", &["there is no service `web`"]),
     ("max(tcp.inuse)", "max(connection.0.rto_ms)", &["there is no reading `connection.0.rto_ms`"]),
     ("max(tcp.inuse)", "max(files.ap)", &["there is no service `ap`", "`app`?"]),
     ("where = { phase = \"day\" }", "where = { host = \"insid\" }", &["there is no host `insid`", "`inside`?"]),
