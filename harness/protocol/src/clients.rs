@@ -76,6 +76,8 @@ pub enum Protocol {
     /// Over TCP; see [`Http`] for the version.
     #[default]
     Http,
+    /// The same over TLS. The guest's own OpenSSL speaks it ([`tls_client`]).
+    Https,
     /// One SYN and no more: the client's address answers nothing, and no SYN is sent a second time.
     Syn,
     /// A datagram for each path; the client waits for one back.
@@ -94,9 +96,10 @@ pub enum Protocol {
 
 impl Protocol {
     /// The words for protocols in a scenario; the version matters to HTTP only.
-    pub const WORDS: [(&str, Protocol, Http); 8] = [
+    pub const WORDS: [(&str, Protocol, Http); 9] = [
         ("HTTP/1.0", Protocol::Http, Http::V1_0),
         ("HTTP/1.1", Protocol::Http, Http::V1_1),
+        ("HTTPS", Protocol::Https, Http::V1_1),
         ("SYN", Protocol::Syn, Http::V1_1),
         ("UDP", Protocol::Udp, Http::V1_1),
         ("DNS", Protocol::Dns, Http::V1_1),
@@ -116,6 +119,11 @@ impl Protocol {
         names
     };
 
+    /// Whether it is HTTP on a connection, encrypted or not.
+    pub fn is_http(self) -> bool {
+        matches!(self, Protocol::Http | Protocol::Https)
+    }
+
     /// Whether it is spoken by datagrams of UDP that are answered.
     pub fn is_udp(self) -> bool {
         matches!(self, Protocol::Udp | Protocol::Dns)
@@ -129,6 +137,17 @@ impl Protocol {
     pub fn is_default(&self) -> bool {
         *self == Protocol::default()
     }
+}
+
+/// The command that speaks TLS for one client: it encrypts its standard input, decrypts to its standard output, and has
+/// its connection to this port of the loopback interface. It trusts [`crate::guest::CERTIFICATE`] alone, which it checks
+/// without the name. The options are those of OpenSSL 1.0.1 (s_client(1ssl)); at the end of its input it says
+/// close_notify.
+pub fn tls_client(port: u16) -> Vec<String> {
+    let options = ["-quiet", "-no_ign_eof", "-verify", "2", "-verify_return_error", "-servername", "server", "-CAfile"];
+    let to = format!("127.0.0.1:{port}");
+    let words = ["openssl", "s_client"].into_iter().chain(options);
+    words.chain([crate::guest::CERTIFICATE, "-connect", &to]).map(str::to_owned).collect()
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

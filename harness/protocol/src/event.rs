@@ -80,7 +80,8 @@ pub enum Event {
         /// The rate of a trial in a search ([`crate::Search`]).
         #[serde(default, skip_serializing_if = "Option::is_none")]
         per_1000_s: Option<u32>,
-        /// Counts of the errors by the errno's name, and of the error statuses by number.
+        /// Counts of the errors by the errno's name, of the error statuses by number, and of what failed in TLS:
+        /// `certificate` or `handshake`.
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         errors: BTreeMap<String, u64>,
         /// Answers of clients that report flights ([`crate::Visit`]), in the order in which the clients left.
@@ -226,6 +227,8 @@ pub enum Outcome {
     Reset,
     /// Closed by the server before the answer was whole.
     Closed,
+    /// Connected, but TLS was not agreed upon: the port does not speak it, or its certificate is not trusted.
+    TlsFailed,
     /// An answer other than 2xx, such as nginx's 502.
     Status,
     /// The client's own side failed (EADDRNOTAVAIL, EMFILE, ENOBUFS, EPERM).
@@ -233,7 +236,7 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    pub const ALL: [Outcome; 10] = [
+    pub const ALL: [Outcome; 11] = [
         Outcome::Served,
         Outcome::Refused,
         Outcome::Unreachable,
@@ -242,6 +245,7 @@ impl Outcome {
         Outcome::TimedOut,
         Outcome::Reset,
         Outcome::Closed,
+        Outcome::TlsFailed,
         Outcome::Status,
         Outcome::LocalError,
     ];
@@ -257,6 +261,7 @@ impl Outcome {
             Outcome::TimedOut => "timed-out",
             Outcome::Reset => "reset",
             Outcome::Closed => "closed",
+            Outcome::TlsFailed => "tls-failed",
             Outcome::Status => "status",
             Outcome::LocalError => "local-error",
         }

@@ -60,6 +60,8 @@ pub mod guest {
     pub const AGENT: &str = "/run/tunelab/agent";
     /// The scenario's own files as deployed over SSH, by their names in the scenario's folder.
     pub const FILES: &str = "/run/tunelab/files";
+    /// The certificate that clients of TLS trust: the lab's own, which services have with its key.
+    pub const CERTIFICATE: &str = "/run/tunelab/certificate.pem";
     /// Commands to start once before the machine is saved, as JSON: they read what a plan's programs will need.
     pub const REHEARSALS: &str = "/run/tunelab/rehearsals.json";
     /// The standard streams of a plan's services, one file for each.

@@ -11,7 +11,12 @@ use crate::{
     story::RunName,
 };
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, fs, path::Path, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+    sync::Arc,
+};
 use tunelab_protocol::Plan;
 
 const FILE: &str = "run.json";
@@ -109,6 +114,7 @@ pub fn read(folder: &Path) -> Result<Again> {
         run: run.clone(),
         machine: Machine::default(),
         files: BTreeMap::new(),
+        certificates: BTreeSet::new(),
         rehearsals: Vec::new(),
         plan: kept.plan.clone(),
         source: scenario.source.clone(),

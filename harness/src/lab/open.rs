@@ -62,7 +62,7 @@ pub async fn open(wanted: &Wanted<'_>, install: InstallPolicy, cache: &Cache, te
     let recipe = wanted.image.with_packages(&machine.packages)?;
     let image = under(ready_image(&recipe, install, cache, teller).await?, kernel.as_ref());
     let accel = accel(clock, Some(&image.kernel), cache, teller).await;
-    let stack = run.map_or(Stack { machine, files: None, rehearsals: &[], seed: 1 }, Stack::from);
+    let stack = run.map_or(Stack { machine, files: None, certificates: None, rehearsals: &[], seed: 1 }, Stack::from);
     let recipe = Recipe { image: &image, accel, stack };
     let attempt = async |room: &Room| boot_and_deploy(&recipe, room, teller).await;
     let ((machine, ssh), room, _) = twice("shell", &image.name, cache, teller, attempt).await?;

@@ -14,13 +14,14 @@ use crate::{
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs::{self, File},
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
 use tunelab_protocol::{Event, guest};
+use tunelab_ssh::Certificate;
 
 /// The limit for one file, or one command, as the host lets QEMU run.
 const DEPLOY: Duration = Duration::from_secs(60);
@@ -74,6 +75,8 @@ pub struct Recipe<'a> {
 pub struct Stack<'a> {
     pub machine: &'a crate::scenario::Machine,
     pub files: Option<&'a BTreeMap<String, PathBuf>>,
+    /// Names of files to make beside them, each with a key and its certificate.
+    pub certificates: Option<&'a BTreeSet<String>>,
     /// Commands that make the guest read what a run's programs need.
     pub rehearsals: &'a [Vec<String>],
     pub seed: u64,
@@ -81,7 +84,13 @@ pub struct Stack<'a> {
 
 impl<'a> From<&'a RunSpec> for Stack<'a> {
     fn from(run: &'a RunSpec) -> Self {
-        Stack { machine: &run.machine, files: Some(&run.files), rehearsals: &run.rehearsals, seed: run.run.seed }
+        Stack {
+            machine: &run.machine,
+            files: Some(&run.files),
+            certificates: Some(&run.certificates),
+            rehearsals: &run.rehearsals,
+            seed: run.run.seed,
+        }
     }
 }
 
@@ -100,8 +109,13 @@ impl Recipe<'_> {
             part(name.as_bytes());
             part(&bytes);
         }
+        self.certificates().for_each(|name| part(name.as_bytes()));
         part(&rehearsals(self.stack.rehearsals));
         Ok(hex::encode(&hash.finalize()[..8]))
+    }
+
+    fn certificates(&self) -> impl Iterator<Item = &String> {
+        self.stack.certificates.into_iter().flatten()
     }
 
     fn shape(&self) -> Shape {
@@ -244,7 +258,8 @@ async fn provide(ssh: &Ssh, recipe: &Recipe<'_>) -> Result<()> {
         distribution::prepare(ssh, recipe.image).await?;
     }
     ssh.upload(guest::REHEARSALS, 0o644, rehearsals(recipe.stack.rehearsals), DEPLOY).await?;
-    deploy(ssh, recipe.stack.files).await
+    deploy(ssh, recipe.stack.files).await?;
+    certify(ssh, recipe.certificates()).await
 }
 
 fn rehearsals(commands: &[Vec<String>]) -> Vec<u8> {
@@ -277,6 +292,22 @@ async fn deploy(ssh: &Ssh, paths: Option<&BTreeMap<String, PathBuf>>) -> Result<
     ssh.upload(guest::AGENT, 0o755, agent::bytes().to_vec(), DEPLOY).await?;
     for (name, bytes) in files(paths)? {
         ssh.upload(&format!("{}/{name}", guest::FILES), 0o644, bytes, DEPLOY).await?;
+    }
+    Ok(())
+}
+
+/// Makes a key with a certificate, in the files with these names, and for clients to trust.
+async fn certify(ssh: &Ssh, names: impl Iterator<Item = &String>) -> Result<()> {
+    let mut names = names.peekable();
+    if names.peek().is_none() {
+        return Ok(());
+    }
+    // The name that clients ask for; see `tls_client`.
+    let made = Certificate::self_signed("server").host(|| "failed to make a certificate".into())?;
+    ssh.upload(guest::CERTIFICATE, 0o644, made.certificate.clone().into_bytes(), DEPLOY).await?;
+    let both = (made.key + &made.certificate).into_bytes();
+    for name in names {
+        ssh.upload(&format!("{}/{name}", guest::FILES), 0o644, both.clone(), DEPLOY).await?;
     }
     Ok(())
 }

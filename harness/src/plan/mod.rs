@@ -15,7 +15,9 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-use tunelab_protocol::{self as protocol, Action, Arrivals, Format, Phase, Plan, ServiceKind, VERSION, Visit};
+use tunelab_protocol::{
+    self as protocol, Action, Arrivals, Format, Phase, Plan, Protocol, ServiceKind, VERSION, Visit, tls_client,
+};
 
 /// Everything one run is made of, decided before any machine starts.
 #[derive(Debug, Clone)]
@@ -25,6 +27,8 @@ pub struct RunSpec {
     /// Files that are deployed to [`protocol::guest::FILES`] by these names; the same for all variants of a scenario,
     /// except the user's own.
     pub files: BTreeMap<String, PathBuf>,
+    /// Files that are made and deployed there, each with a key and its certificate.
+    pub certificates: BTreeSet<String>,
     /// Commands that make the guest read what the programs of any variant need, before its state is saved.
     pub rehearsals: Vec<Vec<String>>,
     pub plan: Plan,
@@ -40,6 +44,7 @@ impl RunSpec {
         RunSpec {
             machine: variant.setup.machine.clone(),
             files: scenario.files.iter().chain(&variant.own.files).map(|(n, p)| (n.clone(), p.clone())).collect(),
+            certificates: scenario.certificates.clone(),
             rehearsals: rehearsals(scenario),
             plan: plan(scenario, variant, run.seed),
             source: scenario.source.clone(),
@@ -69,7 +74,10 @@ fn rehearsals(scenario: &Scenario) -> Vec<Vec<String>> {
     let formats = setups().flat_map(|setup| &setup.hosts).flat_map(|host| &host.firewall).map(|rules| rules.format);
     let formats: BTreeSet<Format> = formats.chain(later).collect();
     let loaders = formats.into_iter().map(|format| format.rehearsal().map(str::to_owned).to_vec());
-    services.chain(loaders).collect::<BTreeSet<_>>().into_iter().collect()
+    let mut clients = setups().flat_map(|setup| &setup.clients);
+    // Nothing listens at this port: it ends at once, after it has read what it needs.
+    let tls = clients.any(|clients| clients.visit.protocol == Protocol::Https).then(|| tls_client(1));
+    services.chain(loaders).chain(tls).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 /// Makes the plan that the guest executes.

@@ -137,11 +137,13 @@ fn target(section: &Section<'_>, protocol: Protocol, ipv6: Option<bool>, hosts: 
         section.refuse(&["to"], "their packets go to addresses that no host has");
         return hosts.first().and_then(|server| server.addresses.first()).map(|address| SocketAddr::new(*address, 80));
     }
+    let usual = if protocol == Protocol::Https { 443 } else { 80 };
     let Some(to) = section.get::<Spanned<String>>("to") else {
         if section.value("to").is_some() {
             return None;
         }
-        return address_of(hosts.first()?, ipv6, section.span(), section).map(|address| SocketAddr::new(address, 80));
+        return address_of(hosts.first()?, ipv6, section.span(), section)
+            .map(|address| SocketAddr::new(address, usual));
     };
     if let Ok(address) = to.get_ref().parse::<SocketAddr>() {
         if ipv6.is_some_and(|ipv6| ipv6 != address.is_ipv6()) {
@@ -152,7 +154,7 @@ fn target(section: &Section<'_>, protocol: Protocol, ipv6: Option<bool>, hosts: 
     }
     let (name, port) = match to.get_ref().rsplit_once(':') {
         Some((name, port)) => (name, port.parse().ok().filter(|port| *port > 0)),
-        None => (to.get_ref().as_str(), Some(80)),
+        None => (to.get_ref().as_str(), Some(usual)),
     };
     let Some(port) = port else {
         let message = format!("`{}` has no port from 1 to 65535", to.get_ref());
@@ -220,7 +222,7 @@ fn visit(section: &Section<'_>, (protocol, http): (Protocol, Http), on_a_host: b
         receive_errors: false,
         close: Close::Client,
     };
-    if protocol != Protocol::Http {
+    if !protocol.is_http() {
         section.refuse(&OF_HTTP, "there is no connection");
         let udp = protocol.is_udp();
         if !udp {
@@ -251,10 +253,17 @@ fn visit(section: &Section<'_>, (protocol, http): (Protocol, Http), on_a_host: b
             value.span(),
             "the server does not close a connection that is kept alive",
             "needs the server to close first",
-            "say `keep-alive = false`, or `protocol = \"HTTP/1.0\"`",
+            if protocol == Protocol::Https {
+                "say `keep-alive = false`"
+            } else {
+                "say `keep-alive = false`, or `protocol = \"HTTP/1.0\"`"
+            },
         );
     }
     visiting::check_close(section, value, close, on_a_host);
+    if protocol == Protocol::Https {
+        visiting::check_encrypted(section, value, close);
+    }
     let visit =
         Visit { method, keep_alive, keepalive_us, user_timeout_us, source_port, older_sequence, close, ..visit };
     Some((visit, flights))

@@ -25,6 +25,8 @@ pub struct Files<'a> {
     named: RefCell<BTreeSet<String>>,
     /// Rules whose interfaces were checked, each for a host.
     checked: RefCell<BTreeSet<String>>,
+    /// Files with a certificate that the lab makes.
+    made: RefCell<BTreeSet<String>>,
     sysctls: RefCell<BTreeSet<String>>,
     /// Whether some file that sets sysctls could not be read, or is wrong.
     unread: Cell<bool>,
@@ -43,6 +45,7 @@ impl<'a> Files<'a> {
             problems,
             named: RefCell::default(),
             checked: RefCell::default(),
+            made: RefCell::default(),
             sysctls: RefCell::default(),
             unread: Cell::default(),
         }
@@ -62,6 +65,23 @@ impl<'a> Files<'a> {
             }
             Err(error) => self.problems.take_named(name.span(), error),
         }
+    }
+
+    /// Notes a file that the lab makes beside those that are deployed; reports a name that it cannot have.
+    pub fn make(&self, name: &Spanned<String>) {
+        let word = name.get_ref();
+        if !is_name(word) || self.folder.join(word).exists() {
+            let message = format!("`{word}` cannot be a file that the lab makes");
+            let label = if is_name(word) { "there is such a file already" } else { "not a name" };
+            let hint = "a name of its own, without a folder: `certificate = \"server.pem\"`";
+            self.problems.report_with_hint(name.span(), message, label, hint);
+        }
+        self.made.borrow_mut().insert(word.clone());
+    }
+
+    /// Whether the lab makes a file for some service.
+    pub fn makes_some(&self) -> bool {
+        !self.made.borrow().is_empty()
     }
 
     /// Deploys the file that a key names, and returns its path in the guest.
@@ -114,7 +134,7 @@ impl<'a> Files<'a> {
 
     fn text(&self, name: &Spanned<String>) -> Result<String> {
         let name = name.get_ref();
-        if name.is_empty() || name.contains('/') || name.starts_with('.') || name.starts_with(YOURS) {
+        if !is_name(name) {
             let hint = "name a file beside this one, by a name of its own";
             return Err(Error::input(format!("`{name}` is no name of a file in the scenario's folder")).hint(hint));
         }
@@ -134,10 +154,15 @@ impl<'a> Files<'a> {
         }
     }
 
-    /// Returns all files deployed, and all sysctls that they set.
-    pub fn into_parts(self) -> (BTreeSet<String>, BTreeSet<String>) {
-        (self.named.into_inner(), self.sysctls.into_inner())
+    /// Returns all files deployed, all that the lab makes, and all sysctls that are set.
+    pub fn into_parts(self) -> [BTreeSet<String>; 3] {
+        [self.named, self.made, self.sysctls].map(RefCell::into_inner)
     }
+}
+
+/// Whether a file beside the scenario's may have this name in the guest.
+fn is_name(name: &str) -> bool {
+    !name.is_empty() && !name.contains('/') && !name.starts_with('.') && !name.starts_with(YOURS)
 }
 
 /// The path in the guest of a file by its name.

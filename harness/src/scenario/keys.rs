@@ -335,6 +335,12 @@ pub const TABLES: &[Table] = &[
                 r#"["dnsmasq", "--keep-in-foreground"]"#,
             ),
             key("files", List(&File), "command: files in its working directory", r#"["dnsmasq.conf"]"#),
+            key(
+                "certificate",
+                Text,
+                "nginx, haproxy, command: a file that the lab makes beside the others, in `/run/tunelab/files`: a key and its certificate, which clients of HTTPS trust",
+                r#""server.pem""#,
+            ),
             key("program", File, "node: a program for node.js", r#""server.js""#),
             key(
                 "listen",
@@ -384,10 +390,16 @@ pub const TABLES: &[Table] = &[
                 "to",
                 Text,
                 r#""server:80""#,
-                "a host, or an address that a rule translates, and a port",
+                "a host, or an address that a rule translates, and a port; for HTTPS the usual port is 443",
                 r#""server:80""#,
             ),
-            or("protocol", Word(&Protocol::NAMES), r#""HTTP/1.1""#, "what they speak", r#""UDP""#),
+            or(
+                "protocol",
+                Word(&Protocol::NAMES),
+                r#""HTTP/1.1""#,
+                "what they speak; HTTPS is HTTP/1.1 over TLS, by the image's `openssl`, and trusts the lab's `certificate` alone",
+                r#""UDP""#,
+            ),
             or("method", Word(&["GET", "POST"]), r#""GET""#, "HTTP: the method of each request", r#""POST""#),
             or("body", Size, r#""0 B""#, "HTTP: bytes that a POST carries", r#""1 kB""#),
             or("keep-alive", Flag, "true for HTTP/1.1", "HTTP: the connection is kept between requests", "false"),
@@ -457,7 +469,13 @@ pub const TABLES: &[Table] = &[
         about: "The timeouts of clients, each by itself.",
         keys: &[
             or("connect", Time, r#""5 s""#, "for a connection", r#""5 s""#),
-            or("response", Time, r#""5 s""#, "for each answer", r#""20 min""#),
+            or(
+                "response",
+                Time,
+                r#""5 s""#,
+                "for each answer; with HTTPS the handshake is a part of the first",
+                r#""20 min""#,
+            ),
         ],
     },
     Table {
@@ -478,7 +496,13 @@ pub const TABLES: &[Table] = &[
         name: "vanish",
         written: "close.vanish = { ... }",
         about: "How clients vanish.",
-        keys: &[or("after-request", Flag, "false", "they do not wait for the answer to the last request", "true")],
+        keys: &[or(
+            "after-request",
+            Flag,
+            "false",
+            "they do not wait for the answer to the last request; not with HTTPS",
+            "true",
+        )],
     },
     Table {
         name: "late-duplicate",

@@ -9,6 +9,7 @@
 mod addresses;
 mod article;
 mod catalogue;
+mod certificate;
 mod changes;
 mod claims;
 mod clients;
@@ -101,6 +102,7 @@ fn read(name: &str, folder: &Path, root: &Section<'_>) -> Option<Scenario> {
     let images = images(root);
     let scaled: Vec<Spanned<String>> = root.get_or("scaled", Vec::new());
     let variants = variants(root, &files);
+    certificate::check(root, &variants, &files);
     let probes::Asked { mut probes, sysctls: asked, limits: reported_limits } = probes::probes(root, &names);
     let phases: Vec<_> = variants.iter().flat_map(|variant| variant.setup.phases.iter().cloned()).collect();
     let setups: Vec<&Setup> = variants.iter().map(|variant| &variant.setup).collect();
@@ -111,7 +113,7 @@ fn read(name: &str, folder: &Path, root: &Section<'_>) -> Option<Scenario> {
     let series = metrics::series(root, &known);
     probes::ask(&mut probes, &metrics, &series, root);
     let all_read = files.all_read();
-    let (files, mut reported_sysctls) = files.into_parts();
+    let [files, certificates, mut reported_sysctls] = files.into_parts();
     let files = files.into_iter().map(|name| (name.clone(), folder.join(name))).collect();
     let set = variants.iter().flat_map(|variant| sysctls_of_the_server(&variant.setup));
     reported_sysctls.extend(asked.iter().map(String::as_str).chain(set).map(todays_name));
@@ -142,6 +144,7 @@ fn read(name: &str, folder: &Path, root: &Section<'_>) -> Option<Scenario> {
         series,
         claims,
         files,
+        certificates,
         reported_sysctls,
         reported_limits,
         source: root.problems.source(),

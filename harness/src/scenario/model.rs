@@ -34,6 +34,8 @@ pub struct Scenario {
     pub claims: Vec<Claim>,
     /// Every file that any variant deploys, by its name in the guest: one warm machine serves all variants.
     pub files: BTreeMap<String, PathBuf>,
+    /// Files that the lab makes beside them, each with a key and its certificate.
+    pub certificates: BTreeSet<String>,
     /// sysctls of the server that every variant's outcome has with their effective values: all that any variant sets, and
     /// those asked for. They have today's names, so that outcomes of old and new kernels can be laid side by side.
     pub reported_sysctls: BTreeSet<String>,

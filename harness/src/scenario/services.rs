@@ -1,6 +1,7 @@
 //! Reads `[service.x]`: nginx, haproxy, our own servers, node.js, or any program of the image.
 
 use super::{
+    certificate,
     files::{self, Files},
     hosts::SERVER,
     model::Host,
@@ -118,9 +119,12 @@ fn nginx(_: &str, section: &Section<'_>, files: &Files<'_>) -> Option<ServiceKin
     Some(ServiceKind::Nginx { config, started_by })
 }
 
-/// Reads `config`, which is needed.
+/// Reads `config`, which is needed, and `certificate`, which it names.
 fn config(section: &Section<'_>, files: &Files<'_>, check: files::Check) -> Option<String> {
-    section.need::<String>("config", "\"nginx.conf\"")?;
+    let name = section.need::<String>("config", "\"nginx.conf\"");
+    let text = name.as_ref().and_then(|name| files.text_of(name));
+    certificate::read(section, files, &text.unwrap_or_default());
+    name?;
     files.one(section, "config", check)
 }
 
@@ -158,9 +162,12 @@ fn bound_port(config: &str) -> Option<u16> {
 fn command(_: &str, section: &Section<'_>, files: &Files<'_>) -> Option<ServiceKind> {
     section.filled("command");
     let argv = section.need::<Vec<String>>("command", r#"["dnsmasq", "--keep-in-foreground"]"#);
+    let mut told = argv.clone().unwrap_or_default();
     for file in section.get::<Vec<Spanned<String>>>("files").unwrap_or_default() {
         files.deploy(&file, files::plain_text);
+        told.extend(files.text_of(file.get_ref()));
     }
+    certificate::read(section, files, &told.join(" "));
     let ready = section.need::<Ready>("ready", "\"udp:53\"");
     Some(ServiceKind::Program { argv: argv.filter(|argv| !argv.is_empty())?, ready: ready?, reload_by_usr2: false })
 }

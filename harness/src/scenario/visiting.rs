@@ -6,7 +6,7 @@ use super::{
     values::text,
 };
 use toml::Spanned;
-use tunelab_protocol::{Close, Http, LinkBy, Protocol};
+use tunelab_protocol::{Close, Duplicate, Http, LinkBy, Protocol};
 
 const LINKS: [LinkBy; 2] = [LinkBy::Netem, LinkBy::Agent];
 
@@ -83,4 +83,20 @@ pub fn check_close(section: &Section<'_>, value: &Value<'_>, close: Close, on_a_
         let hint = "\"client\", \"server\", \"reset\" and \"never\" are possible there";
         section.problems.report_with_hint(value.span(), "a host cannot vanish", "not on a host", hint);
     }
+}
+
+/// Reports what needs to know which packet has which part of HTTP: only OpenSSL does.
+pub fn check_encrypted(section: &Section<'_>, value: &Value<'_>, close: Close) {
+    section.refuse(&["flights"], "an answer is seen only once OpenSSL has decrypted it");
+    let (why, hint) = match close {
+        Close::Vanish { after_request: true } => {
+            ("only OpenSSL knows when a request was sent", "`close = \"vanish\"` is after the answer")
+        }
+        Close::LateDuplicate { of: Duplicate::Request, .. } => {
+            ("a connection's first data is the handshake's", "`of = \"ack\"` is possible")
+        }
+        _ => return,
+    };
+    let message = format!("clients that speak HTTPS do not close so: {why}");
+    section.problems.report_with_hint(value.span(), message, "not with HTTPS", hint);
 }

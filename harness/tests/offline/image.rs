@@ -145,7 +145,7 @@ impl Warmth {
     }
 
     fn stack(&self) -> Stack<'_> {
-        Stack { machine: &self.shape, files: Some(&self.files), rehearsals: &[], seed: 1 }
+        Stack { machine: &self.shape, files: Some(&self.files), certificates: None, rehearsals: &[], seed: 1 }
     }
 }
 
@@ -168,8 +168,8 @@ fn key(image: &Image, accel: Accel, stack: Stack<'_>) -> String {
     WarmRecipe { image, accel, stack }.key().unwrap()
 }
 
-/// These act before: memory, CPUs, kernel words (a module's parameters are such), the files, the programs that are
-/// rehearsed, the seed, the clock.
+/// These act before: memory, CPUs, kernel words (a module's parameters are such), the files, the certificates, the
+/// programs that are rehearsed, the seed, the clock.
 #[test]
 fn what_acts_before_a_machine_is_warm_makes_one_of_its_own() {
     let warmth = Warmth::new();
@@ -188,6 +188,8 @@ fn what_acts_before_a_machine_is_warm_makes_one_of_its_own() {
     for files in [edited, renamed] {
         assert!(keys.insert(key(own, CLOCK, Stack { files: Some(&files), ..stack })), "{files:?}");
     }
+    let made = BTreeSet::from(["server.pem".to_owned()]);
+    assert!(keys.insert(key(own, CLOCK, Stack { certificates: Some(&made), ..stack })));
     let rehearsed = [vec!["haproxy".to_owned(), "-v".to_owned()]];
     assert!(keys.insert(key(own, CLOCK, Stack { rehearsals: &rehearsed, ..stack })));
     assert!(keys.insert(key(own, CLOCK, Stack { seed: 2, ..stack })));

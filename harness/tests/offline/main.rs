@@ -10,6 +10,7 @@ mod cli;
 mod fetch;
 mod flow;
 mod host;
+mod https;
 mod image;
 mod images;
 mod inputs;

@@ -278,7 +278,7 @@ fn the_documented_example_is_right() {
     let readme = std::fs::read_to_string(made::repository().join("scenarios/README.md")).unwrap();
     let example = readme.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
     let files = [
-        ("nginx.conf", "events {}\n"),
+        ("nginx.conf", "events {}\n# server.pem\n"),
         ("rules.v4", "*filter\nCOMMIT\n"),
         ("limits.conf", "* soft nofile 1024\n"),
         ("base.conf", ""),

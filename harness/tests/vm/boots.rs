@@ -60,7 +60,7 @@ async fn boot(bench: &Bench, recipe: &Recipe, accel: Accel) -> Boot {
     let image = lab::ready_image(recipe, InstallPolicy::Never, &bench.cache, &Teller::silent()).await;
     let image = image.unwrap_or_else(|e| panic!("{e:?}"));
     let shape = lab::own_shape(recipe);
-    let stack = Stack { machine: &shape, files: None, rehearsals: &[], seed: 1 };
+    let stack = Stack { machine: &shape, files: None, certificates: None, rehearsals: &[], seed: 1 };
     let warm = WarmRecipe { image: &image, accel, stack };
 
     let up = bench.hears(UP);

@@ -137,3 +137,8 @@ fn a_backend_that_closes_first() {
 fn two_hundred_behind_one_address() {
     holds("one-address");
 }
+
+#[test]
+fn clients_of_https() {
+    holds("https");
+}

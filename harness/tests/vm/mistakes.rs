@@ -73,6 +73,13 @@ host.server.sysctls = { "net.ipv4.tcp_tw_recycle" = 1 }
 [variant.bind]
 [variant.bind.service.app]
 listen = "192.0.2.1:3000"
+
+[variant.no-openssl.service.nginx]
+config = "tls.conf"
+certificate = "server.pem"
+[variant.no-openssl.clients.some]
+to = "server:443"
+protocol = "HTTPS"
 "#;
 
 const RULES: &str = "*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -i lo -j ACCEPT\nCOMMIT\n";
@@ -117,6 +124,11 @@ fn files() -> Vec<(&'static str, String)> {
         ("twice.conf", nginx("", "server { listen 80; listen 80; }")),
         ("address.conf", nginx("", "server { listen 192.0.2.1:8080; }")),
         ("container.conf", nginx("daemon off;", "")),
+        (
+            "tls.conf",
+            nginx("", "server { listen 443 ssl; ssl_certificate F/server.pem; ssl_certificate_key F/server.pem; }")
+                .replace("F/", "/run/tunelab/files/"),
+        ),
         ("limits.conf", "# all\n* soft nofile 1024\n* hard nofile 99999999\n".into()),
         ("talks.js", node(daemon, "")),
         ("syntax.js", node("var = 1;", "")),
@@ -125,7 +137,7 @@ fn files() -> Vec<(&'static str, String)> {
 }
 
 /// Variant, file, line, and words of what is said.
-const MISTAKES: [(&str, &str, u32, &str); 13] = [
+const MISTAKES: [(&str, &str, u32, &str); 14] = [
     ("target", "target.v4", 4, "NOSUCH"),
     ("refused-by-the-kernel", "chain.v4", 4, "the kernel refuses a rule of this table"),
     ("directive", "directive.conf", 8, "unknown directive \"keepalive_timeouts\""),
@@ -139,6 +151,7 @@ const MISTAKES: [(&str, &str, u32, &str); 13] = [
     ("crash", "crash.js", 5, "during the run: Error: boom"),
     ("sysctl", "scenario.toml", 60, "which the scenario demands: not on this kernel"),
     ("bind", "scenario.toml", 63, "cannot bind"),
+    ("no-openssl", "scenario.toml", 69, "this image has no `openssl`"),
 ];
 
 #[test]

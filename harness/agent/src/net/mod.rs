@@ -7,6 +7,7 @@ mod beyond;
 mod fixed;
 mod host;
 mod join;
+mod loopback;
 mod namespace;
 mod netem;
 mod packet;
@@ -17,6 +18,7 @@ mod topology;
 
 pub use beyond::Beyond;
 pub use host::Host;
+pub use loopback::Loopback;
 pub use namespace::Namespace;
 pub use packet::link_address;
 pub use rtnl::{Rtnl, index};

@@ -7,11 +7,12 @@ mod schedule;
 mod traffic;
 
 use crate::events::Events;
-use crate::fault;
-use crate::net::{Beyond, Topology};
+use crate::fault::{self, Mistake};
+use crate::net::{Beyond, Loopback, Topology};
 use crate::probe::{self, EntryWatch, NginxLog, Packets, Sampler, ServiceLog};
 use crate::release;
 use crate::serve::Services;
+use crate::tool;
 use crate::tune;
 use anyhow::{Context, Result};
 use schedule::{Due, Schedule};
@@ -21,7 +22,7 @@ use tokio::task::LocalSet;
 use tokio::time::Instant;
 use traffic::Group;
 use tunelab_protocol::probe::{CONNTRACK_ENTRIES, KERNEL_LOG, NGINX_LOG, SERVICE_LOG};
-use tunelab_protocol::{Event, Plan, ServiceKind};
+use tunelab_protocol::{Event, Plan, Protocol, ServiceKind, tls_client};
 
 /// Executes the plan in this file, with its events on standard output, for the user of `tunelab shell`.
 pub fn main(plan: &str) -> Result<()> {
@@ -98,7 +99,26 @@ fn sample(sampler: &mut Option<Sampler>, services: &Services, events: &Events) -
 fn build_groups(plan: &Plan, topology: &Topology) -> Result<Vec<Group>> {
     let needed = plan.clients.iter().any(|clients| clients.visit.protocol.is_beyond());
     let beyond = needed.then(Beyond::build).transpose().context("failed to build a network for IPv6")?.map(Rc::new);
-    plan.clients.iter().map(|clients| Group::new(clients, plan, topology, beyond.clone())).collect()
+    let loopback = build_loopback(plan)?.map(Rc::new);
+    let group = |clients| Group::new(clients, plan, topology, beyond.clone(), loopback.clone());
+    plan.clients.iter().map(group).collect()
+}
+
+/// Makes the place where clients that speak HTTPS meet OpenSSL, if there are any.
+fn build_loopback(plan: &Plan) -> Result<Option<Loopback>> {
+    let mut clients = plan.clients.iter().filter(|clients| clients.visit.protocol == Protocol::Https);
+    let Some(clients) = clients.next() else { return Ok(None) };
+    let program = &tls_client(0)[0];
+    if tool::find(program).is_none() {
+        let what = format!(
+            "clients `{}` speak HTTPS, and this image has no `{program}`: `packages = [\"{program}\"]` in `[machine]` adds it",
+            clients.name
+        );
+        return Err(Mistake::in_scenario(format!("clients.{}", clients.name), what).into());
+    }
+    let loopback = Loopback::build().context("failed to build a place for OpenSSL")?;
+    loopback.enter(tune::leave_untracked)?;
+    Ok(Some(loopback))
 }
 
 fn nginx_log(plan: &Plan) -> Result<Option<NginxLog>> {

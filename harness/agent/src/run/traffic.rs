@@ -1,7 +1,7 @@
 //! Rounds of clients.
 
 use crate::events::Events;
-use crate::net::{Beyond, Host, Topology};
+use crate::net::{Beyond, Host, Loopback, Topology};
 use crate::visit::{Capture, Client, Failed, Visited};
 use anyhow::{Context, Result};
 use fastrand::Rng;
@@ -13,7 +13,8 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 use tunelab_protocol::{
-    Addresses, Answer, Arrivals, Clients, Close, Counted, Event, IpNet, Outcome, Phase, Plan, Search, Spread, Trial,
+    Addresses, Answer, Arrivals, Clients, Close, Counted, Event, IpNet, Outcome, Phase, Plan, Protocol, Search, Spread,
+    Trial,
 };
 
 /// A group of clients on its host; hands out their addresses.
@@ -23,12 +24,20 @@ pub struct Group {
     addresses: Vec<IpNet>,
     host: Rc<Host>,
     beyond: Option<Rc<Beyond>>,
+    loopback: Option<Rc<Loopback>>,
     capture: Option<Rc<Capture>>,
     next: Cell<u32>,
 }
 
 impl Group {
-    pub fn new(clients: &Clients, plan: &Plan, topology: &Topology, beyond: Option<Rc<Beyond>>) -> Result<Self> {
+    /// `beyond` and `loopback` are for the clients that need them.
+    pub fn new(
+        clients: &Clients,
+        plan: &Plan,
+        topology: &Topology,
+        beyond: Option<Rc<Beyond>>,
+        loopback: Option<Rc<Loopback>>,
+    ) -> Result<Self> {
         let host = topology.host(&clients.host)?.clone();
         let planned = plan.hosts.iter().find(|host| host.name == clients.host).context("the plan has no such host")?;
         let addresses = match clients.addresses {
@@ -45,7 +54,8 @@ impl Group {
             }
             _ => None,
         };
-        Ok(Group { clients: Rc::new(clients.clone()), addresses, host, beyond, capture, next: Cell::new(0) })
+        let loopback = loopback.filter(|_| clients.visit.protocol == Protocol::Https);
+        Ok(Group { clients: Rc::new(clients.clone()), addresses, host, beyond, loopback, capture, next: Cell::new(0) })
     }
 
     pub fn name(&self) -> &str {
@@ -61,7 +71,8 @@ impl Group {
         let comes_back = self.clients.visit.source_port.is_some();
         let source = self.clients.addresses.map(|subnet| subnet.nth(if comes_back { 0 } else { number.into() }));
         let (clients, host) = (self.clients.clone(), self.host.clone());
-        Client { clients, host, beyond: self.beyond.clone(), number, source, capture: self.capture.clone() }
+        let (beyond, loopback) = (self.beyond.clone(), self.loopback.clone());
+        Client { clients, host, beyond, loopback, number, source, capture: self.capture.clone() }
     }
 }
 

@@ -1,7 +1,8 @@
 //! A client's connection: the kernel's own TCP, and HTTP as a browser would speak it.
 
-use super::{Client, Failed, flights::Flights, free_to_bind, sequence};
+use super::{Client, Failed, flights::Flights, free_to_bind, sequence, tls::Tls};
 use crate::http_head;
+use std::mem;
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -11,13 +12,16 @@ use tunelab_protocol::{Answer, Http, Method, Outcome, Visit};
 
 pub struct Connection {
     stream: TcpStream,
+    /// What HTTP goes through; `None`: nothing is encrypted.
+    tls: Option<Tls>,
     response_timeout: Duration,
     /// Half a round trip, if answers are reported by flights.
     half_trip: Option<Duration>,
 }
 
 impl Connection {
-    pub async fn connect(client: &Client) -> Result<Self, Failed> {
+    /// HTTP goes through `tls`, if there is one; the handshake is a part of the first request.
+    pub async fn connect(client: &Client, tls: Option<Tls>) -> Result<Self, Failed> {
         let visit = client.plan();
         let socket = client.host.enter(|| {
             let socket = if client.target().is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
@@ -31,6 +35,10 @@ impl Connection {
                 make_room(&socket)?;
             }
             set_timers(&socket, visit)?;
+            if tls.is_some() {
+                // As openssl's own connection has it: the end of the handshake and the request are two small segments.
+                socket.set_nodelay(true)?;
+            }
             Ok(socket)
         });
         let socket = socket.map_err(|e| Failed::of_any(&e))?;
@@ -43,12 +51,27 @@ impl Connection {
         match timeout(connect, socket.connect(client.target())).await {
             Err(_) => Err(Failed::as_(Outcome::ConnectTimeout)),
             Ok(Err(e)) => Err(Failed::of_connect(&e)),
-            Ok(Ok(stream)) => Ok(Connection { stream, response_timeout, half_trip }),
+            Ok(Ok(stream)) => Ok(Connection { stream, tls, response_timeout, half_trip }),
         }
     }
 
     pub async fn send(&mut self, visit: &Visit, path: &str) -> Result<(), Failed> {
-        self.stream.write_all(&request(visit, path)).await.map_err(|e| Failed::of(&e))
+        let request = request(visit, path);
+        match &mut self.tls {
+            None => self.stream.write_all(&request).await.map_err(|e| Failed::of(&e)),
+            // OpenSSL takes no request before the handshake is done.
+            Some(tls) => timeout(self.response_timeout, tls.write(&mut self.stream, &request))
+                .await
+                .unwrap_or(Err(Failed::as_(Outcome::ResponseTimeout))),
+        }
+    }
+
+    /// Reads more of an answer; 0 at the end.
+    async fn read(&mut self, bytes: &mut Vec<u8>) -> Result<usize, Failed> {
+        match &mut self.tls {
+            None => self.stream.read_buf(bytes).await.map_err(|e| Failed::of(&e)),
+            Some(tls) => tls.read(&mut self.stream, bytes).await,
+        }
     }
 
     /// Sends a request and reads the whole answer; returns how it came, if that is reported.
@@ -57,7 +80,7 @@ impl Connection {
         let server = flights.as_ref().and_then(Flights::other_end);
         let start = Instant::now();
         self.send(visit, path).await?;
-        match timeout(self.response_timeout, read_answer(&mut self.stream, flights.as_mut())).await {
+        match timeout(self.response_timeout, self.read_answer(flights.as_mut())).await {
             Err(_) => return Err(Failed::as_(Outcome::ResponseTimeout)),
             Ok(outcome) => outcome?,
         }
@@ -82,14 +105,58 @@ impl Connection {
         }
     }
 
+    async fn read_answer(&mut self, mut flights: Option<&mut Flights>) -> Result<(), Failed> {
+        let mut bytes = Vec::with_capacity(2048);
+        let head = loop {
+            if let Some(end) = http_head::end(&bytes) {
+                break end;
+            }
+            self.read_more(&mut bytes, flights.as_deref_mut()).await?;
+        };
+        let text = String::from_utf8_lossy(&bytes[..head]).into_owned();
+        let (status, length) = (status(&text), http_head::content_length(&text).unwrap_or(0) as usize);
+        while bytes.len() < head + length {
+            self.read_more(&mut bytes, flights.as_deref_mut()).await?;
+        }
+        if (200..300).contains(&status) { Ok(()) } else { Err(Failed::status(status)) }
+    }
+
+    async fn read_more(&mut self, bytes: &mut Vec<u8>, flights: Option<&mut Flights>) -> Result<(), Failed> {
+        let length = self.read(bytes).await?;
+        if length == 0 {
+            return Err(Failed::as_(Outcome::Closed));
+        }
+        if let Some(flights) = flights {
+            flights.arrived(length, Instant::now());
+        }
+        Ok(())
+    }
+
     /// Waits for the server's FIN; then ours follows.
     pub async fn wait_for_close(&mut self) -> Result<(), Failed> {
-        let mut rest = [0; 256];
+        let limit = self.response_timeout;
         let until_end = async {
+            if let Some(tls) = self.tls.take() {
+                tls.wait_for_close(&mut self.stream).await;
+                return Ok(());
+            }
+            let mut rest = [0; 256];
             while self.stream.read(&mut rest).await.map_err(|e| Failed::of(&e))? > 0 {}
             Ok(())
         };
-        timeout(self.response_timeout, until_end).await.unwrap_or(Err(Failed::as_(Outcome::ResponseTimeout)))
+        timeout(limit, until_end).await.unwrap_or(Err(Failed::as_(Outcome::ResponseTimeout)))
+    }
+
+    /// Closes with FIN. With TLS it waits for the server's FIN, up to the client's timeout.
+    pub async fn close(mut self) {
+        if let Some(tls) = self.tls.take() {
+            let _ = timeout(self.response_timeout, tls.close(&mut self.stream)).await;
+        }
+    }
+
+    /// Leaves the connection as it is until the run ends.
+    pub fn leave_open(self) {
+        mem::forget(self.stream);
     }
 
     /// Closes with RST instead of FIN.
@@ -137,35 +204,6 @@ fn request(visit: &Visit, path: &str) -> Vec<u8> {
     let mut request = head.into_bytes();
     request.resize(request.len() + body as usize, b'x');
     request
-}
-
-async fn read_answer(stream: &mut TcpStream, mut flights: Option<&mut Flights>) -> Result<(), Failed> {
-    let mut bytes = Vec::with_capacity(2048);
-    let head = loop {
-        if let Some(end) = http_head::end(&bytes) {
-            break end;
-        }
-        read_more(stream, &mut bytes, flights.as_deref_mut()).await?;
-    };
-    let text = String::from_utf8_lossy(&bytes[..head]).into_owned();
-    let (status, length) = (status(&text), http_head::content_length(&text).unwrap_or(0) as usize);
-    while bytes.len() < head + length {
-        read_more(stream, &mut bytes, flights.as_deref_mut()).await?;
-    }
-    if (200..300).contains(&status) { Ok(()) } else { Err(Failed::status(status)) }
-}
-
-async fn read_more(stream: &mut TcpStream, bytes: &mut Vec<u8>, flights: Option<&mut Flights>) -> Result<(), Failed> {
-    match stream.read_buf(bytes).await {
-        Ok(0) => Err(Failed::as_(Outcome::Closed)),
-        Ok(length) => {
-            if let Some(flights) = flights {
-                flights.arrived(length, Instant::now());
-            }
-            Ok(())
-        }
-        Err(e) => Err(Failed::of(&e)),
-    }
 }
 
 /// The status, 0 if there is none.

@@ -12,16 +12,17 @@ mod ping;
 mod raw6;
 mod sequence;
 mod syn;
+mod tls;
 
 pub use failed::{Failed, Visited};
 pub use late::Capture;
 
-use crate::net::{Beyond, Host};
+use crate::net::{Beyond, Host, Loopback};
 use connection::Connection;
-use std::mem;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::rc::Rc;
 use std::time::Duration;
+use tls::Tls;
 use tokio::time::{Instant, sleep};
 use tunelab_protocol::{Clients, Close, Outcome, Protocol, Visit};
 
@@ -34,6 +35,8 @@ pub struct Client {
     pub host: Rc<Host>,
     /// The addresses that no host has, for clients that speak to such.
     pub beyond: Option<Rc<Beyond>>,
+    /// Where it meets OpenSSL, for clients that speak HTTPS.
+    pub loopback: Option<Rc<Loopback>>,
     /// The client's number within its group, counted from 0.
     pub number: u32,
     /// Its own address; `None`: the host's, which its kernel chooses.
@@ -47,9 +50,17 @@ impl Client {
             capture.drain();
         }
         let mut visited = Visited { ended: Ok(()), connect_us: None, duration_us: None, answers: Vec::new() };
+        // Before its time begins: the start of a program is no part of a visit.
+        let tls = match &self.loopback {
+            Some(loopback) => match Tls::start(loopback).await {
+                Ok(tls) => Some(tls),
+                Err(e) => return Visited { ended: Err(Failed::of_any(&e)), ..visited },
+            },
+            None => None,
+        };
         let start = Instant::now();
         visited.ended = match self.plan().protocol {
-            Protocol::Http => self.over_http(&mut visited, start).await,
+            Protocol::Http | Protocol::Https => self.over_http(tls, &mut visited, start).await,
             Protocol::Udp => datagram::ask(&self).await,
             Protocol::Dns => dns::ask(&self).await,
             Protocol::Icmp => ping::ask(&self).await,
@@ -62,8 +73,8 @@ impl Client {
         visited
     }
 
-    async fn over_http(&self, visited: &mut Visited, start: Instant) -> Result<(), Failed> {
-        let mut connection = Connection::connect(self).await?;
+    async fn over_http(&self, tls: Option<Tls>, visited: &mut Visited, start: Instant) -> Result<(), Failed> {
+        let mut connection = Connection::connect(self, tls).await?;
         visited.connect_us = Some(start.elapsed().as_micros() as u64);
         let talked = self.talk(&mut connection, visited).await;
         visited.duration_us = Some(start.elapsed().as_micros() as u64);
@@ -94,15 +105,15 @@ impl Client {
 
     async fn close(&self, mut connection: Connection) -> Result<(), Failed> {
         match self.plan().close {
-            Close::Client => drop(connection),
+            Close::Client => connection.close().await,
             Close::Server => connection.wait_for_close().await?,
             Close::Reset => connection.reset()?,
-            Close::Never => mem::forget(connection),
+            Close::Never => connection.leave_open(),
             Close::Vanish { .. } => {
                 sleep(SETTLE).await;
                 self.vanish()?;
                 // Closing would be noticed only here; the socket stays as it would on a vanished machine.
-                mem::forget(connection);
+                connection.leave_open();
             }
             Close::LateDuplicate { of, after_us } => {
                 connection.wait_for_close().await?;
