@@ -62,7 +62,7 @@ pub fn status_of(command: &mut Command, timeout: Duration) -> Result<ExitStatus>
     match end_within(&mut child, timeout)? {
         Some(status) => Ok(status),
         None => {
-            // What it has started ends with it.
+            // The processes that it has started end with it.
             let _ = killpg(Pid::from_raw(child.id() as i32), Signal::SIGKILL);
             let _ = child.wait();
             Err(TooLong { program, timeout }.into())

@@ -105,7 +105,7 @@ pub enum Event {
     },
     /// The conntrack entries of one group of clients, by their addresses, over the whole run.
     Entries(Entries),
-    /// What the firewall rules of one host had counted when the run ended, in the order of their chains. It has the
+    /// The counters of one host's firewall rules when the run ended, in the order of their chains. It has the
     /// rules in force then; one that a change replaced is not among them.
     Rules {
         host: String,
@@ -157,7 +157,7 @@ pub struct CountedRule {
     /// `filter`, `inet filter`.
     pub table: String,
     pub chain: String,
-    /// As it stands in the file; without one, as the program prints it.
+    /// The rule as it stands in the file; without one, as the program prints it.
     pub text: String,
     pub packets: u64,
     pub bytes: u64,

@@ -100,7 +100,7 @@ pub enum Action {
     },
 }
 
-/// What can be done to a service that runs.
+/// An operation on a service that runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Operation {

@@ -15,7 +15,7 @@ pub enum Unit {
 }
 
 impl Unit {
-    /// As it is written after a number; nothing for a count.
+    /// The word after a number; nothing for a count.
     pub fn word(self) -> &'static str {
         match self {
             Unit::Count => "",
@@ -38,7 +38,7 @@ pub struct Reading {
     pub meaning: &'static str,
 }
 
-/// What services tell themselves, at the end.
+/// The readings that services tell themselves, at the end.
 pub const OF_SERVICES: &[Reading] = &[
     Reading {
         name: "service.NAME.requests",
@@ -70,7 +70,7 @@ pub fn all() -> impl Iterator<Item = (Option<&'static str>, &'static Reading)> {
     SAMPLED.into_iter().flat_map(of).chain(OF_SERVICES.iter().map(|reading| (None, reading)))
 }
 
-/// What stands for the words in capitals; a service's name is the scenario's own.
+/// The names that stand for the words in capitals; a service's name is the scenario's own.
 const CACHES: &[&str] = &["nf_conntrack", "ip_dst_cache", "arp_cache", "TCP", "tw_sock_TCP", "request_sock_TCP"];
 #[rustfmt::skip]
 const RT_CACHE: &[&str] = &[

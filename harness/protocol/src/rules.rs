@@ -10,13 +10,13 @@ pub struct Rule {
     pub chain: String,
     /// The line on which it begins, from 1.
     pub line: u32,
-    /// As it is written, without the numbers of its counter.
+    /// The rule as it is written, without the numbers of its counter.
     pub text: String,
     /// `None`: it counts nothing. iptables counts for each rule, nftables only where the rule says `counter`.
     pub counter: Option<Counter>,
 }
 
-/// What met a rule.
+/// The packets that met a rule.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counter {
     pub packets: u64,

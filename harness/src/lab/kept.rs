@@ -49,7 +49,7 @@ pub struct Kept {
     plan: Plan,
 }
 
-/// What the lab knows of a run besides its record.
+/// The facts that the lab knows of a run besides its record.
 pub struct Circumstances<'a> {
     pub kernel: &'a str,
     pub kernel_sha256: &'a str,

@@ -1,4 +1,4 @@
-//! What the rules of firewalls had counted at the end.
+//! The counters of firewall rules at the end.
 
 use super::record::Record;
 use tunelab_protocol::{CountedRule, Event, Plan};

@@ -23,7 +23,7 @@ use tunelab_protocol::{
 pub struct Known<'a> {
     pub names: &'a Names,
     pub phases: &'a [Phase],
-    /// Of all variants.
+    /// The services of all variants.
     pub services: &'a [Service],
     pub probes: &'a [Probe],
     pub rules: &'a [HostRules],

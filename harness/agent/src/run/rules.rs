@@ -1,4 +1,4 @@
-//! What the firewall rules of each host had counted when the run ended.
+//! Reports what the firewall rules of each host had counted when the run ended.
 
 use crate::events::Events;
 use crate::net::Topology;

@@ -39,7 +39,7 @@ struct Running {
     limits: Option<Nofile>,
     /// `None`: it was stopped.
     process: Option<Process>,
-    /// What processes that were stopped had heard.
+    /// The requests that stopped processes had heard.
     heard: Heard,
 }
 

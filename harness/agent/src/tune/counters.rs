@@ -1,4 +1,4 @@
-//! What the rules of a firewall have counted, as the guest's own programs print it.
+//! Reads what the rules of a firewall have counted, as the guest's own programs print it.
 
 use super::rules::loader;
 use crate::tool;

@@ -12,7 +12,7 @@ use tunelab_protocol::{Answer, Http, Method, Outcome, Visit};
 
 pub struct Connection {
     stream: TcpStream,
-    /// What HTTP goes through; `None`: nothing is encrypted.
+    /// The layer that encrypts; `None`: nothing is encrypted.
     tls: Option<Tls>,
     response_timeout: Duration,
     /// Half a round trip, if answers are reported by flights.
@@ -36,7 +36,7 @@ impl Connection {
             }
             set_timers(&socket, visit)?;
             if tls.is_some() {
-                // As openssl's own connection has it: the end of the handshake and the request are two small segments.
+                // openssl's own connection has it, too: the end of the handshake and the request are two small segments.
                 socket.set_nodelay(true)?;
             }
             Ok(socket)

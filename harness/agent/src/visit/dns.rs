@@ -27,7 +27,7 @@ fn query(id: u16, name: &str) -> Vec<u8> {
     bytes
 }
 
-/// What an answer to the query of this number means: served, or its error (RCODE) by name. `None`: it is another's.
+/// Reads an answer to the query of this number: served, or its error (RCODE) by name. `None`: it is another's.
 fn read(answer: &[u8], id: u16) -> Option<Result<(), Failed>> {
     let ours = answer.get(..2)? == id.to_be_bytes() && answer.get(2)? & 0x80 != 0;
     let error = match answer.get(3)? & 15 {

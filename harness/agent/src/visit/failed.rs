@@ -1,4 +1,4 @@
-//! What first went wrong for a client.
+//! The first thing that went wrong for a client.
 
 use std::io::{self, ErrorKind};
 use tunelab_protocol::{Answer, Outcome};

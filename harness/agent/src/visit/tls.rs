@@ -1,6 +1,6 @@
 //! TLS between a client's HTTP and its connection. The guest's own OpenSSL speaks it, as a program: what is not encrypted
 //! goes by its standard input and output, what is encrypted by a connection from it to the agent, which carries it on.
-//! So the connection to the server is the client's own, as it is without TLS.
+//! The connection to the server is the client's own, as it is without TLS.
 
 use super::Failed;
 use crate::net::Loopback;

@@ -22,9 +22,9 @@ pub enum State {
 pub struct Row {
     pub own_port: u16,
     pub peer_port: u16,
-    /// Of a listener: connections that wait to be accepted.
+    /// The connections that wait to be accepted, of a listener.
     pub receive_queue: u32,
-    /// Of a listener: how many may wait.
+    /// The number of connections that may wait, of a listener.
     pub send_queue: u32,
     pub inode: u32,
     /// `struct tcp_info`, as long as this kernel's is.

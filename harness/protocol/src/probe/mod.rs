@@ -24,7 +24,7 @@ use std::collections::BTreeMap;
 /// Readings by name; see [`crate::Event::Sample`].
 pub type Values = BTreeMap<String, u64>;
 
-/// What a probe reads, or why it cannot.
+/// The readings of a probe, or why there are none.
 pub type Read = Result<Values, String>;
 
 /// A probe that is read at its times.
@@ -32,7 +32,7 @@ pub type Read = Result<Values, String>;
 pub struct Sampled {
     /// Its key in a scenario's `[probe]`.
     pub key: &'static str,
-    /// What it looks at, in a few words.
+    /// The thing that it looks at, in a few words.
     pub about: &'static str,
     pub scope: Scope,
     /// Kernel modules that it needs, where they are not built in.
@@ -42,7 +42,7 @@ pub struct Sampled {
     pub read: fn(&Look<'_>) -> Read,
 }
 
-/// What a probe sees.
+/// The part of the guest that a probe sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
     /// The network stack of one host.
@@ -51,7 +51,7 @@ pub enum Scope {
     Guest,
 }
 
-/// What a probe is asked to look at, where it does not read everything.
+/// The things that a probe is asked to look at, where it does not read everything.
 pub struct Look<'a> {
     /// The words that stand for the part in capitals in the readings that are asked for ([`crate::readings::word`]): ports,
     /// services.
