@@ -42,7 +42,7 @@ fn made_by_the_agent_or_by_netem_a_rate_is_kept() {
         let [netem, agent] = [last_byte(LinkBy::Netem, 1_000_000).await, last_byte(LinkBy::Agent, 1_000_000).await];
         assert!((800..1_200).contains(&netem), "the last byte comes after {netem} ms by netem");
         // A packet takes 12 ms.
-        assert!(agent.abs_diff(netem) <= 24, "the last byte comes after {agent} ms by the agent, {netem} ms by netem");
+        assert!(agent.abs_diff(netem) <= 13, "the last byte comes after {agent} ms by the agent, {netem} ms by netem");
     });
 }
 

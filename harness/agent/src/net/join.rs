@@ -2,7 +2,7 @@
 //! netem, by two TAP devices with the agent between them.
 
 use super::{Namespace, Rtnl, netem, relay, relay::Relay, tap};
-use anyhow::{Result, bail};
+use anyhow::Result;
 use tunelab_protocol::{Conditions, Link, LinkBy};
 
 /// The part that makes a link.
@@ -49,9 +49,6 @@ pub fn join(link: &Link, hosts: [&Namespace; 2], changes: bool, seed: u64) -> Re
 fn maker(conditions: Conditions, changes: bool) -> Result<Option<LinkBy>> {
     Ok(match conditions.by {
         _ if conditions.is_plain() && !changes => None,
-        Some(LinkBy::Netem) if conditions.rate_bps > 0 && !netem::is_there(conditions)? => {
-            bail!("netem of this kernel has no rate (Linux 3.3): `by = \"agent\"`, or leave `by` out")
-        }
         Some(by) => Some(by),
         None if netem::is_there(conditions)? => Some(LinkBy::Netem),
         None => Some(LinkBy::Agent),

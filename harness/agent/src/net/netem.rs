@@ -2,7 +2,7 @@
 
 use super::{namespace::Namespace, rtnl::Rtnl};
 use crate::release;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use std::io;
 use tunelab_protocol::Conditions;
 
@@ -15,7 +15,7 @@ pub const LIMIT: usize = 1000;
 /// Says whether this kernel has netem, and one that can do this. It tries one, because there is no list of queueing
 /// disciplines to look into. netem has a rate since Linux 3.3 (7bc0f28c7a0c), and before that takes it in silence.
 pub fn is_there(conditions: Conditions) -> Result<bool> {
-    if conditions.rate_bps > 0 && !release::at_least((3, 3)) {
+    if lacks_rate(conditions) {
         return Ok(false);
     }
     let tried = Namespace::create()?.enter(|| apply(&Rtnl::open()?, "lo", Conditions::default()));
@@ -26,6 +26,10 @@ pub fn is_there(conditions: Conditions) -> Result<bool> {
     }
 }
 
+fn lacks_rate(conditions: Conditions) -> bool {
+    conditions.rate_bps > 0 && !release::at_least((3, 3))
+}
+
 /// Tests for ENOENT, `Specified qdisc kind is unknown` (qdisc_create(), net/sched/sch_api.c).
 fn is_unknown(e: &anyhow::Error) -> bool {
     e.root_cause().downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::NotFound)
@@ -33,6 +37,9 @@ fn is_unknown(e: &anyhow::Error) -> bool {
 
 /// Puts netem on what leaves by `nic`, in the namespace of `rtnl` and of this thread, or changes what is there.
 pub fn apply(rtnl: &Rtnl, nic: &str, conditions: Conditions) -> Result<()> {
+    if lacks_rate(conditions) {
+        bail!("netem of this kernel has no rate (Linux 3.3): `by = \"agent\"` makes the network otherwise");
+    }
     rtnl.add_qdisc(nic, "netem", options(conditions))
         .with_context(|| format!("failed to put netem on {nic} (sch_netem)"))
 }

@@ -22,7 +22,9 @@ pub async fn make(
         Action::Sysctl { host, sysctl } => {
             topology.host(host)?.enter(|| tune::change_one(sysctl, &topology.prefix(host), events))?
         }
-        Action::Firewall { host, rules } => topology.host(host)?.enter(|| tune::replace_rules(rules))?,
+        Action::Firewall { host, rules } => {
+            topology.host(host)?.enter(|| tune::replace_rules(std::slice::from_ref(rules)))?
+        }
         Action::FlushConntrack { host } => topology.host(host)?.enter(probe::forget_entries)?,
         Action::Service { service, operation } => services.operate(service, *operation).await?,
         Action::ResponseTime { service, us } => services.set_response_time(service, *us)?,

@@ -31,7 +31,7 @@ pub fn tune_again(plan: &Plan, name: &str, topology: &Topology, events: &Events)
     let host = plan.hosts.iter().find(|host| host.name == name);
     let host = host.with_context(|| format!("the plan has no host `{name}`"))?;
     topology.host(name)?.enter(|| {
-        host.firewall.iter().try_for_each(tune::replace_rules)?;
+        tune::replace_rules(&host.firewall)?;
         tune::apply(host, &topology.prefix(name), events)
     })
 }

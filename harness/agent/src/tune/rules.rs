@@ -6,6 +6,7 @@ use crate::release;
 use crate::said::{last_lines, scratch};
 use crate::tool::{self, first_of};
 use anyhow::{Context, Result, bail};
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::process::{Command, Stdio};
 use tunelab_protocol::{Format, Ruleset};
@@ -82,13 +83,15 @@ pub fn load(rules: &Ruleset) -> Result<()> {
     Err(refused(rules.format, &said, file, &text).into())
 }
 
-/// Loads rules in the place of those of this format that are there.
-pub fn replace(rules: &Ruleset) -> Result<()> {
-    let loader = loader(rules.format);
-    if let [program, args @ ..] = loader.flush {
-        tool::run(program, args)?;
+/// Loads files in the place of the rules of their formats that are there.
+pub fn replace(files: &[Ruleset]) -> Result<()> {
+    let formats: BTreeSet<Format> = files.iter().map(|rules| rules.format).collect();
+    for format in formats {
+        if let [program, args @ ..] = loader(format).flush {
+            tool::run(program, args)?;
+        }
     }
-    load(rules)
+    files.iter().try_for_each(load)
 }
 
 impl Loader {
