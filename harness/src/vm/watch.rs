@@ -23,8 +23,6 @@ const SUSPICION: Duration = Duration::from_millis(1500);
 /// critical section.
 const LOOK_AT_CPU: Duration = Duration::from_millis(250);
 const DEAF: Duration = Duration::from_millis(2500);
-/// How many looks must agree.
-const LOOKS_AT_CPU: usize = 11;
 /// How long the last words of a dying kernel may take to be written, in wall time: without them there is less to tell.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 /// With less room than this, QEMU's writes may fail at any moment.
@@ -217,26 +215,32 @@ impl Looks {
     /// Adds one more look, and returns where a vCPU hangs.
     ///
     /// Where instructions are counted, QEMU answers between two slices of the vCPU's time, and a slice in which no
-    /// timer runs lasts 2^31 ns: for the loop `jmp .` ten seconds of work. If no register changes, the time is enough.
+    /// timer runs lasts 2^31 ns: for the loop `jmp .` ten seconds of work. So it is the time that counts, not the number
+    /// of looks.
     fn stuck(&mut self, at: Duration, cpus: Vec<Cpu>) -> Option<u64> {
-        if self.at.len() == LOOKS_AT_CPU {
-            self.at.remove(0);
-            self.cpus.remove(0);
-        }
         self.at.push(at);
         self.cpus.push(cpus);
-        let long_ago = self.at.iter().rposition(|&before| before + DEAF <= at);
-        let frozen = long_ago.and_then(|first| registers::frozen(&self.cpus[first..]));
-        frozen.or_else(|| if self.at.len() == LOOKS_AT_CPU { registers::stuck(&self.cpus) } else { None })
+        let long_ago = self.at.iter().rposition(|&before| before + DEAF <= at)?;
+        // Later looks need none that are older.
+        self.at.drain(..long_ago);
+        self.cpus.drain(..long_ago);
+        registers::stuck(&self.cpus)
     }
 }
 
+/// Looks at the registers before and after the interrupts, as QEMU may let the guest work between two answers.
 async fn look_at_cpus(monitor: &Monitor) -> Result<Vec<Cpu>> {
-    let mut cpus = registers::parse(&monitor.human("info registers -a").await?);
+    let mut cpus = registers_of(monitor).await?;
     for (n, cpu) in cpus.iter_mut().enumerate().filter(|(_, cpu)| !cpu.interrupts) {
-        cpu.asked = registers::interrupt_waits(&monitor.human(&format!("info lapic {n}")).await?);
+        let asked = registers::interrupt_waits(&monitor.human(&format!("info lapic {n}")).await?);
+        let still = registers_of(monitor).await?.get(n).is_some_and(|now| now.deaf_where(cpu));
+        cpu.asked = asked.filter(|_| still);
     }
     Ok(cpus)
+}
+
+async fn registers_of(monitor: &Monitor) -> Result<Vec<Cpu>> {
+    Ok(registers::parse(&monitor.human("info registers -a").await?))
 }
 
 fn no_room(events: &std::path::Path) -> Option<Death> {
@@ -279,23 +283,25 @@ mod tests {
     use super::*;
 
     fn cpu(rip: u64, registers: &str) -> Vec<Cpu> {
-        vec![Cpu { rip, interrupts: false, asked: true, registers: registers.into() }]
+        vec![Cpu { rip, interrupts: false, asked: Some(1), registers: registers.into() }]
     }
 
     #[test]
-    fn where_nothing_moves_two_looks_are_enough_if_the_time_between_them_is() {
-        let second = Duration::from_secs(1);
-        let mut looks = Looks::default();
-        assert_eq!(looks.stuck(second, cpu(7, "a")), None);
-        assert_eq!(looks.stuck(2 * second, cpu(7, "a")), None, "a second is not enough");
-        assert_eq!(looks.stuck(20 * second, cpu(7, "a")), Some(7));
+    fn two_looks_are_enough_if_the_time_between_them_is() {
+        for registers in ["a", "b"] {
+            let second = Duration::from_secs(1);
+            let mut looks = Looks::default();
+            assert_eq!(looks.stuck(second, cpu(7, "a")), None);
+            assert_eq!(looks.stuck(2 * second, cpu(7, registers)), None, "a second is not enough");
+            assert_eq!(looks.stuck(20 * second, cpu(7, "a")), Some(7));
+        }
     }
 
     #[test]
-    fn where_registers_move_it_takes_as_many_looks_as_there_must_be() {
+    fn a_look_that_sees_work_begins_anew() {
         let mut looks = Looks::default();
-        let found = |n: u32| looks.stuck(n * DEAF, cpu(7, &n.to_string()));
-        let found: Vec<_> = (1..=u32::try_from(LOOKS_AT_CPU).unwrap()).map(found).collect();
+        let look = |n: u32| looks.stuck(n * LOOK_AT_CPU, cpu(if n == 5 { 7000 } else { 7 }, &n.to_string()));
+        let found: Vec<_> = (0..=16).map(look).collect();
         let (last, earlier) = found.split_last().unwrap();
         assert_eq!((last, earlier.iter().flatten().count()), (&Some(7), 0));
     }

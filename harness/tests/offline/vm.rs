@@ -195,26 +195,30 @@ fn registers_tell_a_hang_from_work() {
         cpus[0].asked = asked;
         cpus
     };
-    let moved = |from: &str, to: &str| look(&text.replace(from, to), true);
+    let moved = |from: &str, to: &str| look(&text.replace(from, to), Some(249_544));
     let rip = 0xffff_ffff_81a0_0010;
     let place = Some(rip);
     assert_eq!((parse(text)[0].rip, parse(text)[0].interrupts, parse(text).len()), (rip, false, 1));
 
-    let (hung, near) = (look(text, true), moved("81a00010", "81a00019"));
+    let (hung, near) = (look(text, Some(249_544)), moved("81a00010", "81a00019"));
     assert_eq!(stuck(&[hung.clone(), near, hung.clone()]), place, "deaf to an interrupt, in a loop");
     for (from, to) in [("81a00010", "81a01010"), ("RFL=00000046", "RFL=00000246")] {
         assert_eq!(stuck(&[hung.clone(), moved(from, to), hung.clone()]), None, "{to}");
     }
-    let silent = look(text, false);
+    let armed = look(&text.replace("RAX=00", "RAX=01"), Some(249_541));
+    assert_eq!(stuck(&[hung.clone(), armed, hung]), None, "it set its timer again");
+    let silent = look(text, None);
     assert_eq!(stuck(&[silent.clone(), silent.clone()]), place, "nobody asks, and nothing moves");
-    assert_eq!(stuck(&[look(&text.replace("RAX=00", "RAX=01"), false), silent]), None, "nobody asks: it may work");
+    assert_eq!(stuck(&[look(&text.replace("RAX=00", "RAX=01"), None), silent]), None, "nobody asks: it may work");
     assert_eq!(stuck(&[]), None);
 }
 
 #[test]
 fn the_local_apic_tells_whether_an_interrupt_waits() {
-    assert!(interrupt_waits("TPR 0x00\nISR\t (none)\nIRR\t 35(level) 236 \n\nAPR 0x00"));
-    assert!(!interrupt_waits("ISR\t 236 \nIRR\t (none)\n\nAPR 0x00"));
+    let timer = "Timer\t DCR=0x3 (divide by 16) initial_count = 65591 current_count = 0\n";
+    assert_eq!(interrupt_waits(&format!("{timer}ISR\t (none)\nIRR\t 35(level) 236 \n\nAPR 0x00")), Some(65_591));
+    assert_eq!(interrupt_waits("IRR\t 35(level)"), Some(0));
+    assert_eq!(interrupt_waits(&format!("{timer}ISR\t 236 \nIRR\t (none)\n\nAPR 0x00")), None);
 }
 
 /// Writes a state of some bytes into `dir`.
