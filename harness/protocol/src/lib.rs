@@ -13,6 +13,7 @@ pub mod probe;
 pub mod readings;
 mod release;
 pub mod rules;
+pub mod scale;
 mod search;
 mod service;
 mod spelling;
@@ -31,7 +32,7 @@ pub use spelling::{spellings, todays_name};
 pub use started::*;
 
 /// Raised whenever a plan or an event changes its meaning; the agent refuses a plan of another version.
-pub const VERSION: u32 = 6;
+pub const VERSION: u32 = 7;
 
 /// Name of the file in QEMU's firmware configuration (fw_cfg) in which the agent finds its plan.
 pub const PLAN_FILE: &str = "opt/tunelab.plan";

@@ -13,6 +13,12 @@ pub struct Plan {
     pub variant: String,
     /// Seeds every choice the agent makes: order and jitter of clients, payloads.
     pub seed: u64,
+    /// Everything that counts things is so many times smaller than in the incident ([`crate::scale`]); 1: as large.
+    #[serde(default = "whole", skip_serializing_if = "is_whole")]
+    pub scale: u32,
+    /// Configurations of services that count things, which the agent scales where they lie.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub configs: Vec<Config>,
     /// Write down every packet that passes the server's interfaces ([`crate::PACKET_PORT`]).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub capture: bool,
@@ -36,6 +42,22 @@ impl Plan {
     pub fn server(&self) -> &Host {
         self.hosts.first().expect("a plan has a server")
     }
+}
+
+fn whole() -> u32 {
+    1
+}
+
+fn is_whole(scale: &u32) -> bool {
+    *scale == 1
+}
+
+/// A deployed configuration: its path in the guest.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Config {
+    Nginx(String),
+    Haproxy(String),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

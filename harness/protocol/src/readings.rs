@@ -12,6 +12,8 @@ pub enum Unit {
     Milliseconds,
     Bytes,
     Percent,
+    /// So many in 1000 s.
+    PerThousandSeconds,
 }
 
 impl Unit {
@@ -22,6 +24,7 @@ impl Unit {
             Unit::Milliseconds => "ms",
             Unit::Bytes => "B",
             Unit::Percent => "%",
+            Unit::PerThousandSeconds => "/s",
         }
     }
 }

@@ -19,8 +19,8 @@ use crate::{
     outcome::snapshot::Mode,
     plan::RunSpec,
     project::{Found, Project},
-    report::{self, Verdict, aside},
-    scenario::{FILE, OwnFiles, Scenario},
+    report::{self, Verdict},
+    scenario::{OwnFiles, units::Scale},
     story::RunName,
 };
 use std::{
@@ -70,6 +70,9 @@ pub struct Args {
     /// `virtual`: days in seconds, the same bytes every time; `wall`: real time
     #[arg(long, value_enum, default_value_t = ClockName::Virtual)]
     clock: ClockName,
+    /// The part of the incident to run, such as `1/100`; `1` is all of it; variants with a scale of their own keep it [default: the scenario's]
+    #[arg(long, value_name = "1/N", conflicts_with = "accept")]
+    scale: Option<Scale>,
     /// Seeds of the kernel's random numbers and the clients' choices: `7`, `1,2,3` or `1..10`, a machine booted anew for each
     #[arg(long, value_name = "N", default_value = "1", value_delimiter = ',')]
     seed: Vec<Seeds>,
@@ -200,7 +203,7 @@ fn load(args: &Args, project: &Project) -> Result<Vec<Found>> {
     let own = args.own.files();
     own.check()?;
     for scenario in found.iter_mut().map(|found| &mut found.scenario) {
-        warn_of_scale(&own, scenario)?;
+        args.scale.map_or(Ok(()), |scale| scenario.run_at(scale))?;
         own.add_to(scenario)?;
     }
     Ok(found)
@@ -274,6 +277,9 @@ fn variants<'a>(
         };
         let mut spec = RunSpec::new(scenario, variant, run);
         args.machine.apply(&mut spec);
+        if args.scale.is_some() {
+            spec.not_comparable = spec.not_comparable.or(Some("the run has another part of the incident"));
+        }
         if args.pcap {
             spec.plan.capture = true;
             spec.not_comparable = spec.not_comparable.or(Some("capturing packets takes the guest's time"));
@@ -321,18 +327,6 @@ fn request(args: &Args, policy: InstallPolicy, images: &Recipes, runs: Vec<RunSp
         out: args.out.clone(),
         cancel: interrupt.asked(),
     }
-}
-
-/// Warns of values for a real machine: beside a thousandth of its traffic they say nothing, and look like a cure.
-fn warn_of_scale(own: &OwnFiles, scenario: &Scenario) -> Result<()> {
-    for name in own.unscaled(scenario)? {
-        aside(format!("warning: `{}` is scaled down, its `{name}` too; yours is taken as it is", scenario.name));
-        aside(format!(
-            "  hint: scale yours alike; the top of {} says by how much",
-            scenario.folder.join(FILE).display()
-        ));
-    }
-    Ok(())
 }
 
 fn print(args: &Args, verdicts: &[Verdict]) -> Result<()> {

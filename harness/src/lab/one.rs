@@ -17,7 +17,7 @@ use std::{
     path::Path,
     time::{Duration, Instant},
 };
-use tunelab_protocol::Event;
+use tunelab_protocol::{Event, Stamped};
 
 /// The limit without a word of the guest, as the host lets QEMU run. An hour of virtual time takes a fraction of a
 /// second, a busy one a few.
@@ -116,6 +116,7 @@ async fn follow(lab: &Lab<'_>, spec: &RunSpec, machine: &Machine) -> Result<()> 
         loop {
             let event = slow::told(lab.teller, machine.pulse(), &quiet, events.next()).await?;
             let ended = matches!(event.event, Event::Done | Event::Failed { .. });
+            let event = Stamped { event: event.event.whole(spec.plan.scale), ..event };
             lab.teller.tell(Story::RunEvent { run: spec.run.clone(), event });
             if ended {
                 return Ok(());

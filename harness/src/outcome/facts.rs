@@ -16,6 +16,7 @@ const RENAMED: &str = "renamed-sysctls";
 /// Returns the facts: metrics by their names, then the tables.
 pub fn of(outcome: &Outcome, scenario: &Scenario) -> Table {
     let mut facts = Table::new();
+    facts.extend(outcome.scale.as_ref().map(|scale| ("scale".to_owned(), value(scale))));
     let metrics = outcome.metrics.iter().filter(|(_, measured)| !measured.is_nothing());
     facts.extend(metrics.map(|(name, measured)| (name.clone(), value(measured))));
     let leaks = outcome.leaks.as_ref().filter(|leaks| !leaks.is_empty());

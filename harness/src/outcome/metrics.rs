@@ -51,7 +51,7 @@ pub fn all(record: &Record, metrics: &[Metric], plan: &Plan) -> BTreeMap<String,
 fn is_top(value: u64, metric: &Metric, plan: &Plan) -> bool {
     let Value::RateMax(clients) = &metric.value else { return false };
     let searches = plan.phases.iter().filter(|phase| phase.searches(clients)).filter_map(|phase| phase.search);
-    searches.map(|search| u64::from(search.most)).max() == Some(value)
+    searches.map(|search| u64::from(search.most) * u64::from(plan.scale)).max() == Some(value)
 }
 
 fn value(record: &Record, metric: &Metric, plan: &Plan) -> Option<u64> {

@@ -32,7 +32,7 @@ pub use open_files::OpenFiles;
 pub use record::Record;
 pub use table::Table;
 
-use crate::scenario::Scenario;
+use crate::scenario::{Scenario, units::Scale};
 use clients::Timers;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -43,6 +43,9 @@ use tunelab_protocol::{self as protocol, Event, Phase, Plan, Stamped};
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Outcome {
+    /// The part of the incident that the run had, `1/100`; absent: all of it. The numbers are the incident's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scale: Option<String>,
     /// The numbers that the scenario asks for by name.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub metrics: BTreeMap<String, Measured>,
@@ -127,12 +130,14 @@ impl ClientOutcomes {
 }
 
 impl Outcome {
-    /// Computes the outcome of one run from its record.
+    /// Computes the outcome of one run from its record, in the incident's size.
     pub fn of(record: &Record, plan: &Plan, scenario: &Scenario) -> Self {
+        let record = &record.whole(plan.scale);
         let sysctls = sysctls(&record.events);
         let timers = Timers::of(sysctls.iter());
         let of_clients = |clients: &protocol::Clients| (clients.name.clone(), Clients::of(clients, record, &timers));
         Outcome {
+            scale: (plan.scale > 1).then(|| Scale(plan.scale).to_string()),
             metrics: metrics::all(record, &scenario.metrics, plan),
             series: series::all(record, plan, &scenario.series),
             leaks: clients::leaks(record, plan),

@@ -1,6 +1,6 @@
 //! A number of an outcome: its unit, and whether it is exact.
 
-use crate::scenario::units;
+use crate::scenario::units::{self, Rate};
 use serde::{Serialize, Serializer};
 use std::{fmt, time::Duration};
 use tunelab_protocol::readings::Unit;
@@ -31,6 +31,9 @@ impl Num {
     }
 
     fn parse(text: &str) -> Option<Self> {
+        if let Some(rate) = Self::rate(text) {
+            return Some(rate);
+        }
         let units = [Unit::Milliseconds, Unit::Bytes, Unit::Percent];
         let with_unit = |unit: Unit| Some((text.strip_suffix(unit.word())?.strip_suffix(' ')?, unit));
         let (number, unit) = units.into_iter().find_map(with_unit).unwrap_or((text, Unit::Count));
@@ -42,6 +45,16 @@ impl Num {
             None if unit == Unit::Count => None,
             None => Some(Num { value: number.parse().ok()?, tolerance: 0, unit }),
         }
+    }
+
+    /// Reads `467/s`, `0.5/s ± 0.02/s`.
+    fn rate(text: &str) -> Option<Self> {
+        let (value, tolerance) = text.split_once(" ± ").unwrap_or((text, "0/s"));
+        let thousandths = |text: &str| {
+            let (whole, part) = text.strip_suffix("/s")?.split_once('.').unwrap_or((text.strip_suffix("/s")?, ""));
+            format!("{whole}{part:0<3}").parse().ok()
+        };
+        Some(Num { value: thousandths(value)?, tolerance: thousandths(tolerance)?, unit: Unit::PerThousandSeconds })
     }
 
     /// Returns the number as people read it: `5d ± 10s`, `1480 ± 5 ms`.
@@ -100,6 +113,11 @@ impl Serialize for Num {
 
 impl fmt::Display for Num {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.unit == Unit::PerThousandSeconds {
+            f.write_str(&Rate::show(self.value))?;
+            let tolerance = Some(self.tolerance).filter(|tolerance| *tolerance > 0);
+            return tolerance.map_or(Ok(()), |tolerance| write!(f, " ± {}", Rate::show(tolerance)));
+        }
         write!(f, "{}", self.value)?;
         if self.tolerance > 0 {
             write!(f, " ± {}", self.tolerance)?;

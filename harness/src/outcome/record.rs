@@ -36,6 +36,12 @@ impl Record {
         Ok(Record { events, fingerprint: hex::encode(Sha256::digest(bytes)) })
     }
 
+    /// Returns the record in the incident's size, for a run at the scale 1/`by`.
+    pub fn whole(&self, by: u32) -> Record {
+        let whole = |stamped: &Stamped| Stamped { at_us: stamped.at_us, event: stamped.event.clone().whole(by) };
+        Record { events: self.events.iter().map(whole).collect(), fingerprint: self.fingerprint.clone() }
+    }
+
     /// Returns when traffic began, in microseconds: rounds and probes count from here.
     pub fn start_us(&self) -> u64 {
         self.events.iter().find(|e| e.event == Event::Ready).map_or(0, |e| e.at_us)

@@ -92,7 +92,9 @@ fn samples(record: &Record) -> impl Iterator<Item = (u64, &BTreeMap<String, u64>
 /// packets that the counter counted were dropped for another reason: for want of a port to masquerade with, for one.
 fn refusals(record: &Record, plan: &Plan) -> Vec<(u64, u64)> {
     let (mut last, mut found) = (record.start_us(), Vec::new());
-    let logged = log::refusals(record);
+    // The kernel's log is as it is in the run.
+    let told = |(at_us, drops)| (at_us, drops * u64::from(plan.scale));
+    let logged: Vec<(u64, u64)> = log::refusals(record).into_iter().map(told).collect();
     let followed = plan.probes(KERNEL_LOG);
     if followed && logged.is_empty() || !samples(record).any(|(_, values)| values.contains_key("conntrack.drop")) {
         return logged;

@@ -3,7 +3,7 @@
 
 use crate::{
     scenario::{
-        Clients, From, Host, Machine, Scenario, Variant,
+        Clients, From, HAPROXY, Host, Machine, Scenario, Variant,
         topology::{self, Topology},
     },
     story::RunName,
@@ -16,7 +16,8 @@ use std::{
     time::Duration,
 };
 use tunelab_protocol::{
-    self as protocol, Action, Arrivals, Format, Phase, Plan, Protocol, ServiceKind, VERSION, Visit, tls_client,
+    self as protocol, Action, Arrivals, Config, Format, Phase, Plan, Protocol, Service, ServiceKind, VERSION, Visit,
+    tls_client,
 };
 
 /// Everything one run is made of, decided before any machine starts.
@@ -93,11 +94,13 @@ pub fn plan(scenario: &Scenario, variant: &Variant, seed: u64) -> Plan {
         report_sysctls: if server == Some(host.name.as_str()) { reported.clone() } else { Vec::new() },
         ..bare
     };
-    Plan {
+    let plan = Plan {
         version: VERSION,
         scenario: scenario.name.clone(),
         variant: variant.name.clone(),
         seed,
+        scale: setup.scale.0,
+        configs: if setup.scale.0 == 1 { Vec::new() } else { configs(&setup.services) },
         capture: false,
         modules: setup.modules.clone(),
         limits: setup.limits.clone(),
@@ -108,7 +111,18 @@ pub fn plan(scenario: &Scenario, variant: &Variant, seed: u64) -> Plan {
         services: setup.services.clone(),
         probes: scenario.probes.clone(),
         phases: setup.phases.iter().map(|phase| phase_of(scenario, phase)).collect(),
-    }
+    };
+    plan.shrunk()
+}
+
+/// Returns the configurations that count things, each once.
+fn configs(services: &[Service]) -> Vec<Config> {
+    let config = |service: &Service| match &service.kind {
+        ServiceKind::Nginx { config, .. } => Some(Config::Nginx(config.clone())),
+        ServiceKind::Program { argv, .. } if argv[0] == HAPROXY => argv.last().cloned().map(Config::Haproxy),
+        _ => None,
+    };
+    services.iter().filter_map(config).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 fn group(clients: &Clients, topology: &Topology<'_>) -> protocol::Clients {

@@ -1,7 +1,11 @@
 //! A scenario explained without a machine: its hosts and what joins them, its services, and what happens when.
 
 use super::phases::groups;
-use crate::scenario::{From, Host, Scenario, Setup, Variant, topology::Topology, units};
+use crate::scenario::{
+    From, Host, Scenario, Setup, Variant,
+    topology::Topology,
+    units::{self, Scale},
+};
 use std::time::Duration;
 use tunelab_protocol::{Action, Arrivals, Change, Conditions, Listen, Phase, Service, ServiceKind};
 
@@ -9,6 +13,12 @@ use tunelab_protocol::{Action, Arrivals, Change, Conditions, Listen, Phase, Serv
 pub fn render(scenario: &Scenario) -> String {
     let mut out = format!("{}: {}\n", scenario.name, scenario.summary);
     let first = scenario.first();
+    if first.scale != Scale::default() {
+        out += &format!(
+            "\na run has {} of it: clients, rates and what counts them are so many times smaller\n",
+            first.scale
+        );
+    }
     out += &section("hosts", first.hosts.iter().map(host));
     out += &section("networks", networks(first));
     out += &section("services", first.services.iter().map(service));
@@ -129,13 +139,17 @@ fn timeline(phases: &[Phase]) -> Vec<String> {
     lines
 }
 
+fn rate(per_1000_s: u32) -> String {
+    units::Rate::show(u64::from(per_1000_s))
+}
+
 fn come(phase: &Phase) -> String {
     if phase.arrivals.is_empty() {
         return "nothing comes".into();
     }
     if let Some(search) = &phase.search {
         return format!("the highest rate of {} that is served", phase.arrivals[0].clients)
-            + &format!(", between {} and {} in 1000 s", search.least, search.most);
+            + &format!(", between {} and {}", rate(search.least), rate(search.most));
     }
     let one = |come: &Arrivals| format!("{} {}", come.count, come.clients);
     let all: Vec<String> = phase.arrivals.iter().map(one).collect();
@@ -160,8 +174,9 @@ fn changed(change: &Change) -> String {
 
 /// Returns a variant with the parts in which it differs from the first.
 fn described(variant: &Variant, first: &Setup) -> String {
-    let Setup { machine, modules, limits, hosts, networks, services, clients, phases } = &variant.setup;
+    let Setup { scale, machine, modules, limits, hosts, networks, services, clients, phases } = &variant.setup;
     let differs = [
+        ("scale", *scale != first.scale),
         ("machine", *machine != first.machine || *modules != first.modules || *limits != first.limits),
         ("hosts", *hosts != first.hosts),
         ("networks", *networks != first.networks),

@@ -50,7 +50,12 @@ fn introduction(scenario: &Scenario) -> String {
 }
 
 fn phases(scenario: &Scenario) -> String {
-    let mut out = row(["phase", "lasts", "clients"]) + "|---|---|---|\n";
+    let scale = scenario.first().scale;
+    let part = format!(
+        "In the size of the incident; a run has {scale} of it, and its outcome is told in the incident's size.\n\n"
+    );
+    let mut out = if scale == units::Scale::default() { String::new() } else { part };
+    out += &(row(["phase", "lasts", "clients"]) + "|---|---|---|\n");
     for (phases, times) in groups(&scenario.first().phases) {
         for phase in phases {
             let lasts = units::show(Duration::from_micros(phase.lasts_us()));
@@ -74,9 +79,14 @@ fn own_rates<'a>(scenario: &'a Scenario, phase: &Phase) -> BTreeMap<(u32, u32), 
 }
 
 fn otherwise(scenario: &Scenario, phase: &Phase) -> String {
-    let own =
-        |((least, most), variants): (_, Vec<_>)| format!("; in `{}` from {least} to {most}", variants.join("`, `"));
+    let own = |((least, most), variants): (_, Vec<_>)| {
+        format!("; in `{}` from {} to {}", variants.join("`, `"), rate(least), rate(most))
+    };
     own_rates(scenario, phase).into_iter().map(own).collect()
+}
+
+fn rate(per_1000_s: u32) -> String {
+    units::Rate::show(u64::from(per_1000_s))
 }
 
 fn clients_of(phase: &Phase) -> String {
@@ -85,7 +95,8 @@ fn clients_of(phase: &Phase) -> String {
     }
     if let Some(search) = &phase.search {
         let (of, lasts) = (&phase.arrivals[0].clients, units::show(Duration::from_micros(search.lasts_us)));
-        return format!("`{of}`, from {} to {} in 1000 s: the rate sustained for {lasts}", search.least, search.most);
+        let (least, most) = (rate(search.least), rate(search.most));
+        return format!("`{of}`, from {least} to {most}: the rate sustained for {lasts}");
     }
     let one = |come: &Arrivals| {
         let only = come.rounds.map(|rounds| format!(" ({rounds} times)")).unwrap_or_default();
@@ -174,14 +185,23 @@ fn expected(scenario: &Scenario) -> String {
     let mut out = String::new();
     for metric in &scenario.metrics {
         let searches = |phase: &&Phase| matches!(&metric.value, Metered::RateMax(clients) if phase.searches(clients));
-        let by = metric.expected.iter().map(|(by, value)| format!("{value} ({by})")).collect::<Vec<_>>().join(", ");
+        let shown = |value: u64| Num { value, tolerance: 0, unit: metric.value.unit() }.shown();
+        let by = metric
+            .expected
+            .iter()
+            .map(|(by, value)| format!("{} ({by})", shown(*value)))
+            .collect::<Vec<_>>()
+            .join(", ");
         let mut said = Vec::new();
         said.extend((!by.is_empty()).then(|| format!("expected: {by}")));
         for phase in scenario.first().phases.iter().filter(searches) {
             let own = own_rates(scenario, phase).into_iter();
-            let own: String = own.map(|((_, most), of)| format!(" ({most} in `{}`)", of.join("`, `"))).collect();
-            let top = phase.search.map(|search| search.most).unwrap_or_default();
-            said.push(format!("{top}{own} is as far as the search went, and stands for so many or more"));
+            let own = own.map(|((_, most), of)| format!(" ({} in `{}`)", shown(u64::from(most)), of.join("`, `")));
+            let (own, top) = (own.collect::<String>(), phase.search.map(|search| search.most).unwrap_or_default());
+            said.push(format!(
+                "{}{own} is as far as the search went, and stands for so many or more",
+                shown(u64::from(top))
+            ));
         }
         if !said.is_empty() {
             out += &format!("\n`{}`, {}.\n", metric.name, said.join("; "));

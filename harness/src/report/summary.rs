@@ -8,7 +8,7 @@ use crate::{
     visible::quoted,
 };
 use comfy_table::{ContentArrangement, presets};
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 /// Returns the summary; with `terminal` the diff has colours, and errors have frames.
 pub fn render(verdict: &Verdict, terminal: bool) -> String {
@@ -38,6 +38,9 @@ fn heading(verdict: &Verdict) -> String {
         let foreign = if verdict.kernel.is_some() { ", not the image's own" } else { "" };
         out += &format!(" (Linux {}{foreign}), {} clock", ran.result.kernel, clock(ran.result.clock));
     }
+    let ran = verdict.runs.iter().filter_map(|told| told.result.as_ref().ok());
+    let scales: BTreeSet<&str> = ran.filter_map(|ran| ran.outcome.scale.as_deref()).collect();
+    out += &scales.into_iter().map(|scale| format!(", scale {scale}")).collect::<String>();
     out += &format!(", seed {}", verdict.seed);
     if verdict.repeat > 1 {
         out += &format!(", repeat {}", verdict.repeat);

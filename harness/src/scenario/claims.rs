@@ -3,7 +3,7 @@
 use super::{
     model::{Claim, Compare, Expression, Metric, Operand, Subject},
     section::Section,
-    units::{Bytes, Micros, Ppm},
+    units::{Bytes, Micros, Ppm, Rate},
     values::Filled,
 };
 use std::collections::BTreeSet;
@@ -185,6 +185,7 @@ fn operand(word: &str, left: &Subject) -> Result<Operand, Option<&'static str>> 
         Unit::Milliseconds => word.parse().ok().map(|Micros(us)| us / 1_000),
         Unit::Bytes => word.parse().ok().map(|Bytes(bytes)| bytes),
         Unit::Percent => word.parse().ok().map(|Ppm(ppm)| u64::from(ppm) / 10_000),
+        Unit::PerThousandSeconds => word.parse().ok().map(Rate::per_1000_s),
     };
     match number {
         Some(number) => Ok(Operand::Number(number)),
@@ -194,6 +195,7 @@ fn operand(word: &str, left: &Subject) -> Result<Operand, Option<&'static str>> 
             Unit::Milliseconds => "it is a time: `200 ms`, `5 min`",
             Unit::Bytes => "it is a size: `512 B`, `1 MiB`",
             Unit::Percent => "it is a share: `95 %`",
+            Unit::PerThousandSeconds => "it is a rate: `400/s`",
         })),
         None => Err(None),
     }

@@ -10,11 +10,7 @@ use crate::{
     read,
     visible::is_hidden,
 };
-use std::{
-    cell::{Cell, RefCell},
-    collections::BTreeSet,
-    path::Path,
-};
+use std::{cell::RefCell, collections::BTreeSet, path::Path};
 use toml::Spanned;
 use tunelab_protocol::{Format, guest, todays_name};
 
@@ -28,8 +24,6 @@ pub struct Files<'a> {
     /// Files with a certificate that the lab makes.
     made: RefCell<BTreeSet<String>>,
     sysctls: RefCell<BTreeSet<String>>,
-    /// Whether some file that sets sysctls could not be read, or is wrong.
-    unread: Cell<bool>,
 }
 
 /// The beginning of the names that the user's own files have in the guest.
@@ -47,7 +41,6 @@ impl<'a> Files<'a> {
             checked: RefCell::default(),
             made: RefCell::default(),
             sysctls: RefCell::default(),
-            unread: Cell::default(),
         }
     }
 
@@ -118,18 +111,10 @@ impl<'a> Files<'a> {
 
     /// Like [`Files::deploy`], and remembers the sysctls that the file sets.
     fn deploy_sysctls(&self, name: &Spanned<String>) {
-        let found = self.problems.count();
         self.deploy(name, sysctl_d);
-        self.unread.set(self.unread.get() || self.problems.count() > found);
-        match self.text(name) {
-            Ok(text) => self.sysctls.borrow_mut().extend(sysctl_names(&text)),
-            Err(_) => self.unread.set(true),
+        if let Ok(text) = self.text(name) {
+            self.sysctls.borrow_mut().extend(sysctl_names(&text));
         }
-    }
-
-    /// Whether all sysctls that the files set are known.
-    pub fn all_read(&self) -> bool {
-        !self.unread.get()
     }
 
     fn text(&self, name: &Spanned<String>) -> Result<String> {

@@ -21,6 +21,8 @@ pub enum Kind {
     Share,
     /// `200/min`.
     Rate,
+    /// `1/100`.
+    Scale,
     /// `10 Mbit/s`.
     BitRate,
     /// An IP address.
@@ -113,11 +115,12 @@ pub const TABLES: &[Table] = &[
                 "the images it runs on; the first is the default, CI runs all",
                 r#"["debian-12", "debian-11"]"#,
             ),
-            key(
-                "scaled",
-                List(&Sysctl),
-                "sysctls whose values are scaled down here: a user's own file that sets one gets a warning",
-                r#"["net.netfilter.nf_conntrack_max"]"#,
+            or(
+                "scale",
+                Kind::Scale,
+                "\"1\"",
+                "the part of the incident that a run has: clients, rates and every limit that counts things are so many times smaller, times are not; outcomes are told in the incident's size",
+                r#""1/100""#,
             ),
             key("machine", Kind::Table("machine"), "the guest", r#"{ memory = "1 GiB" }"#),
             key(
@@ -545,7 +548,7 @@ pub const TABLES: &[Table] = &[
                 "search",
                 Kind::Table("search"),
                 "finds the highest rate at which each client is served",
-                r#"{ clients = "browsers", for = "5 min", between = [100, 1000] }"#,
+                r#"{ clients = "browsers", for = "5 min", between = ["100/s", "1000/s"] }"#,
             ),
         ],
     },
@@ -578,7 +581,7 @@ pub const TABLES: &[Table] = &[
             needed("clients", Name, "the clients whose rate it is", r#""browsers""#),
             needed("for", Time, "how long each rate is held", r#""5 min""#),
             or("rest", Time, r#""0 s""#, "the time after it, so that what it left behind is gone", r#""70 s""#),
-            needed("between", List(&Count), "the lowest and the highest rate, in clients in 1000 s", "[100, 1000]"),
+            needed("between", List(&Rate), "the lowest and the highest rate of clients", r#"["100/s", "1000/s"]"#),
             or("to", Share, r#""2 %""#, "how close it comes", r#""2 %""#),
         ],
     },
@@ -754,6 +757,7 @@ pub const TABLES: &[Table] = &[
         keys: &[
             key("summary", Text, "what is different, in a sentence", r#""conntrack's time_wait at 1 s""#),
             or("mitigates", Flag, "false", "it prevents what the scenario is about", "true"),
+            key("scale", Any, "as above", r#""1""#),
             key("machine", Any, "as above", r#"{ memory = "2 GiB" }"#),
             key("host", Any, "as above", r#"{ server.sysctl-files = ["tuned.conf"] }"#),
             key("network", Any, "as above", r#"{ internet.delay = "100 ms" }"#),
@@ -911,7 +915,7 @@ change = [{ service.http = { response-time = "1 s" }, network.internet = { delay
 repeat = { from = "all", times = 2 }
 [[phase]]
 name = "searching"
-search = { clients = "some", for = "1 min", between = [100, 1000] }
+search = { clients = "some", for = "1 min", between = ["1/min", "1/s"] }
 [[phase]]
 name = "lasting"
 duration = "1 min"

@@ -9,14 +9,14 @@ use super::{
     rules::HostRules,
     section::{Read, Section},
     tolerance,
-    units::Micros,
+    units::{Micros, Rate},
     value::{self, Wrong},
 };
 use toml::{Spanned, de::DeValue};
 use tunelab_protocol::{
     Outcome, Phase, Probe, Service,
     probe::{Scope, sampled},
-    readings,
+    readings::{self, Unit},
 };
 
 /// The other parts of the file that a metric may name.
@@ -30,7 +30,8 @@ pub struct Known<'a> {
 }
 
 /// Names that already mean something else in claims.
-const RESERVED: [&str; 7] = ["leaks", "log", "series", "sysctl", "open-files", "refused-sysctls", "renamed-sysctls"];
+const RESERVED: [&str; 8] =
+    ["leaks", "log", "scale", "series", "sysctl", "open-files", "refused-sysctls", "renamed-sysctls"];
 
 /// Reads each `[metric.x]`.
 pub fn metrics(root: &Section<'_>, known: &Known<'_>) -> Vec<Metric> {
@@ -46,7 +47,7 @@ pub fn metrics(root: &Section<'_>, known: &Known<'_>) -> Vec<Metric> {
             check(value, text, &about, &section, known);
         }
         let tolerance = tolerance::read(&section, value.as_ref().map(Value::unit), known.names);
-        let expected = expected(&section);
+        let expected = expected(&section, value.as_ref().map(Value::unit));
         section.finish();
         Some(Metric { name: name.into_inner(), value: value?, about, expected, tolerance })
     };
@@ -236,10 +237,14 @@ pub fn check_reading(name: &str, host: Option<&str>, text: &Spanned<String>, sec
 }
 
 /// Reads `expected = { article = 396, ours = 470 }`: calculated values, to be read beside the measured ones.
-fn expected(section: &Section<'_>) -> Vec<(String, u64)> {
+fn expected(section: &Section<'_>, unit: Option<Unit>) -> Vec<(String, u64)> {
     let Some(table) = section.section("expected") else { return Vec::new() };
     let read = |(name, value): (Spanned<String>, &Spanned<DeValue<'_>>)| {
-        Some((name.into_inner(), u64::read(value, section.problems)?))
+        let number = match unit {
+            Some(Unit::PerThousandSeconds) => Rate::read(value, section.problems)?.per_1000_s(),
+            _ => u64::read(value, section.problems)?,
+        };
+        Some((name.into_inner(), number))
     };
     table.entries().into_iter().filter_map(read).collect()
 }

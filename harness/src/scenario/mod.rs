@@ -45,6 +45,7 @@ pub use catalogue::{Catalogue, SCENARIOS};
 pub use model::*;
 pub use own::{OwnFiles, YOURS};
 pub use problems::{Problems, nearest, suggestion};
+pub use services::HAPROXY;
 
 use crate::{
     error::{Error, Result},
@@ -100,7 +101,6 @@ fn read(name: &str, folder: &Path, root: &Section<'_>) -> Option<Scenario> {
     let names = Names::of(root);
     let summary = root.need::<values::Filled>("summary", r#""what happens, in a sentence""#);
     let images = images(root);
-    let scaled: Vec<Spanned<String>> = root.get_or("scaled", Vec::new());
     let variants = variants(root, &files);
     certificate::check(root, &variants, &files);
     let probes::Asked { mut probes, sysctls: asked, limits: reported_limits } = probes::probes(root, &names);
@@ -112,13 +112,10 @@ fn read(name: &str, folder: &Path, root: &Section<'_>) -> Option<Scenario> {
     let metrics = metrics::metrics(root, &known);
     let series = metrics::series(root, &known);
     probes::ask(&mut probes, &metrics, &series, root);
-    let all_read = files.all_read();
     let [files, certificates, mut reported_sysctls] = files.into_parts();
     let files = files.into_iter().map(|name| (name.clone(), folder.join(name))).collect();
     let set = variants.iter().flat_map(|variant| sysctls_of_the_server(&variant.setup));
     reported_sysctls.extend(asked.iter().map(String::as_str).chain(set).map(todays_name));
-    // If a file could not be read, the sysctls that it would have set are not known.
-    let set = all_read.then_some(&reported_sysctls);
     let claims = claims::claims(
         root,
         &claims::Known {
@@ -131,13 +128,11 @@ fn read(name: &str, folder: &Path, root: &Section<'_>) -> Option<Scenario> {
         },
     );
     root.finish();
-    let scaled = scaled.into_iter().map(|name| scaled_down(name, set, root.problems)).collect();
     Some(Scenario {
         name: name.to_owned(),
         folder: folder.to_owned(),
         summary: summary?.0,
         images,
-        scaled,
         probes,
         variants,
         metrics,
@@ -165,17 +160,6 @@ fn images(root: &Section<'_>) -> Vec<String> {
     }
     let images: Vec<String> = images.into_iter().map(Spanned::into_inner).collect();
     if images.is_empty() { vec!["debian-12".to_owned()] } else { images }
-}
-
-/// Returns today's name of a sysctl that is scaled down. It must be set, in a file or by a variant; if not, that is
-/// reported.
-fn scaled_down(name: Spanned<String>, set: Option<&BTreeSet<String>>, problems: &Problems) -> String {
-    let todays = todays_name(name.get_ref());
-    if let Some(set) = set.filter(|set| !set.contains(&todays)) {
-        let known: Vec<&str> = set.iter().map(String::as_str).collect();
-        problems.unknown(name.span(), format!("nothing here sets `{todays}`"), &todays, &known);
-    }
-    todays
 }
 
 /// Returns the single sysctls that a setup sets on the server, at the start or later.

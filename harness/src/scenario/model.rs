@@ -1,5 +1,7 @@
 //! The model of a checked scenario: nothing in it can be wrong any more, and nothing of TOML is left.
 
+use super::units::Scale;
+use crate::error::{Error, Result};
 use miette::NamedSource;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -23,9 +25,6 @@ pub struct Scenario {
     pub summary: String,
     /// Images it runs on unless the command line says otherwise; the first is the default.
     pub images: Vec<String>,
-    /// sysctls that the scenario sets to a fraction of the real value, as its traffic is a fraction of the real
-    /// traffic. A value in the user's own files means the whole.
-    pub scaled: BTreeSet<String>,
     pub probes: Vec<Probe>,
     /// At least one, in the order of the file.
     pub variants: Vec<Variant>,
@@ -46,6 +45,24 @@ pub struct Scenario {
     pub source: NamedSource<String>,
 }
 
+impl Scenario {
+    /// Changes the scale of all variants but those with one of their own. The error says which clients do not fit it.
+    pub fn run_at(&mut self, scale: Scale) -> Result<()> {
+        let common = self.first().scale;
+        let setups = self.variants.iter_mut().map(|variant| &mut variant.setup);
+        let mut setups: Vec<&mut Setup> = setups.filter(|setup| setup.scale == common).collect();
+        let phases = setups.iter().flat_map(|setup| &setup.phases).filter(|phase| phase.search.is_none());
+        for arrivals in phases.flat_map(|phase| &phase.arrivals) {
+            if let Some(message) = scale.misfits(arrivals.count) {
+                let message = format!("`{}`: {message} (`{}`)", self.name, arrivals.clients);
+                return Err(Error::input(message).hint(Scale::HINT));
+            }
+        }
+        setups.iter_mut().for_each(|setup| setup.scale = scale);
+        Ok(())
+    }
+}
+
 /// One variant: what the scenario says for all variants, with the variant's changes.
 #[derive(Debug, Clone)]
 pub struct Variant {
@@ -60,6 +77,8 @@ pub struct Variant {
 /// Everything that happens in a run of one variant.
 #[derive(Debug, Clone, Default)]
 pub struct Setup {
+    /// Numbers of clients, rates and limits are the incident's; a run has a part of them.
+    pub scale: Scale,
     pub machine: Machine,
     pub modules: Vec<ModuleLoad>,
     /// A limits.d file.
@@ -382,7 +401,8 @@ impl Value {
             Value::ConnectTime(_) | Value::Duration(_) | Value::EntryLife(_) => Unit::Milliseconds,
             Value::Answers(of) if of.is_time() => Unit::Milliseconds,
             Value::Answers(OfAnswers::FlightBytes(_)) | Value::Count(Counted::RuleBytes(_)) => Unit::Bytes,
-            Value::Answers(_) | Value::Count(_) | Value::RateMax(_) => Unit::Count,
+            Value::RateMax(_) => Unit::PerThousandSeconds,
+            Value::Answers(_) | Value::Count(_) => Unit::Count,
         }
     }
 

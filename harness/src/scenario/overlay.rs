@@ -13,8 +13,8 @@ use toml::{
     de::{DeString, DeTable, DeValue},
 };
 
-/// The parts of a file that a variant can change.
-pub const PARTS: [&str; 6] = ["machine", "host", "network", "service", "clients", PHASE];
+/// The parts of a file that a variant can change: the scale, and tables.
+pub const PARTS: [&str; 7] = ["scale", "machine", "host", "network", "service", "clients", PHASE];
 const PHASE: &str = "phase";
 
 /// The value that takes a key away.

@@ -56,12 +56,6 @@ impl OwnFiles {
         all.into_result()
     }
 
-    /// Returns the sysctls in the user's files that the scenario has scaled down: the user's values are at full size,
-    /// and the traffic is not.
-    pub fn unscaled(&self, scenario: &Scenario) -> Result<Vec<String>> {
-        Ok(self.sysctl_names()?.into_iter().filter(|name| scenario.scaled.contains(name)).collect())
-    }
-
     fn sysctl_names(&self) -> Result<Vec<String>> {
         self.sysctl.as_deref().map_or(Ok(Vec::new()), |path| Ok(files::sysctl_names(&read(path)?)))
     }

@@ -7,7 +7,7 @@ use super::{
     search,
     section::{self, Read, Section, Value},
     topology::place,
-    units::{LONGEST, Micros},
+    units::{LONGEST, Micros, Scale},
     values::{Rate, SomeTime},
 };
 use std::{collections::BTreeSet, ops::Range};
@@ -24,6 +24,7 @@ pub struct Known<'a> {
     pub service_names: Vec<String>,
     /// Hosts and networks that clients live on.
     pub clients_on: BTreeSet<String>,
+    pub scale: Scale,
 }
 
 impl<'a> Known<'a> {
@@ -41,6 +42,7 @@ impl<'a> Known<'a> {
             services,
             service_names: parts.names_of("service"),
             clients_on: clients.iter().map(|clients| place(clients).to_owned()).collect(),
+            scale: Scale::default(),
         }
     }
 }
@@ -199,7 +201,7 @@ fn in_rounds(section: &Section<'_>, name: Option<String>, known: &Known<'_>) -> 
     Some(Phase { name: name?, rounds: rounds?, every_us: every?.0, changes: Vec::new(), search: None, arrivals })
 }
 
-/// The most rounds of a phase, and the most clients of a round.
+/// The most rounds of a phase, and the most clients of a round in a run.
 const MOST: u32 = 1_000_000;
 
 fn counted(count: &Spanned<u32>, section: &Section<'_>) -> Option<u32> {
@@ -222,7 +224,7 @@ fn arrivals(section: &Section<'_>, known: &Known<'_>, every_us: Option<u64>) -> 
             let message = format!("there are no clients `{}`", name.get_ref());
             let known: Vec<&str> = known.clients.iter().map(String::as_str).collect();
             section.problems.unknown(name.span(), message, name.get_ref(), &known);
-        } else if let Some(arrivals) = arrival(&name, value, spacing, every_us, section) {
+        } else if let Some(arrivals) = arrival(&name, value, (spacing, known.scale), every_us, section) {
             fits(&arrivals, every_us, name.span(), section);
             found.push(arrivals);
         }
@@ -242,7 +244,7 @@ fn fits(arrivals: &Arrivals, every_us: Option<u64>, span: Range<usize>, section:
 fn arrival(
     name: &Spanned<String>,
     value: &Value<'_>,
-    spacing: Micros,
+    (spacing, scale): (Micros, Scale),
     every_us: Option<u64>,
     section: &Section<'_>,
 ) -> Option<Arrivals> {
@@ -253,12 +255,15 @@ fn arrival(
         DeValue::String(_) => {
             let rate = Spanned::<Rate>::read(value, section.problems)?;
             let (count, spacing_us) = rate.get_ref().arrivals(every_us?);
-            let count = counted(&Spanned::new(rate.span(), count), section)?;
+            let count = clients_of(&Spanned::new(rate.span(), count), scale, section)?;
+            if count == 0 {
+                counted(&Spanned::new(rate.span(), count), section)?;
+            }
             Some(Arrivals { count, spacing_us, ..plain })
         }
         DeValue::Table(_) => {
             let table = Section::of(value, format!("{}.clients.{}", section.path(), plain.clients), section.problems)?;
-            let count = table.need::<Spanned<u32>>("count", "4").and_then(|count| clients_of(&count, &table));
+            let count = table.need::<Spanned<u32>>("count", "4").and_then(|count| clients_of(&count, scale, &table));
             let after_us = table.get_or("after", Micros::default()).0;
             let spacing_us = table.get_or("spacing", spacing).0;
             let at_once = table.get_or("at-once", 0);
@@ -267,13 +272,22 @@ fn arrival(
             Some(Arrivals { count: count?, after_us, spacing_us, at_once, rounds, ..plain })
         }
         _ => {
-            let count = clients_of(&Spanned::read(value, section.problems)?, section)?;
+            let count = clients_of(&Spanned::read(value, section.problems)?, scale, section)?;
             Some(Arrivals { count, ..plain })
         }
     }
 }
 
 /// Reads the number of clients. It may be 0: then only the other kinds come in a round.
-fn clients_of(count: &Spanned<u32>, section: &Section<'_>) -> Option<u32> {
-    if *count.get_ref() == 0 { Some(0) } else { counted(count, section) }
+fn clients_of(count: &Spanned<u32>, scale: Scale, section: &Section<'_>) -> Option<u32> {
+    let come = *count.get_ref();
+    if come == 0 {
+        return Some(0);
+    }
+    counted(&Spanned::new(count.span(), scale.part(come)), section)?;
+    if let Some(message) = scale.misfits(come) {
+        section.problems.report_with_hint(count.span(), message, "not so many", Scale::HINT);
+        return None;
+    }
+    Some(come)
 }

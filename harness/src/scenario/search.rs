@@ -4,7 +4,7 @@
 use super::{
     phases::Known,
     section::Section,
-    units::{Micros, Ppm},
+    units::{Micros, Ppm, Rate, Scale},
     values::SomeTime,
 };
 use toml::Spanned;
@@ -18,7 +18,9 @@ pub fn phase(section: &Section<'_>, name: Option<String>, known: &Known<'_>) -> 
     let clients = section.need::<Spanned<String>>("clients", r#""browsers""#);
     let lasts = section.need::<SomeTime>("for", r#""5 min""#);
     let rest = section.get_or("rest", Micros::default());
-    let between = section.need::<Spanned<Vec<u32>>>("between", "[100, 1000]");
+    let found = section.problems.count();
+    let between = section.need::<Spanned<Vec<Rate>>>("between", r#"["100/s", "1000/s"]"#);
+    let between = between.filter(|_| section.problems.count() == found);
     let to_ppm = section.get_or("to", Ppm(20_000)).0;
     section.finish();
     if let Some(clients) = clients.as_ref().filter(|clients| !known.clients.contains(clients.get_ref())) {
@@ -27,7 +29,8 @@ pub fn phase(section: &Section<'_>, name: Option<String>, known: &Known<'_>) -> 
         section.problems.unknown(clients.span(), message, clients.get_ref(), &known);
     }
     // Wrong rates are a mistake of their own, whatever else is wrong.
-    let rates = between.zip(lasts.as_ref()).map(|(between, lasts)| search(&between, (to_ppm, lasts.0), section));
+    let rates =
+        between.zip(lasts.as_ref()).map(|(between, lasts)| search(&between, (to_ppm, lasts.0), known.scale, section));
     let (name, clients, lasts, search) = (name?, clients?, lasts?, rates??);
     if !known.clients.contains(clients.get_ref()) {
         return None;
@@ -47,11 +50,19 @@ pub fn phase(section: &Section<'_>, name: Option<String>, known: &Known<'_>) -> 
 }
 
 /// Returns a search with the rates of `between`; `None` if they are wrong, which is reported.
-fn search(between: &Spanned<Vec<u32>>, (to_ppm, lasts_us): (u32, u64), section: &Section<'_>) -> Option<Search> {
-    let (message, label, hint) = match between.get_ref()[..] {
-        [least, most] if 0 < least && least < most && most <= 1_000_000 => {
+fn search(
+    between: &Spanned<Vec<Rate>>,
+    (to_ppm, lasts_us): (u32, u64),
+    scale: Scale,
+    section: &Section<'_>,
+) -> Option<Search> {
+    let rates = between.get_ref().iter().map(|rate| u32::try_from(rate.per_1000_s()).unwrap_or(u32::MAX));
+    let rates: Vec<u32> = rates.collect();
+    let (message, label, hint) = match rates[..] {
+        [least, most] if 0 < least && least < most && most < u32::MAX => {
             let search = Search { least, most, to_ppm, lasts_us };
-            let clients = |rate: u32| u128::from(lasts_us) * u128::from(rate) / 1_000_000_000;
+            let in_a_run = |rate: u32| u128::from(scale.part(rate));
+            let clients = |rate: u32| u128::from(lasts_us) * in_a_run(rate) / 1_000_000_000;
             match (clients(least), clients(most)) {
                 (0, _) => (
                     format!("`{}` is over before a client comes", section.path()),
@@ -67,7 +78,7 @@ fn search(between: &Spanned<Vec<u32>>, (to_ppm, lasts_us): (u32, u64), section: 
             }
         }
         _ => {
-            let hint = "the lowest and the highest rate, in clients in 1000 s: `[100, 1000]`";
+            let hint = "the lowest and the highest rate: `[\"100/s\", \"1000/s\"]`";
             ("these are no two rates".to_owned(), "not two, or in disorder", hint)
         }
     };

@@ -128,6 +128,9 @@ fn config(section: &Section<'_>, files: &Files<'_>, check: files::Check) -> Opti
     files.one(section, "config", check)
 }
 
+/// The program of haproxy: the last of its arguments is its configuration.
+pub const HAPROXY: &str = "haproxy";
+
 /// haproxy in the foreground, with a master that can be told to reload (-W).
 fn haproxy(_: &str, section: &Section<'_>, files: &Files<'_>) -> Option<ServiceKind> {
     let config = config(section, files, files::plain_text);
@@ -148,7 +151,7 @@ fn haproxy(_: &str, section: &Section<'_>, files: &Files<'_>) -> Option<ServiceK
             Ready::Tcp(port?)
         }
     };
-    let argv = ["haproxy", "-W", "-db", "-f"].map(str::to_owned).into_iter().chain([config?]);
+    let argv = [HAPROXY, "-W", "-db", "-f"].map(str::to_owned).into_iter().chain([config?]);
     Some(ServiceKind::Program { argv: argv.collect(), ready, reload_by_usr2: true })
 }
 

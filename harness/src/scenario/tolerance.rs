@@ -7,7 +7,7 @@ use super::{
     names::{Names, words},
     problems::Problems,
     section::{Read, Section, Value, a_kind},
-    units::{Bytes, Micros, Ppm},
+    units::{Bytes, Micros, Ppm, Rate},
 };
 use toml::{Spanned, de::DeValue};
 use tunelab_protocol::{Version, readings::Unit, version};
@@ -80,12 +80,14 @@ fn absolute(value: &Value<'_>, problems: &Problems, unit: Unit) -> Option<u64> {
         (Unit::Milliseconds, DeValue::String(_)) => Some(Micros::read(value, problems)?.0 / 1_000),
         (Unit::Bytes, DeValue::String(_)) => Some(Bytes::read(value, problems)?.0),
         (Unit::Percent, DeValue::String(_)) => Some(u64::from(Ppm::read(value, problems)?.0) / 10_000),
+        (Unit::PerThousandSeconds, DeValue::String(_)) => Some(Rate::read(value, problems)?.per_1000_s()),
         (unit, other) => {
             let expected = match unit {
                 Unit::Count => "a number such as `3`",
                 Unit::Milliseconds => "a time such as `\"5 ms\"`",
                 Unit::Bytes => "a size such as `\"4 KiB\"`",
                 Unit::Percent => "a share such as `\"2 %\"`",
+                Unit::PerThousandSeconds => "a rate such as `\"20/s\"`",
             };
             let message = format!("expected {expected}, or a share of it such as `\"5 %\"`, found {}", a_kind(other));
             problems.report(value.span(), message, format!("should be {expected}"));

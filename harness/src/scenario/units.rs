@@ -1,6 +1,7 @@
 //! Values with units, as people write them: `10 ms`, `1 h`, `6 d`, `1 GiB`, `0.5 %`.
 
 use std::time::Duration;
+use tunelab_protocol::scale::part as part_of;
 
 /// Units of time and their length in microseconds, the finest unit of a plan.
 const TIMES: &[(&str, u64)] =
@@ -54,6 +55,17 @@ impl Rate {
         let spacing_us = (self.in_us / u64::from(self.clients)).max(1);
         (u32::try_from(within_us / spacing_us).unwrap_or(u32::MAX), spacing_us)
     }
+
+    /// Returns the number of clients in 1000 s, rounded.
+    pub fn per_1000_s(self) -> u64 {
+        (u64::from(self.clients) * 1_000_000_000 + self.in_us / 2) / self.in_us
+    }
+
+    /// Writes so many clients in 1000 s as `467/s`, or `0.5/s`.
+    pub fn show(per_1000_s: u64) -> String {
+        let text = format!("{}.{:03}", per_1000_s / 1000, per_1000_s % 1000);
+        format!("{}/s", text.trim_end_matches('0').trim_end_matches('.'))
+    }
 }
 
 impl std::str::FromStr for Rate {
@@ -65,6 +77,54 @@ impl std::str::FromStr for Rate {
         let (_, in_us) = TIMES.iter().find(|(name, _)| *name == unit.trim()).ok_or_else(wrong)?;
         let clients = clients.trim().parse().ok().filter(|clients| *clients > 0).ok_or_else(wrong)?;
         Ok(Rate { clients, in_us: *in_us })
+    }
+}
+
+/// The part of an incident that a run has: one of so many; written `1/100`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Scale(pub u32);
+
+/// The smallest scale.
+const SMALLEST: u32 = 100_000;
+
+impl Default for Scale {
+    fn default() -> Self {
+        Scale(1)
+    }
+}
+
+impl std::str::FromStr for Scale {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("`{text}` is not a scale from `1` to `1/{SMALLEST}`");
+        let by = if text.trim() == "1" { "1" } else { text.trim().strip_prefix("1/").ok_or_else(wrong)? };
+        by.trim().parse().ok().filter(|by| (1..=SMALLEST).contains(by)).map(Scale).ok_or_else(wrong)
+    }
+}
+
+impl Scale {
+    /// What helps where a number does not fit the scale.
+    pub const HINT: &str = "a larger scale, or a number of clients that it divides";
+
+    /// Returns the number that a run has.
+    pub fn part(self, count: u32) -> u32 {
+        part_of(u64::from(count), 0, self.0) as u32
+    }
+
+    /// Returns the reason if so many clients, or so many in a time, cannot be run at this scale: rounded by more than a
+    /// twentieth it would be another incident.
+    pub fn misfits(self, count: u32) -> Option<String> {
+        let part = self.part(count);
+        let told = u64::from(part) * u64::from(self.0);
+        (told.abs_diff(u64::from(count)) * 20 > u64::from(count))
+            .then(|| format!("at the scale {self}, {count} clients would be {part}, which stands for {told}"))
+    }
+}
+
+impl std::fmt::Display for Scale {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.0 == 1 { f.write_str("1") } else { write!(f, "1/{}", self.0) }
     }
 }
 
@@ -199,6 +259,23 @@ mod tests {
         for wrong in ["200", "0/min", "x/min", "200/fortnight", "/s"] {
             assert!(wrong.parse::<Rate>().is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn rates_in_a_thousand_seconds() {
+        let rate = |text: &str| text.parse::<Rate>().unwrap().per_1000_s();
+        assert_eq!((rate("467/s"), rate("2/min"), rate("1/h")), (467_000, 33, 0));
+        assert_eq!([467_000, 500, 1].map(Rate::show), ["467/s", "0.5/s", "0.001/s"]);
+    }
+
+    #[test]
+    fn scales() {
+        assert_eq!(("1/100".parse(), "1".parse()), (Ok(Scale(100)), Ok(Scale(1))));
+        for wrong in ["100", "2/100", "1/0", "1/1000000", "0.01", ""] {
+            assert!(wrong.parse::<Scale>().unwrap_err().contains("not a scale"), "{wrong}");
+        }
+        assert_eq!([200, 2000, 195, 0].map(|count| Scale(100).misfits(count)), [None, None, None, None]);
+        assert!(Scale(100).misfits(150).unwrap().contains("150 clients would be 2, which stands for 200"));
     }
 
     #[test]

@@ -27,11 +27,7 @@ pub const FUNCTIONS: &[(&str, &str, &str)] = &[
         "from the start of the phase, or of the run, to the first such reading",
     ),
     ("percentile", "percentile(connect_time, 50)", "the time that so many per cent of clients did not exceed"),
-    (
-        "rate_max",
-        "rate_max(browsers)",
-        "the highest rate of a search at which each client was served, in clients in 1000 s",
-    ),
+    ("rate_max", "rate_max(browsers)", "the highest rate of a search at which each client was served"),
 ];
 
 /// The things that `count` can count besides clients by their outcome, by a status (`502`) or by an error (`ENOBUFS`).

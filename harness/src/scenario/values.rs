@@ -3,7 +3,7 @@
 use super::{
     problems::Problems,
     section::{Read, Value, a_kind},
-    units::{BitRate, Bytes, Micros, Ppm},
+    units::{BitRate, Bytes, Micros, Ppm, Scale},
     words,
 };
 use std::{
@@ -199,6 +199,12 @@ impl Read for Ppm {
 impl Read for BitRate {
     fn read(value: &Value<'_>, problems: &Problems) -> Option<Self> {
         parsed(value, problems, "a rate such as `10 Mbit/s`")
+    }
+}
+
+impl Read for Scale {
+    fn read(value: &Value<'_>, problems: &Problems) -> Option<Self> {
+        parsed(value, problems, "a scale such as `1/100`")
     }
 }
 

@@ -25,6 +25,7 @@ mod readings;
 mod recipe;
 mod release;
 mod report;
+mod scale;
 mod scenario;
 mod search;
 mod server;

@@ -180,9 +180,6 @@ fn files_of_ones_own() {
     let sysctl = own("mine.conf", "net.ipv4.ip_conntrack_max = 100\n");
     let good = OwnFiles { sysctl, rules: own("rules.v4", "*filter\nCOMMIT\n"), ..OwnFiles::default() };
     good.check().unwrap_or_else(|e| panic!("{e:?}"));
-    assert!(good.unscaled(&scenario).unwrap().is_empty());
-    scenario.scaled.insert("net.netfilter.nf_conntrack_max".into());
-    assert_eq!(good.unscaled(&scenario).unwrap(), ["net.netfilter.nf_conntrack_max"], "by today's name");
     good.add_to(&mut scenario).unwrap();
     let yours = scenario.variants.last().unwrap();
     assert_eq!(yours.name, "yours");
@@ -213,20 +210,6 @@ fn files_of_ones_own() {
     assert!(diagnostic::render(&gone.check().unwrap_err(), false).contains("x failed to read your file"));
     let taken = SMALL.replace("[variant.tuned]", "[variant.yours]").replace("\"tuned\"", "\"yours\"");
     assert!(refused(&taken, &[("base.conf", "")]).contains("is the name of the variant with the user's own files"));
-}
-
-#[test]
-fn what_is_scaled_down_is_set() {
-    let text = format!("scaled = [\"net.core.somaxcon\"]\n{SMALL}");
-    assert!(
-        refused(&text, &[("base.conf", "net.core.somaxconn = 16\n")]).contains("nothing here sets `net.core.somaxcon`")
-    );
-    let (_home, folder) = made::scenario(
-        "small",
-        &text.replace("somaxcon\"", "somaxconn\""),
-        &[("base.conf", "net.core.somaxconn = 16\n")],
-    );
-    assert!(load(&folder).unwrap_or_else(|e| panic!("{e:?}")).scaled.contains("net.core.somaxconn"));
 }
 
 #[test]

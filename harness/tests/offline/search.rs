@@ -13,10 +13,10 @@ use tunelab_protocol::{Event, Outcome as Of, Stamped};
 const SEARCHING: &str = r#"
 [[phase]]
 name = "found"
-search = { clients = "clean", for = "5 min", rest = "70 s", between = [100, 1000] }
+search = { clients = "clean", for = "5 min", rest = "70 s", between = ["6/min", "1/s"] }
 [metric.found]
 value = "rate_max(clean)"
-expected = { article = 400 }
+expected = { article = "24/min" }
 [metric.bad-gateway]
 value = "count(502)"
 where = { phase = "found" }
@@ -35,7 +35,7 @@ nginx-log = "followed"
 /// A variant may search between rates of its own: with other clients and as many rounds as that may take.
 #[test]
 fn other_rates_for_one_variant() {
-    let own = "[variant.quick]\nphase.found.search.between = [1000, 4000]\n";
+    let own = "[variant.quick]\nphase.found.search.between = [\"1/s\", \"4/s\"]\n";
     let text = SMALL.replace("[probe]", SEARCHING) + own;
     let (_home, folder) = made::scenario("small", &text, &[("base.conf", "")]);
     let scenario = load(&folder).unwrap_or_else(|e| panic!("{e:?}"));
@@ -48,7 +48,7 @@ fn other_rates_for_one_variant() {
     assert_eq!(found("default"), (100, 1000, 10, 300, 1_000_000));
     assert_eq!(found("quick"), (1000, 4000, 9, 1200, 250_000));
     let own = own.replace("found", "days")
-        + "phase.found.search.between = [4000, 1000]\n[variant.slow]\nphase.found.search.between = [1, 9]\n";
+        + "phase.found.search.between = [\"4/s\", \"1/s\"]\n[variant.slow]\nphase.found.search.between = [\"4/h\", \"32/h\"]\n";
     let wrong = (SMALL.replace("[probe]", SEARCHING) + &own).replace("three days", "days");
     let (home, folder) = made::scenario("wrong", &wrong, &[("base.conf", "")]);
     let error = load(&folder).expect_err("must be refused");
@@ -90,7 +90,7 @@ fn the_rate_is_the_outcome_and_its_trials_are_not() {
     insta::assert_snapshot!(part("metrics"), @r#"
     bad-gateway = 105
     failed = 4
-    found = 437
+    found = "0.437/s"
     full-rounds = "absent"
     left = "absent"
     log-lines = 0
@@ -107,7 +107,7 @@ fn the_rate_is_the_outcome_and_its_trials_are_not() {
 fn searches_for_nothing() {
     let wrong = SEARCHING
         .replace("clients = \"clean\"", "clients = \"clear\"")
-        .replace("[100, 1000]", "[1000, 100]")
+        .replace(r#"["6/min", "1/s"]"#, r#"["1/s", "6/min"]"#)
         .replace("rate_max(clean)", "rate_max(gone)")
         .replace("time-wait = \"10 s\"\n", "");
     let (home, folder) = made::scenario("wrong", &SMALL.replace("[probe]", &wrong), &[("base.conf", "")]);

@@ -14,22 +14,26 @@ fn holds(name: &str) {
 /// The same, with one more look at the documents of its runs.
 fn holds_and(name: &str, look: fn(&[serde_json::Value])) {
     with(Use::Shared, Use::None, async |bench| {
-        // What a run writes beside a scenario is not for our source.
-        let (from, to) = (
-            Path::new(env!("CARGO_MANIFEST_DIR")).join("harness/tests/vm/incidents").join(name),
-            bench.repository().join("scenarios").join(name),
-        );
-        fs::create_dir(&to).unwrap();
-        for file in fs::read_dir(from).unwrap() {
-            let file = file.unwrap();
-            fs::copy(file.path(), to.join(file.file_name())).unwrap();
-        }
-        look(&run(bench, name));
+        copy(bench, name);
+        look(&run(bench, name, &[]));
     });
 }
 
-fn run(bench: &Bench, name: &str) -> Vec<serde_json::Value> {
-    let text = told(bench, &["scenario", name, "--format", "json", "--jobs", "1"]);
+/// Copies a scenario into the bench's project: what a run writes beside one is not for our source.
+fn copy(bench: &Bench, name: &str) {
+    let (from, to) = (
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("harness/tests/vm/incidents").join(name),
+        bench.repository().join("scenarios").join(name),
+    );
+    fs::create_dir(&to).unwrap();
+    for file in fs::read_dir(from).unwrap() {
+        let file = file.unwrap();
+        fs::copy(file.path(), to.join(file.file_name())).unwrap();
+    }
+}
+
+fn run(bench: &Bench, name: &str, flags: &[&str]) -> Vec<serde_json::Value> {
+    let text = told(bench, &[&["scenario", name, "--format", "json", "--jobs", "1"], flags].concat());
     let documents: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let claims: Vec<&serde_json::Value> =
         documents.iter().flat_map(|document| document["claims"].as_array().into_iter().flatten()).collect();
@@ -54,7 +58,7 @@ fn a_new_scenario_is_ready_to_run() {
         let said = told(bench, &["new", "web3"]);
         assert!(said.contains("`tunelab check web3`"), "{said}");
         assert!(told(bench, &["check", "web3"]).contains("1min         app answers after 8s"));
-        run(bench, "web3");
+        run(bench, "web3", &[]);
     });
 }
 
@@ -141,4 +145,21 @@ fn two_hundred_behind_one_address() {
 #[test]
 fn clients_of_https() {
     holds("https");
+}
+
+/// What a run tells is the incident's, whichever part of it the run has.
+#[test]
+fn one_incident_at_three_scales() {
+    with(Use::Shared, Use::None, async |bench| {
+        copy(bench, "scales");
+        let runs = ["1/100", "1/200", "1/50"].map(|scale| run(bench, "scales", &["--scale", scale]));
+        let [first, others @ ..] = &runs;
+        for (variant, name) in (0..3).flat_map(|variant| ["served", "entries", "files"].map(|name| (variant, name))) {
+            let told = |run: &[serde_json::Value]| run[variant]["outcome"]["metrics"][name].as_u64().unwrap();
+            for other in others {
+                let (one, two, scale) = (told(first), told(other), &other[variant]["outcome"]["scale"]);
+                assert!(one.abs_diff(two) * 25 <= one, "{name} of variant {variant}: {one}, at {scale} {two}");
+            }
+        }
+    });
 }

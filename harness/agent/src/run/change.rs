@@ -4,6 +4,7 @@ use super::hosts;
 use crate::events::Events;
 use crate::net::Topology;
 use crate::serve::Services;
+use crate::tune::Scale;
 use crate::{probe, tune};
 use anyhow::Result;
 use tunelab_protocol::{Action, Event, Phase, Plan};
@@ -13,14 +14,15 @@ pub async fn make(
     plan: &Plan,
     phase: &Phase,
     number: usize,
-    topology: &Topology,
+    (topology, scale): (&Topology, &Scale),
     services: &mut Services,
     events: &Events,
 ) -> Result<()> {
     let change = &phase.changes[number].action;
     match change {
         Action::Sysctl { host, sysctl } => {
-            topology.host(host)?.enter(|| tune::change_one(sysctl, &topology.prefix(host), events))?
+            let of = &topology.prefix(host);
+            topology.host(host)?.enter(|| tune::Settings { of, scale, events }.change(sysctl))?
         }
         Action::Firewall { host, rules } => {
             topology.host(host)?.enter(|| tune::replace_rules(std::slice::from_ref(rules)))?
@@ -34,7 +36,7 @@ pub async fn make(
             topology.host(host)?.enter(probe::forget_entries)?;
         }
         Action::Power { host, on: true } => {
-            hosts::tune_again(plan, host, topology, events)?;
+            hosts::tune_again(plan, host, topology, scale, events)?;
             topology.cut_off(host, false)?;
         }
         Action::Cut { network, cut } => topology.cut(network, *cut)?,

@@ -3,22 +3,28 @@
 use crate::events::Events;
 use crate::net::Topology;
 use crate::serve::nginx;
-use crate::tune::{self, Nofile};
+use crate::tune::{self, Defaults, Nofile, Scale};
 use anyhow::{Context, Result};
+use std::collections::BTreeMap;
 use tunelab_protocol::{Event, Host, LimitOf, Plan};
 
-pub fn build(plan: &Plan, events: &Events) -> Result<Topology> {
+pub fn build(plan: &Plan, scale: &Scale, events: &Events) -> Result<Topology> {
     for module in &plan.modules {
-        tune::load_module(&module.name, &module.parameters)?;
+        tune::load_module(&module.name, &scale.module(module))?;
     }
     let topology = Topology::build(plan)?;
     for (network, by) in topology.made_by() {
         events.emit(Event::Link { network: network.to_owned(), by });
     }
-    for host in &plan.hosts {
-        let tuned = topology.host(&host.name)?.enter(|| tune(host, &topology.prefix(&host.name), events));
-        tuned.with_context(|| format!("failed to set up host `{}`", host.name))?;
-    }
+    on_each(plan, &topology, |host, _| host.firewall.iter().try_for_each(tune::load_rules))?;
+    // Rules load modules, and with them come limits.
+    let defaults = on_each(plan, &topology, |_, _| Ok(scale.defaults()))?;
+    scale.buckets()?;
+    let defaults: BTreeMap<&str, Defaults> = plan.hosts.iter().map(|host| host.name.as_str()).zip(defaults).collect();
+    on_each(plan, &topology, |host, of| {
+        scale.apply(of, &defaults[host.name.as_str()]);
+        tune::Settings { of, scale, events }.apply(host)
+    })?;
     // Only now it is known whether some rule needs conntrack.
     for host in plan.hosts.iter().skip(1).filter(|host| host.firewall.is_empty()) {
         topology.host(&host.name)?.enter(tune::leave_untracked)?;
@@ -26,19 +32,23 @@ pub fn build(plan: &Plan, events: &Events) -> Result<Topology> {
     Ok(topology)
 }
 
+/// Does something in the namespace of each host, with the host's prefix.
+fn on_each<T>(plan: &Plan, topology: &Topology, act: impl Fn(&Host, &str) -> Result<T>) -> Result<Vec<T>> {
+    let one = |host: &Host| {
+        let done = topology.host(&host.name)?.enter(|| act(host, &topology.prefix(&host.name)));
+        done.with_context(|| format!("failed to set up host `{}`", host.name))
+    };
+    plan.hosts.iter().map(one).collect()
+}
+
 /// Loads a host's rules and sysctls as at the start.
-pub fn tune_again(plan: &Plan, name: &str, topology: &Topology, events: &Events) -> Result<()> {
+pub fn tune_again(plan: &Plan, name: &str, topology: &Topology, scale: &Scale, events: &Events) -> Result<()> {
     let host = plan.hosts.iter().find(|host| host.name == name);
     let host = host.with_context(|| format!("the plan has no host `{name}`"))?;
     topology.host(name)?.enter(|| {
         tune::replace_rules(&host.firewall)?;
-        tune::apply(host, &topology.prefix(name), events)
+        tune::Settings { of: &topology.prefix(name), scale, events }.apply(host)
     })
-}
-
-fn tune(host: &Host, of: &str, events: &Events) -> Result<()> {
-    host.firewall.iter().try_for_each(tune::load_rules)?;
-    tune::apply(host, of, events)
 }
 
 /// Reports the limits of open files that were asked for.

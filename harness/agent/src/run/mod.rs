@@ -13,7 +13,7 @@ use crate::probe::{self, EntryWatch, NginxLog, Packets, Sampler, ServiceLog};
 use crate::release;
 use crate::serve::Services;
 use crate::tool;
-use crate::tune;
+use crate::tune::{self, Scale};
 use anyhow::{Context, Result};
 use schedule::{Due, Schedule};
 use std::rc::Rc;
@@ -42,8 +42,9 @@ pub fn execute(plan: Plan, events: &Events) -> Result<()> {
 async fn go(plan: Plan, events: &Events) -> Result<()> {
     let (scenario, variant) = (plan.scenario.clone(), plan.variant.clone());
     events.emit(Event::Started { scenario, variant, kernel: release::running() });
-    let topology = hosts::build(&plan, events)?;
-    let mut services = Services::start(&plan, &topology).await?;
+    let scale = Scale::of(&plan);
+    let topology = hosts::build(&plan, &scale, events)?;
+    let mut services = Services::start(&plan, &topology, &scale).await?;
     hosts::report_limits(&plan, events)?;
     let groups = build_groups(&plan, &topology)?;
     let packets = plan.capture.then(Packets::capture).transpose()?;
@@ -68,7 +69,7 @@ async fn go(plan: Plan, events: &Events) -> Result<()> {
                 events.emit(Event::Phase { name: plan.phases[phase].name.clone() });
             }
             Due::Change { phase, change } => {
-                change::make(&plan, &plan.phases[phase], change, &topology, &mut services, events).await?;
+                change::make(&plan, &plan.phases[phase], change, (&topology, &scale), &mut services, events).await?;
             }
             Due::Round { phase, round } => rounds.start(&plan.phases[phase], round, &groups)?,
             Due::End => break,

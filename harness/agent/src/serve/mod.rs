@@ -14,7 +14,7 @@ use crate::events::Events;
 use crate::fault::Mistake;
 use crate::net::{Host, Topology};
 use crate::tool::{PAUSE, TIMEOUT};
-use crate::tune::{self, Nofile};
+use crate::tune::{self, Nofile, Scale};
 use answering::Answering;
 use anyhow::{Context, Result};
 use nginx::Nginx;
@@ -51,8 +51,9 @@ enum Process {
 
 impl Services {
     /// Starts them one after the other, each once the one before it listens.
-    pub async fn start(plan: &Plan, topology: &Topology) -> Result<Self> {
-        let limits = limits(plan)?;
+    pub async fn start(plan: &Plan, topology: &Topology, scale: &Scale) -> Result<Self> {
+        scale.configs(&plan.configs)?;
+        let limits = limits(plan, scale)?;
         let mut services = Vec::new();
         for service in &plan.services {
             if let Some(log) = &service.log {
@@ -286,15 +287,20 @@ fn with_descendants(pid: Pid) -> Result<Vec<Pid>> {
     Ok(pids)
 }
 
-/// The limits of open files with which the services start.
-fn limits(plan: &Plan) -> Result<Option<Nofile>> {
+/// The limits of open files with which the services start; `None`: the agent's own, the most that there can be.
+fn limits(plan: &Plan, scale: &Scale) -> Result<Option<Nofile>> {
     let by_the_lab = plan.services.iter().all(|service| match &service.kind {
         ServiceKind::Nginx { started_by, .. } => *started_by == StartedBy::Lab,
         _ => true,
     });
-    if by_the_lab {
-        return plan.limits.as_deref().map(Nofile::from_file).transpose();
+    let of_init = || Ok(scale.files(Nofile::of_process(1)?));
+    match &plan.limits {
+        Some(path) if by_the_lab => Ok(Some(scale.files(Nofile::from_file(path)?))),
+        None if by_the_lab => Ok(None),
+        None => of_init().map(Some),
+        Some(path) => {
+            tune::install_limits(path, scale)?;
+            of_init().map(Some)
+        }
     }
-    plan.limits.as_deref().map_or(Ok(()), tune::install_limits)?;
-    Nofile::of_process(1).map(Some)
 }

@@ -1,5 +1,6 @@
 //! Limits of open files: the guest's limits.d file for what the agent starts, and no limit for the agent's own sockets.
 
+use super::Scale;
 use crate::fault::Mistake;
 use crate::tool;
 use anyhow::{Context, Result, bail};
@@ -88,10 +89,24 @@ fn of_proc(text: &str) -> Option<Nofile> {
 
 /// Puts a limits.d file where PAM looks for it, on a tmpfs over that folder: the root disk cannot be written to, and is
 /// empty there.
-pub fn install(path: &str) -> Result<()> {
+pub fn install(path: &str, scale: &Scale) -> Result<()> {
     tool::tmpfs(LIMITS_D)?;
     let installed = format!("{LIMITS_D}/tunelab.conf");
-    std::fs::copy(path, &installed).map(drop).with_context(|| format!("failed to copy {path} to {installed}"))
+    let text = std::fs::read_to_string(path).with_context(|| format!("failed to read {path}"))?;
+    std::fs::write(&installed, scaled(&text, scale)).with_context(|| format!("failed to write {installed}"))
+}
+
+/// The file with its numbers of open files scaled.
+fn scaled(text: &str, scale: &Scale) -> String {
+    let line = |line: &str| match line.split('#').next().unwrap_or_default().split_whitespace().collect::<Vec<_>>()[..]
+    {
+        [domain, kind, "nofile", value] => match value.parse() {
+            Ok(files) => format!("{domain} {kind} nofile {}\n", scale.files(Nofile { soft: files, hard: files }).soft),
+            Err(_) => line.to_owned(),
+        },
+        _ => line.to_owned(),
+    };
+    text.split_inclusive('\n').map(line).collect()
 }
 
 /// The command for a line in a user's shell, in a PAM session, with what a login program (sshd, getty) has from init.

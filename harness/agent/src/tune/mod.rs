@@ -6,6 +6,7 @@ mod limits;
 mod modules;
 mod nginx;
 mod rules;
+mod scale;
 mod sysctl;
 
 pub use counters::counted as counted_rules;
@@ -13,5 +14,6 @@ pub use limits::{Nofile, install as install_limits, login, raise_own};
 pub use modules::{load as load_module, words as module_words};
 pub use nginx::directive as nginx_directive;
 pub use rules::{leave_untracked, load as load_rules, replace as replace_rules};
-pub use sysctl::{apply, change_one, write};
+pub use scale::{Defaults, Scale};
+pub use sysctl::{Settings, write};
 pub use tunelab_protocol::probe::sysctl as read;

@@ -1,5 +1,6 @@
 //! sysctl.d files and single sysctls, each by whichever of its names this kernel knows.
 
+use super::scale::Scale;
 use crate::events::Events;
 use crate::fault::Mistake;
 use anyhow::{Context, Result};
@@ -16,52 +17,66 @@ pub fn write(name: &str, value: &str) -> Result<()> {
     write_as(TREE.as_ref(), name, value).map(drop).with_context(|| format!("failed to set {name} = {value}"))
 }
 
-/// Applies files in order, then single ones. What this kernel does not have or refuses is an outcome, unless required.
-/// `of` stands before the names in events: nothing for the server, so that a setting of another host is not taken for one
-/// of the server's.
-pub fn apply(host: &Host, of: &str, events: &Events) -> Result<()> {
-    for file in &host.sysctl_files {
-        let text = std::fs::read_to_string(file).with_context(|| format!("failed to read {file}"))?;
-        for (name, value) in parse(&text, file)? {
-            set(&name, &value, false, of, events)?;
+/// The settings of one host.
+pub struct Settings<'a> {
+    /// Stands before the names in events: nothing for the server, so that a setting of another host is not taken for one
+    /// of the server's.
+    pub of: &'a str,
+    pub scale: &'a Scale,
+    pub events: &'a Events,
+}
+
+impl Settings<'_> {
+    /// Applies files in order, then single ones. What this kernel does not have or refuses is an outcome, unless
+    /// required.
+    pub fn apply(&self, host: &Host) -> Result<()> {
+        for file in &host.sysctl_files {
+            let text = std::fs::read_to_string(file).with_context(|| format!("failed to read {file}"))?;
+            for (name, value) in parse(&text, file)? {
+                self.set(&name, &value, false)?;
+            }
         }
+        host.sysctls.iter().try_for_each(|sysctl| self.set_one(sysctl))?;
+        host.report_sysctls.iter().for_each(|name| self.report(name));
+        Ok(())
     }
-    change(&host.sysctls, of, events)?;
-    for name in &host.report_sysctls {
-        events.emit(Event::Sysctl { name: format!("{of}{name}"), value: read(name) });
+
+    /// Sets a single one on the running machine, and reports its effective value.
+    pub fn change(&self, sysctl: &Sysctl) -> Result<()> {
+        self.set_one(sysctl)?;
+        self.report(&todays_name(&sysctl.name));
+        Ok(())
     }
-    Ok(())
-}
 
-/// Sets a single one on the running machine, and reports its effective value.
-pub fn change_one(sysctl: &Sysctl, of: &str, events: &Events) -> Result<()> {
-    change(std::slice::from_ref(sysctl), of, events)?;
-    let name = todays_name(&sysctl.name);
-    events.emit(Event::Sysctl { value: read(&name), name: format!("{of}{name}") });
-    Ok(())
-}
+    /// A value that was scaled is reported as it was written, while it is in force.
+    fn report(&self, name: &str) {
+        let value = read(name).map(|value| self.scale.written(self.of, name, value));
+        self.events.emit(Event::Sysctl { name: format!("{}{name}", self.of), value });
+    }
 
-/// Sets single ones; a setting that this kernel lacks or refuses is treated as in [`apply`].
-fn change(sysctls: &[Sysctl], of: &str, events: &Events) -> Result<()> {
-    sysctls.iter().try_for_each(|Sysctl { name, value, required }| set(name, value, *required, of, events))
-}
+    fn set_one(&self, Sysctl { name, value, required }: &Sysctl) -> Result<()> {
+        self.set(name, value, *required)
+    }
 
-fn set(name: &str, value: &str, required: bool, of: &str, events: &Events) -> Result<()> {
-    let why = match write_as(TREE.as_ref(), name, value) {
-        Ok(used) if used == name => return Ok(()),
-        Ok(used) => {
-            events.emit(Event::SysctlRenamed { name: format!("{of}{name}"), used });
-            return Ok(());
+    fn set(&self, name: &str, value: &str, required: bool) -> Result<()> {
+        let of = self.of;
+        let scaled = self.scale.value(of, name, value);
+        let why = match write_as(TREE.as_ref(), name, &scaled) {
+            Ok(used) if used == name => return Ok(()),
+            Ok(used) => {
+                self.events.emit(Event::SysctlRenamed { name: format!("{of}{name}"), used });
+                return Ok(());
+            }
+            Err(e) if e.kind() == ErrorKind::NotFound => "not on this kernel".to_string(),
+            Err(e) => e.to_string(),
+        };
+        if required {
+            let what = format!("failed to set {name} = {scaled}, which the scenario demands: {why}");
+            return Err(Mistake::in_scenario(name, what).into());
         }
-        Err(e) if e.kind() == ErrorKind::NotFound => "not on this kernel".to_string(),
-        Err(e) => e.to_string(),
-    };
-    if required {
-        let what = format!("failed to set {name} = {value}, which the scenario demands: {why}");
-        return Err(Mistake::in_scenario(name, what).into());
+        self.events.emit(Event::SysctlRefused { name: format!("{of}{name}"), value: value.into(), why });
+        Ok(())
     }
-    events.emit(Event::SysctlRefused { name: format!("{of}{name}"), value: value.into(), why });
-    Ok(())
 }
 
 /// Writes by the name as given, else by another that this kernel knows; returns the name used.

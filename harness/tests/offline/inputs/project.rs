@@ -13,7 +13,7 @@ pub struct Project {
 pub const SCENARIO: &str = r#"
 summary = "most of what there is"
 images = ["debian-12"]
-scaled = ["net.core.somaxconn"]
+scale = "1"
 
 
 [machine]
@@ -113,7 +113,7 @@ change = [
 
 [[phase]]
 name = "found"
-search = { clients = "browsers", for = "5 min", rest = "70 s", between = [100, 1000], to = "2 %" }
+search = { clients = "browsers", for = "5 min", rest = "70 s", between = ["6/min", "1/s"], to = "2 %" }
 
 [probe]
 sockets = "1 min"
@@ -136,7 +136,7 @@ tolerance = "5 %"
 
 [metric.rate]
 value = "rate_max(browsers)"
-expected = { article = 400 }
+expected = { article = "400/s" }
 
 [metric.flights]
 value = "max(round_trips)"

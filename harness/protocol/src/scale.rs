@@ -1,0 +1,312 @@
+//! The scale of a run: an incident of 100 000 clients is run with 100 of them where every limit that counts things is a
+//! thousandth, too. Times are never scaled, nor is what belongs to one connection, nor memory: a page stays a page.
+//!
+//! This is the one place that knows what is scaled. The host scales what comes ([`Plan::shrunk`]), the agent scales
+//! settings as it applies them, and what was counted is told in the incident's size ([`Event::whole`]).
+
+use crate::{Action, Conditions, Entries, Event, Phase, Plan, Search, ServiceKind, readings, spellings};
+
+/// The sysctls that count things, by today's names, each with the part that the guest needs for itself at any scale:
+/// its own neighbours, its own routes, the packets of one burst.
+const SYSCTLS: &[(&str, u64)] = &[
+    ("net.netfilter.nf_conntrack_max", 0),
+    ("net.netfilter.nf_conntrack_buckets", 0),
+    ("net.netfilter.nf_conntrack_expect_max", 0),
+    ("net.ipv4.tcp_max_tw_buckets", 0),
+    ("net.ipv4.tcp_max_orphans", 16),
+    ("net.ipv4.tcp_max_syn_backlog", 0),
+    ("net.core.somaxconn", 0),
+    ("net.core.netdev_max_backlog", 100),
+    ("net.unix.max_dgram_qlen", 0),
+    ("net.ipv4.neigh.default.gc_thresh1", 16),
+    ("net.ipv4.neigh.default.gc_thresh2", 16),
+    ("net.ipv4.neigh.default.gc_thresh3", 16),
+    ("net.ipv6.neigh.default.gc_thresh1", 16),
+    ("net.ipv6.neigh.default.gc_thresh2", 16),
+    ("net.ipv6.neigh.default.gc_thresh3", 16),
+    ("net.ipv4.route.gc_thresh", 16),
+    ("net.ipv4.route.max_size", 16),
+    ("net.ipv6.route.gc_thresh", 16),
+    ("net.ipv6.route.max_size", 16),
+    ("net.ipv4.inet_peer_threshold", 16),
+    ("net.ipv4.tcp_challenge_ack_limit", 0),
+    ("net.ipv4.icmp_msgs_per_sec", 0),
+    ("net.ipv4.icmp_msgs_burst", 0),
+    ("fs.file-max", 1024),
+];
+
+/// A range of ports: its first port stays, and the range gets shorter.
+const RANGE: &str = "net.ipv4.ip_local_port_range";
+
+/// The files that a process opens for itself: nginx's worker begins with seven, and one for each listener.
+const OWN_FILES: u64 = 9;
+
+/// From this on a limit is none: the highest number of a signed `int`, which most sysctls are.
+const UNLIMITED: u64 = i32::MAX as u64;
+
+/// All names of sysctls that are scaled, by today's names.
+pub fn sysctls() -> impl Iterator<Item = &'static str> {
+    SYSCTLS.iter().map(|(name, _)| *name).chain([RANGE])
+}
+
+/// A number at the scale 1/`by`, rounded, and at least 1 where it was. `own` of it is not scaled.
+pub fn part(number: u64, own: u64, by: u32) -> u64 {
+    let by = u64::from(by);
+    if number >= UNLIMITED || number <= own || by == 1 {
+        return number;
+    }
+    own + ((number - own + by / 2) / by).max(1)
+}
+
+/// The number in the incident's size that has this part.
+fn whole(part: u64, own: u64, by: u32) -> u64 {
+    if part >= UNLIMITED || part <= own { part } else { own + (part - own).saturating_mul(u64::from(by)) }
+}
+
+/// The value of a sysctl at the scale 1/`by`, by any of its names; `None`: it is not scaled.
+pub fn sysctl(name: &str, value: &str, by: u32) -> Option<String> {
+    let is = |known: &str| spellings(known).iter().any(|spelling| spelling == name);
+    if is(RANGE) {
+        let mut ends = value.split_whitespace().map(str::parse::<u64>);
+        let (Some(Ok(first)), Some(Ok(last)), None) = (ends.next(), ends.next(), ends.next()) else { return None };
+        let ports = (last + 1).checked_sub(first)?;
+        return Some(format!("{first} {}", first + part(ports, 0, by).max(1) - 1));
+    }
+    let (_, own) = SYSCTLS.iter().find(|(known, _)| is(known))?;
+    let number = value.trim().parse::<u64>().ok()?;
+    Some(part(number, *own, by).to_string())
+}
+
+/// The parameter of a kernel module at the scale 1/`by`. conntrack's `hashsize` is not among them: the kernel derives
+/// nf_conntrack_max from it as the module is loaded, and both are scaled after that.
+pub fn module_parameter(module: &str, parameter: &str, by: u32) -> Option<String> {
+    let (name, value) = parameter.split_once('=')?;
+    let scaled = matches!((module.replace('-', "_").as_str(), name), ("xt_recent", "ip_list_tot"));
+    scaled.then(|| Some(format!("{name}={}", part(value.parse().ok()?, 0, by))))?
+}
+
+/// A limit of open files at the scale 1/`by`.
+pub fn open_files(limit: u64, by: u32) -> u64 {
+    part(limit, OWN_FILES, by)
+}
+
+/// A configuration of nginx at the scale 1/`by`: connections and files of a worker, connections that an upstream keeps,
+/// the backlogs of its listeners. Where none is written, nginx's own backlog is 511 (`NGX_LISTEN_BACKLOG`).
+pub fn nginx(config: &str, by: u32) -> String {
+    // A worker has a connection for each listener, and one to its master.
+    let own = config.lines().filter(|line| line.trim_start().starts_with("listen")).count() as u64 + 1;
+    let counts = [("worker_rlimit_nofile", OWN_FILES), ("worker_connections", own), ("keepalive", 0)];
+    let text = numbers_after(config, &counts, by);
+    let mut bound = Vec::new();
+    text.split_inclusive('\n').map(|line| listen(line, &mut bound, by)).collect()
+}
+
+/// A configuration of haproxy at the scale 1/`by`: what it may have in connections, and the backlogs of its listeners.
+pub fn haproxy(config: &str, by: u32) -> String {
+    numbers_after(config, &[("maxconn", 0), ("backlog", 0), ("fullconn", 0)], by)
+}
+
+fn numbers_after(text: &str, words: &[(&str, u64)], by: u32) -> String {
+    let scaled =
+        |line: &str| words.iter().fold(line.to_owned(), |line, (word, own)| number_after(&line, word, *own, by));
+    text.split_inclusive('\n').map(scaled).collect()
+}
+
+/// The line with the number after a word scaled, if the word stands in it, before any comment.
+fn number_after(line: &str, word: &str, own: u64, by: u32) -> String {
+    let code = line.split('#').next().unwrap_or_default();
+    let starts = |at: usize| code[..at].chars().next_back().is_none_or(|c| c.is_whitespace() || "{;".contains(c));
+    let mut found = code.match_indices(word).filter(|(at, _)| starts(*at)).map(|(at, _)| at + word.len());
+    let Some(after) = found.find(|at| code[*at..].starts_with(char::is_whitespace)) else { return line.to_owned() };
+    let begin = after + code[after..].len() - code[after..].trim_start().len();
+    let digits = code[begin..].chars().take_while(char::is_ascii_digit).count();
+    match code[begin..begin + digits].parse() {
+        Ok(number) => format!("{}{}{}", &line[..begin], part(number, own, by), &line[begin + digits..]),
+        Err(_) => line.to_owned(),
+    }
+}
+
+/// A `listen` line with its backlog scaled. The first line of an address gets the one that nginx would take; further ones
+/// may say nothing of it.
+fn listen<'a>(line: &'a str, bound: &mut Vec<&'a str>, by: u32) -> String {
+    let code = line.split('#').next().unwrap_or_default();
+    let Some(rest) = code.trim_start().strip_prefix("listen").filter(|rest| rest.starts_with(char::is_whitespace))
+    else {
+        return line.to_owned();
+    };
+    let Some((arguments, after)) = rest.split_once(';') else { return line.to_owned() };
+    let mut words = arguments.split_whitespace();
+    let Some(address) = words.next() else { return line.to_owned() };
+    let first = !bound.contains(&address);
+    bound.push(address);
+    let rest: Vec<&str> = words.collect();
+    let asked = rest.iter().find_map(|word| word.strip_prefix("backlog=")?.parse().ok());
+    if asked.is_none() && (!first || rest.contains(&"quic")) {
+        return line.to_owned();
+    }
+    let backlog = format!("backlog={}", part(asked.unwrap_or(511), 0, by));
+    let others = rest.iter().filter(|word| !word.starts_with("backlog=")).map(|word| format!(" {word}"));
+    let indent = &line[..line.len() - line.trim_start().len()];
+    let comment = &line[code.len()..];
+    format!("{indent}listen {address}{} {backlog};{after}{comment}", others.collect::<String>())
+}
+
+/// A reading that the guest took, in the incident's size: what counts things is that many times as much. Times, bytes,
+/// shares and what belongs to one connection are as they were read.
+fn whole_reading(name: &str, value: u64, by: u32) -> u64 {
+    // Readings of other hosts than the server have the host before them.
+    let name = name.rsplit_once(": ").map_or(name, |(_, name)| name);
+    let counts = readings::find(name).is_some_and(|(_, reading)| reading.unit == readings::Unit::Count);
+    let of_one = ["connection.", "Tcp.Rto", "Ip.DefaultTTL", "Ip.Forwarding"];
+    let of_one = of_one.iter().any(|prefix| name.starts_with(prefix)) && !name.ends_with(".count");
+    match counts && !of_one {
+        true if name == "files.open" || name == "files.limit" => whole(value, own("fs.file-max"), by),
+        true if name.starts_with("files.") => whole(value, OWN_FILES, by),
+        true => whole(value, 0, by),
+        false => value,
+    }
+}
+
+fn own(name: &str) -> u64 {
+    SYSCTLS.iter().find(|(known, _)| *known == name).map_or(0, |(_, own)| *own)
+}
+
+impl Plan {
+    /// The same plan with all that comes at the scale of the plan: clients, their rates, the networks', the backlogs of
+    /// our own servers. Sysctls, limits and files stay as they are written: the agent scales them as it applies them.
+    pub fn shrunk(mut self) -> Plan {
+        let by = self.scale;
+        for service in &mut self.services {
+            if let ServiceKind::Server(server) = &mut service.kind {
+                server.backlog = part(u64::from(server.backlog), 0, by) as u32;
+            }
+        }
+        let slower = |conditions: &mut Conditions| {
+            conditions.rate_bps = conditions.rate_bps.div_ceil(u64::from(by));
+        };
+        self.links.iter_mut().for_each(|link| slower(&mut link.conditions));
+        for phase in &mut self.phases {
+            *phase = phase.shrunk(by);
+            for change in &mut phase.changes {
+                if let Action::Network { conditions, .. } = &mut change.action {
+                    slower(conditions);
+                }
+            }
+        }
+        self
+    }
+}
+
+impl Phase {
+    /// The same phase with fewer clients: those that come, and the rates that it searches between.
+    pub fn shrunk(&self, by: u32) -> Phase {
+        let number = |count: u32| part(u64::from(count), 0, by) as u32;
+        if let Some(search) = self.search.filter(|_| by > 1) {
+            let (least, most) = (number(search.least), number(search.most));
+            return self.with_search(Search { least, most, ..search });
+        }
+        let mut phase = self.clone();
+        for arrivals in &mut phase.arrivals {
+            arrivals.spacing_us = arrivals.spacing_us.saturating_mul(u64::from(by));
+            arrivals.count = number(arrivals.count);
+            arrivals.at_once = number(arrivals.at_once);
+        }
+        phase
+    }
+}
+
+impl Event {
+    /// The same event in the size of the incident: what counts things is so many times as much. Lines of the kernel's log
+    /// stay as they are, each an event of its own; sysctls are told as they were written in any case.
+    pub fn whole(mut self, by: u32) -> Event {
+        let more = |count: &mut u64| *count = whole(*count, 0, by);
+        match &mut self {
+            Event::Round { outcomes, errors, per_1000_s, .. } => {
+                outcomes.values_mut().for_each(|counted| more(&mut counted.clients));
+                errors.values_mut().for_each(more);
+                *per_1000_s = per_1000_s.map(|rate| rate.saturating_mul(by));
+            }
+            Event::Sample { values } => {
+                values.iter_mut().for_each(|(name, value)| *value = whole_reading(name, *value, by));
+            }
+            Event::NginxLog { texts } | Event::ServiceLog { texts, .. } => texts.values_mut().for_each(more),
+            Event::Entries(entries) => {
+                let Entries { created, picked_up, alive_at_end, lives_by_state, .. } = entries;
+                [created, picked_up, alive_at_end].into_iter().for_each(more);
+                lives_by_state.values_mut().for_each(|lives| more(&mut lives.entries));
+            }
+            Event::Rules { rules, .. } => rules.iter_mut().for_each(|rule| {
+                more(&mut rule.packets);
+                more(&mut rule.bytes);
+            }),
+            Event::OpenFileLimit { soft, hard, .. } => {
+                [soft, hard].into_iter().for_each(|limit| *limit = whole(*limit, OWN_FILES, by));
+            }
+            _ => {}
+        }
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers() {
+        assert_eq!(part(65_536, 0, 100), 655);
+        assert_eq!(part(40, 0, 100), 1, "not nothing");
+        assert_eq!(part(0, 0, 100), 0);
+        assert_eq!(part(1024, 10, 100), 20);
+        assert_eq!(part(7, 10, 100), 7, "the process's own");
+        assert_eq!(part(u64::MAX / 2, 0, 100), u64::MAX / 2);
+        assert_eq!((whole(655, 0, 100), whole(20, 10, 100), whole(9, 10, 100)), (65_500, 1010, 9));
+    }
+
+    #[test]
+    fn settings_by_any_name() {
+        let scaled = |name, value| sysctl(name, value, 1000);
+        assert_eq!(scaled("net.ipv4.ip_local_port_range", "18000\t65535").as_deref(), Some("18000 18047"));
+        assert_eq!(scaled("net.ipv4.netfilter.ip_conntrack_max", "65536").as_deref(), Some("66"));
+        assert_eq!(scaled("net.netfilter.nf_conntrack_tcp_timeout_established", "600"), None);
+        assert_eq!(scaled("net.core.somaxconn", "many"), None);
+        assert_eq!(module_parameter("xt_recent", "ip_list_tot=5000", 100).as_deref(), Some("ip_list_tot=50"));
+        assert_eq!(module_parameter("nf_conntrack", "hashsize=8192", 100), None);
+    }
+
+    #[test]
+    fn every_sysctl_has_todays_name() {
+        assert!(sysctls().all(|name| crate::todays_name(name) == name));
+    }
+
+    #[test]
+    fn nginx_keeps_all_else() {
+        let config = "worker_rlimit_nofile 8192; # keepalive 5\nevents { worker_connections 4096; }\nhttp {\n\
+                      \x20 keepalive_timeout 65;\n  upstream a { keepalive 200; }\n  server {\n    listen 80;\n    listen 443 ssl backlog=1024;\n  }\n\
+                      \x20 server { \n    listen 80;\n  }\n}\n";
+        let want = "worker_rlimit_nofile 91; # keepalive 5\nevents { worker_connections 45; }\nhttp {\n\
+                    \x20 keepalive_timeout 65;\n  upstream a { keepalive 2; }\n  server {\n    listen 80 backlog=5;\n    listen 443 ssl backlog=10;\n  }\n\
+                    \x20 server { \n    listen 80;\n  }\n}\n";
+        assert_eq!(nginx(config, 100), want);
+    }
+
+    #[test]
+    fn haproxy_too() {
+        assert_eq!(
+            haproxy("global\n  maxconn 2000\n  timeout client 5s\n", 100),
+            "global\n  maxconn 20\n  timeout client 5s\n"
+        );
+    }
+
+    #[test]
+    fn readings_are_told_whole() {
+        assert_eq!(whole_reading("conntrack.count", 30, 1000), 30_000);
+        assert_eq!(whole_reading("gateway: conntrack.count", 30, 1000), 30_000);
+        assert_eq!(whole_reading("memory.available_bytes", 30, 1000), 30);
+        assert_eq!(whole_reading("connection.80.cwnd", 10, 1000), 10);
+        assert_eq!(whole_reading("connection.80.count", 10, 1000), 10_000);
+        assert_eq!(whole_reading("files.worker", 14, 200), 1009);
+        assert_eq!(whole_reading("Tcp.RtoMin", 200, 1000), 200);
+        assert_eq!(whole_reading("TcpExt.ListenDrops", 2, 1000), 2000);
+    }
+}
