@@ -105,8 +105,8 @@ pub enum Event {
     },
     /// The conntrack entries of one group of clients, by their addresses, over the whole run.
     Entries(Entries),
-    /// The counters of one host's firewall rules when the run ended, in the order of their chains. It has the
-    /// rules in force then; one that a change replaced is not among them.
+    /// What one host's firewall rules have counted since they were loaded, in the order of their chains: of the rules
+    /// that a change is about to replace, and, as the run ends, of those in force.
     Rules {
         host: String,
         rules: Vec<CountedRule>,

@@ -64,10 +64,10 @@ pub enum Action {
         host: String,
         sysctl: Sysctl,
     },
-    /// Loads rules in the place of those that are there.
+    /// Loads files in the place of the rules of their formats that are there; of iptables, of their tables.
     Firewall {
         host: String,
-        rules: Ruleset,
+        rules: Vec<Ruleset>,
     },
     /// Forgets all conntrack entries of the host, as `conntrack -F`.
     FlushConntrack {

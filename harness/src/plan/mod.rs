@@ -69,11 +69,11 @@ fn rehearsals(scenario: &Scenario) -> Vec<Vec<String>> {
     });
     let later = setups().flat_map(|setup| &setup.phases).flat_map(|phase| &phase.changes);
     let later = later.filter_map(|change| match &change.action {
-        Action::Firewall { rules, .. } => Some(rules.format),
+        Action::Firewall { rules, .. } => Some(rules),
         _ => None,
     });
-    let formats = setups().flat_map(|setup| &setup.hosts).flat_map(|host| &host.firewall).map(|rules| rules.format);
-    let formats: BTreeSet<Format> = formats.chain(later).collect();
+    let rules = setups().flat_map(|setup| &setup.hosts).flat_map(|host| &host.firewall).chain(later.flatten());
+    let formats: BTreeSet<Format> = rules.map(|rules| rules.format).collect();
     let loaders = formats.into_iter().map(|format| format.rehearsal().map(str::to_owned).to_vec());
     let mut clients = setups().flat_map(|setup| &setup.clients);
     // Nothing listens at this port: it ends at once, after it has read what it needs.

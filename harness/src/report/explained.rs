@@ -160,7 +160,10 @@ fn come(phase: &Phase) -> String {
 fn changed(change: &Change) -> String {
     match &change.action {
         Action::Sysctl { host, sysctl } => format!("{host}: {} = {}", sysctl.name, sysctl.value),
-        Action::Firewall { host, rules } => format!("{host}: rules of {}", name_of(&rules.file)),
+        Action::Firewall { host, rules } => {
+            let names: Vec<&str> = rules.iter().map(|rules| name_of(&rules.file)).collect();
+            format!("{host}: rules of {}", names.join(", "))
+        }
         Action::FlushConntrack { host } => format!("{host}: conntrack is flushed"),
         Action::Service { service, operation } => format!("{} {service}", operation.word()),
         Action::ResponseTime { service, us } => format!("{service} answers after {}", time(*us)),

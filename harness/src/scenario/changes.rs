@@ -189,8 +189,11 @@ fn of_hosts(table: &Section<'_>, known: &Known<'_>, files: &Files<'_>) -> Vec<Bo
         let Some(section) = Section::of(value, format!("{}.host.{host}", table.path()), table.problems) else {
             continue;
         };
-        let rules = hosts::firewall(&section, files).into_iter();
-        found.extend(rules.map(|rules| (Action::Firewall { host: host.clone(), rules }, None)));
+        section.filled("firewall");
+        let rules = hosts::firewall(&section, files);
+        if !rules.is_empty() {
+            found.push((Action::Firewall { host: host.clone(), rules }, None));
+        }
         let sysctls = hosts::sysctls(&section).into_iter();
         found.extend(sysctls.map(|sysctl| (Action::Sysctl { host: host.clone(), sysctl }, None)));
         if let Some(value) = section.value("conntrack") {

@@ -632,7 +632,12 @@ pub const TABLES: &[Table] = &[
         about: "A change to a host.",
         keys: &[
             key("sysctls", Map(&Any), "sysctls that are set", r#"{ "net.ipv4.tcp_fin_timeout" = 5 }"#),
-            key("firewall", OneOrMany(&File), "rules in the place of those of this format", r#"["other.v4"]"#),
+            key(
+                "firewall",
+                OneOrMany(&File),
+                "files whose rules take the place of those of their formats; for `.v4` and `.v6`, in the tables that they have",
+                r#"["other.v4"]"#,
+            ),
             key("conntrack", Word(&["flush"]), "every entry is deleted", r#""flush""#),
         ],
     },

@@ -61,7 +61,7 @@ pub fn check(parts: &Section<'_>, setup: &Setup, files: &Files<'_>) {
             _ => None,
         });
         let read = |rules: &&Ruleset| matches!(rules.format, Format::Iptables | Format::Ip6tables);
-        for rules in host.firewall.iter().chain(later).filter(read) {
+        for rules in host.firewall.iter().chain(later.flatten()).filter(read) {
             files.check_interfaces(&rules.file, place("host", &host.name), &host.name, &interfaces);
         }
     }

@@ -20,11 +20,11 @@ pub fn of(setups: &[&Setup], files: &Files<'_>) -> Vec<HostRules> {
     for setup in setups {
         let changes = setup.phases.iter().flat_map(|phase| &phase.changes);
         let later = changes.filter_map(|change| match &change.action {
-            Action::Firewall { host, rules } => Some((host, rules)),
+            Action::Firewall { host, rules } => Some(rules.iter().map(move |file| (host, file))),
             _ => None,
         });
         let at_the_start = setup.hosts.iter().flat_map(|host| host.firewall.iter().map(move |file| (&host.name, file)));
-        for (host, file) in at_the_start.chain(later) {
+        for (host, file) in at_the_start.chain(later.flatten()) {
             if !read.insert((host, &file.file)) {
                 continue;
             }

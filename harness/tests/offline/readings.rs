@@ -108,10 +108,15 @@ fn what_a_record_says_of_them() {
         service: "app".into(),
         texts: texts.iter().map(|(text, n)| ((*text).to_owned(), *n)).collect(),
     };
-    let rules = vec![
+    let at_the_end = vec![
         rule("nat.v4:2", "nat", "-A POSTROUTING -o internet -j MASQUERADE", 7),
         rule("nat.v4:5", "filter", "-A FORWARD -p udp -j DROP", 0),
     ];
+    let replaced = vec![
+        rule("nat.v4:2", "nat", "-A POSTROUTING -o internet -j MASQUERADE", 0),
+        rule("old.v4:5", "filter", "-A FORWARD -p udp -j DROP", 2),
+    ];
+    let rules = |rules| Event::Rules { host: "gateway".into(), rules };
     let events = [
         Event::Ready,
         log(&[("error: it begins", 1)]),
@@ -119,7 +124,8 @@ fn what_a_record_says_of_them() {
         sample(&[("conntrack.count", 3), ("conntrack.drop", 0), ("listen.80.queue", 9), ("files.app.worker", 12)]),
         sample(&[("gateway: conntrack.count", 50), ("gateway: conntrack.drop", 4), ("gateway: listen.8080.queue", 1)]),
         log(&[("error: x", 2), ("fine", 3)]),
-        Event::Rules { host: "gateway".into(), rules },
+        rules(replaced),
+        rules(at_the_end),
         Event::Done,
     ];
     let events = (0..).zip(events).map(|(at_us, event)| Stamped { at_us, event }).collect();
@@ -128,7 +134,7 @@ fn what_a_record_says_of_them() {
     assert_eq!(outcome.table.as_ref().map(|table| (table.count_most, table.drops)), None, "it has no limit");
     insta::assert_snapshot!(toml::to_string_pretty(outcome.document()["metrics"].as_table().unwrap()).unwrap(), @r#"
     app-queue = "absent"
-    dropped = 0
+    dropped = 2
     entries = 3
     errors = 3
     failed = 0

@@ -372,12 +372,12 @@ fn what_changes_for_a_while_changes_back() {
 fn what_is_changed_on_hosts() {
     let said = changes(
         "{ host.server.sysctls = { \"net.core.somaxconn\" = 8 } }, \
-         { at = \"1 min\", host.proxy = { firewall = \"other.nft\", conntrack = \"flush\" } }",
+         { at = \"1 min\", host.proxy = { firewall = [\"other.nft\", \"rules.v4\"], conntrack = \"flush\" } }",
     );
     let said: Vec<_> = said.iter().map(|change| serde_json::to_string(change).unwrap()).collect();
     insta::assert_snapshot!(said.join("\n"), @r#"
     {"at_us":0,"action":{"sysctl":{"host":"server","sysctl":{"name":"net.core.somaxconn","value":"8","required":true}}}}
-    {"at_us":60000000,"action":{"firewall":{"host":"proxy","rules":{"format":"nftables","file":"/run/tunelab/files/other.nft"}}}}
+    {"at_us":60000000,"action":{"firewall":{"host":"proxy","rules":[{"format":"nftables","file":"/run/tunelab/files/other.nft"},{"format":"iptables","file":"/run/tunelab/files/rules.v4"}]}}}
     {"at_us":60000000,"action":{"flush-conntrack":{"host":"proxy"}}}
     "#);
     let scenario = scenario(&changing(

@@ -93,6 +93,11 @@ fn nftables_in_place_of_iptables() {
 }
 
 #[test]
+fn rules_replaced_while_clients_come() {
+    holds("rules-replaced");
+}
+
+#[test]
 fn a_server_with_both_families() {
     holds_and("dual-stack", |documents| {
         // A rule of each family is known by its file.

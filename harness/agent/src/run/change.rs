@@ -1,6 +1,7 @@
 //! Changes to the running machine.
 
 use super::hosts;
+use super::rules::Rules;
 use crate::events::Events;
 use crate::net::Topology;
 use crate::serve::Services;
@@ -16,6 +17,7 @@ pub async fn make(
     number: usize,
     (topology, scale): (&Topology, &Scale),
     services: &mut Services,
+    rules: &mut Rules,
     events: &Events,
 ) -> Result<()> {
     let change = &phase.changes[number].action;
@@ -24,9 +26,7 @@ pub async fn make(
             let of = &topology.prefix(host);
             topology.host(host)?.enter(|| tune::Settings { of, scale, events }.change(sysctl))?
         }
-        Action::Firewall { host, rules } => {
-            topology.host(host)?.enter(|| tune::replace_rules(std::slice::from_ref(rules)))?
-        }
+        Action::Firewall { host, rules: files } => rules.replace(host, files, topology, events)?,
         Action::FlushConntrack { host } => topology.host(host)?.enter(probe::forget_entries)?,
         Action::Service { service, operation } => services.operate(service, *operation).await?,
         Action::ResponseTime { service, us } => services.set_response_time(service, *us)?,
@@ -36,7 +36,7 @@ pub async fn make(
             topology.host(host)?.enter(probe::forget_entries)?;
         }
         Action::Power { host, on: true } => {
-            hosts::tune_again(plan, host, topology, scale, events)?;
+            hosts::tune_again(plan, host, (topology, scale), rules, events)?;
             topology.cut_off(host, false)?;
         }
         Action::Cut { network, cut } => topology.cut(network, *cut)?,

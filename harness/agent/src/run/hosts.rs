@@ -1,5 +1,6 @@
 //! The hosts of a plan: modules, namespaces and links, then each host's rules and sysctls.
 
+use super::rules::Rules;
 use crate::events::Events;
 use crate::net::Topology;
 use crate::serve::nginx;
@@ -42,13 +43,18 @@ fn on_each<T>(plan: &Plan, topology: &Topology, act: impl Fn(&Host, &str) -> Res
 }
 
 /// Loads a host's rules and sysctls as at the start.
-pub fn tune_again(plan: &Plan, name: &str, topology: &Topology, scale: &Scale, events: &Events) -> Result<()> {
+pub fn tune_again(
+    plan: &Plan,
+    name: &str,
+    (topology, scale): (&Topology, &Scale),
+    rules: &mut Rules,
+    events: &Events,
+) -> Result<()> {
     let host = plan.hosts.iter().find(|host| host.name == name);
     let host = host.with_context(|| format!("the plan has no host `{name}`"))?;
-    topology.host(name)?.enter(|| {
-        tune::replace_rules(&host.firewall)?;
-        tune::Settings { of: &topology.prefix(name), scale, events }.apply(host)
-    })
+    rules.replace(name, &host.firewall, topology, events)?;
+    let of = &topology.prefix(name);
+    topology.host(name)?.enter(|| tune::Settings { of, scale, events }.apply(host))
 }
 
 /// Reports the limits of open files that were asked for.

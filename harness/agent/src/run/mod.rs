@@ -15,6 +15,7 @@ use crate::serve::Services;
 use crate::tool;
 use crate::tune::{self, Scale};
 use anyhow::{Context, Result};
+use rules::Rules;
 use schedule::{Due, Schedule};
 use std::rc::Rc;
 use std::time::Duration;
@@ -44,6 +45,7 @@ async fn go(plan: Plan, events: &Events) -> Result<()> {
     events.emit(Event::Started { scenario, variant, kernel: release::running() });
     let scale = Scale::of(&plan);
     let topology = hosts::build(&plan, &scale, events)?;
+    let mut rules = Rules::loaded_by(&plan);
     let mut services = Services::start(&plan, &topology, &scale).await?;
     hosts::report_limits(&plan, events)?;
     let groups = build_groups(&plan, &topology)?;
@@ -69,7 +71,8 @@ async fn go(plan: Plan, events: &Events) -> Result<()> {
                 events.emit(Event::Phase { name: plan.phases[phase].name.clone() });
             }
             Due::Change { phase, change } => {
-                change::make(&plan, &plan.phases[phase], change, (&topology, &scale), &mut services, events).await?;
+                let (phase, topology) = (&plan.phases[phase], (&topology, &scale));
+                change::make(&plan, phase, change, topology, &mut services, &mut rules, events).await?;
             }
             Due::Round { phase, round } => rounds.start(&plan.phases[phase], round, &groups)?,
             Due::End => break,
@@ -87,7 +90,7 @@ async fn go(plan: Plan, events: &Events) -> Result<()> {
     service_logs.iter_mut().try_for_each(|log| log.tell(events, true))?;
     services.finish(events)?;
     let end_us = events.now_us();
-    rules::tell(&plan, &topology, events, end_us)?;
+    rules.tell(&topology, events, end_us)?;
     events.emit_at(end_us, Event::Done);
     Ok(())
 }

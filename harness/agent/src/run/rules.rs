@@ -1,41 +1,44 @@
-//! Reports what the firewall rules of each host had counted when the run ended.
+//! The firewall rules of each host while a run lasts, and what they count.
 
 use crate::events::Events;
 use crate::net::Topology;
 use crate::tune;
 use anyhow::{Context, Result};
-use tunelab_protocol::{Action, Event, Plan, Ruleset};
+use tunelab_protocol::{CountedRule, Event, Plan, Ruleset};
 
-/// Reports it for each host with rules, as of `end_us`: it takes programs of the guest, and is the last of a run.
-pub fn tell(plan: &Plan, topology: &Topology, events: &Events, end_us: u64) -> Result<()> {
-    for host in &plan.hosts {
-        let loaded = in_force(plan, &host.name, &host.firewall);
-        if loaded.is_empty() {
-            continue;
-        }
-        let rules = topology.host(&host.name)?.enter(|| tune::counted_rules(&loaded));
-        let rules = rules.with_context(|| format!("failed to read the rules' counters of host `{}`", host.name))?;
-        events.emit_at(end_us, Event::Rules { host: host.name.clone(), rules });
+/// Each host of the plan, in its order, with the files that were loaded there.
+pub struct Rules(Vec<(String, Vec<Ruleset>)>);
+
+impl Rules {
+    /// The files that [`super::hosts::build`] has loaded.
+    pub fn loaded_by(plan: &Plan) -> Self {
+        Rules(plan.hosts.iter().map(|host| (host.name.clone(), host.firewall.clone())).collect())
     }
-    Ok(())
+
+    /// Loads files in the place of the rules that they replace. What those have counted would be lost with them, so it is
+    /// reported before.
+    pub fn replace(&mut self, host: &str, files: &[Ruleset], topology: &Topology, events: &Events) -> Result<()> {
+        let loaded = self.0.iter_mut().find(|(name, _)| name == host).map(|(_, loaded)| loaded);
+        let loaded = loaded.with_context(|| format!("the plan has no host `{host}`"))?;
+        let counted = read(host, topology, || tune::counted_rules_replaced(loaded, files))?;
+        if !counted.is_empty() {
+            events.emit(Event::Rules { host: host.to_owned(), rules: counted });
+        }
+        topology.host(host)?.enter(|| tune::replace_rules(loaded, files))
+    }
+
+    /// Reports the counters of each host with rules, as of `end_us`: it takes programs of the guest, and is the last of a
+    /// run.
+    pub fn tell(&self, topology: &Topology, events: &Events, end_us: u64) -> Result<()> {
+        for (host, loaded) in self.0.iter().filter(|(_, loaded)| !loaded.is_empty()) {
+            let rules = read(host, topology, || tune::counted_rules(loaded))?;
+            events.emit_at(end_us, Event::Rules { host: host.clone(), rules });
+        }
+        Ok(())
+    }
 }
 
-/// The files in force at the end: a change takes away those of its format.
-fn in_force(plan: &Plan, host: &str, at_the_start: &[Ruleset]) -> Vec<Ruleset> {
-    let mut loaded = at_the_start.to_vec();
-    for phase in &plan.phases {
-        let mut changes: Vec<_> = phase.changes.iter().collect();
-        changes.sort_by_key(|change| change.at_us);
-        for change in changes {
-            match &change.action {
-                Action::Firewall { host: of, rules } if of == host => {
-                    loaded.retain(|other| other.format != rules.format);
-                    loaded.push(rules.clone());
-                }
-                Action::Power { host: of, .. } if of == host => loaded = at_the_start.to_vec(),
-                _ => {}
-            }
-        }
-    }
-    loaded
+fn read(host: &str, topology: &Topology, of: impl FnOnce() -> Result<Vec<CountedRule>>) -> Result<Vec<CountedRule>> {
+    let rules = topology.host(host)?.enter(of);
+    rules.with_context(|| format!("failed to read the rules' counters of host `{host}`"))
 }

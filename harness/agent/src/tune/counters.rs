@@ -12,27 +12,54 @@ type Placed = (String, Rule);
 
 /// Returns the rules with a counter of this thread's namespace, for the formats of the files that were loaded there.
 pub fn counted(loaded: &[Ruleset]) -> Result<Vec<CountedRule>> {
+    let of_format = |format| counted_of(format, loaded);
+    Ok(formats_of(loaded).map(of_format).collect::<Result<Vec<_>>>()?.concat())
+}
+
+/// Returns those of them that are gone once `files` were loaded by [`super::replace_rules`].
+pub fn replaced(loaded: &[Ruleset], files: &[Ruleset]) -> Result<Vec<CountedRule>> {
     let mut all = Vec::new();
-    for format in Format::ALL.into_iter().filter(|format| loaded.iter().any(|rules| rules.format == *format)) {
-        let Some((program, args)) = loader(format).prints()? else { continue };
-        let printed = parse(format, &tool::run(program, args)?);
-        let files = loaded.iter().filter(|rules| rules.format == format);
-        all.extend(named(&printed, &in_force(format, files)?));
+    for format in formats_of(loaded).filter(|format| formats_of(files).any(|other| other == *format)) {
+        let mut counted = counted_of(format, loaded)?;
+        if loader(format).keeps_other_tables() {
+            let texts = files.iter().filter(|rules| rules.format == format).map(read).collect::<Result<Vec<_>>>()?;
+            counted.retain(|rule| texts.iter().any(|text| replaces(format, text, &rule.table)));
+        }
+        all.extend(counted);
     }
     Ok(all)
 }
 
-/// The rules of the files as they follow each other in each chain. A file of iptables takes the place of the tables that
-/// it has; one of nftables adds to what is there, unless it says `flush ruleset`.
+fn formats_of(files: &[Ruleset]) -> impl Iterator<Item = Format> {
+    Format::ALL.into_iter().filter(|format| files.iter().any(|rules| rules.format == *format))
+}
+
+fn counted_of(format: Format, loaded: &[Ruleset]) -> Result<Vec<CountedRule>> {
+    let Some((program, args)) = loader(format).prints()? else { return Ok(Vec::new()) };
+    let printed = parse(format, &tool::run(program, args)?);
+    let files = loaded.iter().filter(|rules| rules.format == format);
+    Ok(named(&printed, &in_force(format, files)?))
+}
+
+fn read(rules: &Ruleset) -> Result<String> {
+    std::fs::read_to_string(&rules.file).with_context(|| format!("failed to read {}", rules.file))
+}
+
+/// Whether a file with this text takes the place of this table when it is loaded. One of iptables does so with the tables
+/// that it has; one of nftables adds to what is there, unless it says `flush ruleset`.
+fn replaces(format: Format, text: &str, table: &str) -> bool {
+    match format {
+        Format::Nftables => text.lines().any(|line| line.trim().starts_with("flush ruleset")),
+        _ => text.lines().any(|line| line.trim().strip_prefix('*') == Some(table)),
+    }
+}
+
+/// The rules of the files as they follow each other in each chain.
 fn in_force<'a>(format: Format, files: impl Iterator<Item = &'a Ruleset>) -> Result<Vec<Placed>> {
     let mut placed: Vec<Placed> = Vec::new();
     for rules in files {
-        let text = std::fs::read_to_string(&rules.file).with_context(|| format!("failed to read {}", rules.file))?;
-        let replaces = |table: &str| match format {
-            Format::Nftables => text.lines().any(|line| line.trim().starts_with("flush ruleset")),
-            _ => text.lines().any(|line| line.trim().strip_prefix('*') == Some(table)),
-        };
-        placed.retain(|(_, rule)| !replaces(&rule.table));
+        let text = read(rules)?;
+        placed.retain(|(_, rule)| !replaces(format, &text, &rule.table));
         let name = Path::new(&rules.file).file_name().unwrap_or_default().to_string_lossy();
         placed.extend(parse(format, &text).into_iter().map(|rule| (format!("{name}:{}", rule.line), rule)));
     }

@@ -9,7 +9,7 @@ mod rules;
 mod scale;
 mod sysctl;
 
-pub use counters::counted as counted_rules;
+pub use counters::{counted as counted_rules, replaced as counted_rules_replaced};
 pub use limits::{Nofile, install as install_limits, login, raise_own};
 pub use modules::{load as load_module, words as module_words};
 pub use nginx::directive as nginx_directive;

@@ -83,20 +83,29 @@ pub fn load(rules: &Ruleset) -> Result<()> {
     Err(refused(rules.format, &said, file, &text).into())
 }
 
-/// Loads files in the place of the rules of their formats that are there.
-pub fn replace(files: &[Ruleset]) -> Result<()> {
+/// Loads files in the place of the rules of their formats that are there, and adds them to the `loaded` ones, of which
+/// it takes away those that have no rules left.
+pub fn replace(loaded: &mut Vec<Ruleset>, files: &[Ruleset]) -> Result<()> {
     let formats: BTreeSet<Format> = files.iter().map(|rules| rules.format).collect();
     for format in formats {
         if let [program, args @ ..] = loader(format).flush {
             tool::run(program, args)?;
+            loaded.retain(|rules| rules.format != format);
         }
     }
-    files.iter().try_for_each(load)
+    files.iter().try_for_each(load)?;
+    loaded.extend_from_slice(files);
+    Ok(())
 }
 
 impl Loader {
     fn program(&self) -> Result<&'static str> {
         first(self.programs)
+    }
+
+    /// Whether tables that are not in a new file stay as they are.
+    pub(super) fn keeps_other_tables(&self) -> bool {
+        self.flush.is_empty()
     }
 
     /// The program that prints the rules with their counters, and its arguments.

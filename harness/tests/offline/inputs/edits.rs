@@ -315,6 +315,7 @@ const PHASES: &[Edit] = &[
     ("service.app = \"restart\"", "host.insid.conntrack = \"flush\"", &["there is no host `insid`", "`inside`?"]),
     ("service.app = \"restart\"", "host.inside.conntrack = \"drop\"", &["nothing is called `drop`", "`flush`"]),
     ("service.app = \"restart\"", "host.inside.firewall = \"gone.v4\"", &["there is no file `gone.v4`"]),
+    ("service.app = \"restart\"", "host.inside.firewall = []", &["`firewall` is empty", "at least one"]),
     ("service.app = \"restart\"", "host.inside.sysctls = { \"../x.y\" = 1 }", &["`../x.y` is no sysctl"]),
     ("at = \"2 h\", service.app = \"restart\"", "at = \"2 h\"", &["this changes nothing"]),
     ("change = [\n", "changes = [\n", &["unknown key `changes` in `phase 2`", "`change`?"]),
