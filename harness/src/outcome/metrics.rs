@@ -11,7 +11,7 @@ use super::{
 use crate::scenario::{Among, ClientOutcome, Counted, Metric, Rank, Value, Where};
 use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
-use tunelab_protocol::{self as protocol, Entries, Event, Outcome, Plan, Spread, Trial, probe, sustained};
+use tunelab_protocol::{self as protocol, Entries, Event, Outcome, Plan, Spread, Trial, sustained};
 
 /// The number that was measured; `None`: this kernel has no such reading.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,10 +57,7 @@ fn is_top(value: u64, metric: &Metric, plan: &Plan) -> bool {
 fn value(record: &Record, metric: &Metric, plan: &Plan) -> Option<u64> {
     let about = &metric.about;
     let phase = about.phase.as_deref();
-    let on_host = |name: &str| match about.host.as_deref().filter(|host| *host != plan.server().name) {
-        Some(host) => probe::on_host(host, name),
-        None => name.to_owned(),
-    };
+    let on_host = |name: &str| readings::on_host(about.host.as_deref(), name, plan);
     let read = |name: &str| readings(record, &on_host(name), phase);
     let values = |name: &str| read(name).into_iter().map(|(_, value)| value).collect::<Vec<_>>();
     match &metric.value {

@@ -2,7 +2,15 @@
 
 use super::record::Record;
 use std::collections::{BTreeMap, BTreeSet};
-use tunelab_protocol::{Event, Stamped};
+use tunelab_protocol::{Event, Plan, Stamped, probe};
+
+/// Returns the name that a reading of this host has in a record; `None`: of the server.
+pub fn on_host(host: Option<&str>, name: &str, plan: &Plan) -> String {
+    match host.filter(|host| *host != plan.server().name) {
+        Some(host) => probe::on_host(host, name),
+        None => name.to_owned(),
+    }
+}
 
 /// Returns one reading as pairs of a time in microseconds and a value; for a phase, with the value it began with. A
 /// value that is left out of a sample is unchanged.

@@ -728,6 +728,12 @@ pub const TABLES: &[Table] = &[
         ],
     },
     Table {
+        name: "series-where",
+        written: "series.NAME.where = { ... }",
+        about: "Where a series is read.",
+        keys: &[or("host", Name, r#""server""#, "readings of this host", r#""gateway""#)],
+    },
+    Table {
         name: "tolerance",
         written: "tolerance = { ... }",
         about: "One rule of a tolerance; the widest that applies counts.",
@@ -746,6 +752,13 @@ pub const TABLES: &[Table] = &[
         keys: &[
             needed("of", Text, "the reading", r#""tcp.time_wait""#),
             needed("every", Time, "whole seconds", r#""10 s""#),
+            or(
+                "where",
+                Kind::Table("series-where"),
+                "the server",
+                "where it is read, if each host has a reading of its own",
+                r#"{ host = "gateway" }"#,
+            ),
             or(
                 "tolerance",
                 Either(&[Count, Text, Kind::Table("tolerance"), List(&Kind::Table("tolerance"))]),
@@ -837,6 +850,7 @@ pub fn at(path: &str) -> Option<&'static Table> {
         ["clients", _, "close", "vanish"] => "vanish",
         ["clients", _, "close", "late-duplicate"] => "late-duplicate",
         ["metric", _, "where"] => "where",
+        ["series", _, "where"] => "series-where",
         ["metric" | "series", _, "tolerance"] => "tolerance",
         [phase, ref rest @ ..] if phase.starts_with("phase ") => match (phase.contains(", change "), rest) {
             (true, []) => "change",
@@ -933,6 +947,7 @@ tolerance = { absolute = 1 }
 [series.b]
 of = "tcp.inuse"
 every = "1 s"
+where = { host = "server" }
 [variant.only]
 [claim.c]
 says = "it is so"

@@ -3,7 +3,7 @@
 
 use super::{
     hosts::SERVER,
-    model::{Counted, Metric, Series, Value, Where},
+    model::{Counted, Metric, Series, Value, Where, is_of_a_host},
     names::{Names, words},
     problems::Problems,
     rules::HostRules,
@@ -15,7 +15,6 @@ use super::{
 use toml::{Spanned, de::DeValue};
 use tunelab_protocol::{
     Outcome, Phase, Probe, Service,
-    probe::{Scope, sampled},
     readings::{self, Unit},
 };
 
@@ -146,10 +145,14 @@ fn check(value: &Value, text: &Spanned<String>, about: &Where, section: &Section
         ("after-pause", about.after_pause_us.is_some() && !value.needs_flights()),
         ("host", about.host.is_some() && !value.has_hosts()),
     ];
-    for (key, _) in narrowed.iter().filter(|(_, wrong)| *wrong) {
-        let message = format!("`{key}` has no effect on `{}`", text.get_ref());
-        refuse(message, "not narrowed down by it", &format!("take `{key}` out of `where`"));
-    }
+    narrowed.iter().filter(|(_, wrong)| *wrong).for_each(|(key, _)| without_effect(key, text, section.problems));
+}
+
+/// Reports a key of `where` that cannot narrow down what is asked for.
+fn without_effect(key: &str, text: &Spanned<String>, problems: &Problems) {
+    let message = format!("`{key}` has no effect on `{}`", text.get_ref());
+    let hint = format!("take `{key}` out of `where`");
+    problems.report_with_hint(text.span(), message, "not narrowed down by it", &hint);
 }
 
 /// Checks that some rule of the host has these words, and a counter.
@@ -204,7 +207,7 @@ pub fn check_reading(name: &str, host: Option<&str>, text: &Spanned<String>, sec
         return section.problems.unknown(text.span(), message, service, &words(&known.names.services));
     }
     let Some(key) = probe else { return };
-    let of_a_host = sampled(key).is_some_and(|probe| probe.scope == Scope::Host);
+    let of_a_host = is_of_a_host(name);
     if !known.names.probes.iter().any(|probe| probe == key) {
         let hint = format!("add `{key} = \"1 s\"` to `[probe]`");
         section.problems.report_with_hint(text.span(), format!("no probe reads `{name}`"), "not read", hint);
@@ -254,7 +257,18 @@ pub fn series(root: &Section<'_>, known: &Known<'_>) -> Vec<Series> {
     let read = |(name, section): (Spanned<String>, Section<'_>)| {
         let of = section.need::<Spanned<String>>("of", r#""rt_cache.entries""#);
         let every = section.need::<Micros>("every", r#""5 s""#);
-        of.iter().for_each(|of| check_reading(of.get_ref(), None, of, &section, known));
+        let host = section.section("where").and_then(|about| {
+            let host = one_of(&about, "host", "host", &known.names.hosts);
+            about.finish();
+            host
+        });
+        if let Some(of) = &of {
+            let of_a_host = is_of_a_host(of.get_ref());
+            check_reading(of.get_ref(), host.as_deref().filter(|_| of_a_host), of, &section, known);
+            if host.is_some() && !of_a_host && readings::find(of.get_ref()).is_some() {
+                without_effect("host", of, section.problems);
+            }
+        }
         let unit = of.as_ref().and_then(|of| readings::find(of.get_ref())).map(|(_, reading)| reading.unit);
         let tolerance = tolerance::read(&section, unit, known.names);
         section.finish();
@@ -264,7 +278,7 @@ pub fn series(root: &Section<'_>, known: &Known<'_>) -> Vec<Series> {
             let message = format!("`{}` is looked at by whole seconds", section.path());
             section.problems.report(section.span(), message, "`every` is no whole number of them");
         }
-        Some(Series { name: name.into_inner(), of: of?.into_inner(), every_s, unit: unit?, tolerance })
+        Some(Series { name: name.into_inner(), of: of?.into_inner(), host, every_s, unit: unit?, tolerance })
     };
     root.named("series").into_iter().filter_map(read).collect()
 }

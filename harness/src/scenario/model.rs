@@ -269,9 +269,17 @@ pub struct Series {
     pub name: String,
     /// The reading's name.
     pub of: String,
+    /// On this host; else on the server.
+    pub host: Option<String>,
     pub every_s: u64,
     pub unit: Unit,
     pub tolerance: Tolerance,
+}
+
+/// Whether each host has a reading of this name of its own.
+pub fn is_of_a_host(reading: &str) -> bool {
+    let probe = readings::find(reading).and_then(|(probe, _)| probe::sampled(probe?));
+    probe.is_some_and(|probe| probe.scope == Scope::Host)
 }
 
 /// The value of a metric: a function of a probe's readings ([`readings`]), of what clients report, or of a log.
@@ -471,12 +479,8 @@ impl Value {
         match self {
             Value::Count(counted) => counted.rule().is_some(),
             _ => {
-                let of_a_host = |name: &&str| {
-                    let probe = readings::find(name).and_then(|(probe, _)| probe::sampled(probe?));
-                    probe.is_some_and(|probe| probe.scope == Scope::Host)
-                };
                 let readings = self.readings();
-                !readings.is_empty() && readings.iter().all(of_a_host)
+                !readings.is_empty() && readings.into_iter().all(is_of_a_host)
             }
         }
     }

@@ -53,6 +53,10 @@ where = { phase = "three days" }
 [series.resent]
 of = "connection.443.retransmitted"
 every = "1 d"
+[series.gateway]
+of = "conntrack.count"
+every = "10 d"
+where = { host = "gateway" }
 [probe]
 conntrack = { every = "1 h", hosts = ["gateway", "server"] }
 listeners = { every = "1 s", hosts = ["server", "gateway"] }
@@ -149,6 +153,7 @@ fn what_a_record_says_of_them() {
     queue = 9
     suppressed-lines = "0 ± 60"
     "#);
+    assert_eq!(outcome.document()["series"]["gateway"].to_string(), "{ 000000-s = 50 }");
     let facts = outcome.facts(&scenario);
     assert!(!facts.contains_key("log") && !facts.contains_key("unmet-rules"), "a snapshot has none of it: {facts}");
 }

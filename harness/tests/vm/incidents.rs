@@ -119,7 +119,15 @@ fn a_gateway_that_forgets() {
 
 #[test]
 fn each_host_sees_its_own() {
-    holds("forgetful-gateway");
+    holds_and("forgetful-gateway", |documents| {
+        let of = |variant: &str| {
+            let document = documents.iter().find(|document| document["variant"] == variant).unwrap();
+            let points = document["outcome"]["series"]["entries"].as_object().unwrap();
+            points.values().map(|value| value.as_u64().unwrap()).collect::<Vec<_>>()
+        };
+        assert_eq!(of("default"), [0, 0, 0, 0]);
+        assert_eq!(of("keepalive"), [0, 1, 0, 0], "it has the entry 20 s after the other forgot it");
+    });
 }
 
 #[test]

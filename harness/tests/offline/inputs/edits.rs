@@ -393,6 +393,26 @@ const ONE_EACH: &[Edit] = &[
     ),
     ("where = { clients = \"browsers\" }", "where = { host = \"inside\" }", &["`host` has no effect on `count(502)`"]),
     (
+        "of = \"conntrack.count\"",
+        "of = \"conntrack.count\"\nwhere = { host = \"insid\" }",
+        &["there is no host `insid`", "`inside`?", ":140:18"],
+    ),
+    (
+        "of = \"conntrack.count\"",
+        "of = \"conntrack.count\"\nwhere = { host = \"inside\" }",
+        &["no probe reads `conntrack.count` on host `inside`", "hosts = [\"server\", \"inside\"] }`"],
+    ),
+    (
+        "of = \"conntrack.count\"",
+        "of = \"service.app.requests\"\nwhere = { host = \"inside\" }",
+        &["`host` has no effect on `service.app.requests`"],
+    ),
+    (
+        "of = \"conntrack.count\"",
+        "of = \"conntrack.count\"\nwhere = { phase = \"day\" }",
+        &["unknown key `phase` in `series.table.where`", "`host`"],
+    ),
+    (
         "count(log.kernel)",
         "count(rule.packets, '-j DROP')",
         &["no rule in the files of host `server` has the words `-j DROP`"],
