@@ -3,15 +3,12 @@
 //! left out.
 
 use super::Outcome;
-use crate::scenario::{Claim, Expression, Scenario, Subject};
+use crate::scenario::{
+    Claim, Expression, Scenario, Subject,
+    parts::{LEAKS, LOG, OPEN_FILES, REFUSED_SYSCTLS, RENAMED_SYSCTLS, SERIES, SYSCTLS},
+};
 use std::collections::BTreeSet;
 use toml::{Table, Value};
-
-const SYSCTLS: &str = "sysctl";
-const OPEN_FILES: &str = "open-files";
-const LEAKS: &str = "leaks";
-const REFUSED: &str = "refused-sysctls";
-const RENAMED: &str = "renamed-sysctls";
 
 /// Returns the facts: metrics by their names, then the tables.
 pub fn of(outcome: &Outcome, scenario: &Scenario) -> Table {
@@ -23,16 +20,13 @@ pub fn of(outcome: &Outcome, scenario: &Scenario) -> Table {
     facts.extend(leaks.map(|leaks| (LEAKS.to_owned(), value(leaks))));
     let nginx = outcome.nginx_log.iter().flat_map(|log| log.texts.keys());
     let said: BTreeSet<&String> = outcome.log.texts.keys().chain(nginx).collect();
-    facts.extend((!said.is_empty()).then(|| ("log".to_owned(), value(&said))));
-    let about = |wanted: fn(&Subject) -> bool| subjects(scenario).any(wanted);
-    let names = [
-        (REFUSED, &outcome.refused_sysctls, about(|subject| *subject == Subject::RefusedSysctls)),
-        (RENAMED, &outcome.renamed_sysctls, about(|subject| *subject == Subject::RenamedSysctls)),
-    ];
-    let names = names.into_iter().filter(|(_, names, about)| *about && !names.is_empty());
-    facts.extend(names.map(|(key, names, _)| (key.to_owned(), value(names))));
+    facts.extend((!said.is_empty()).then(|| (LOG.to_owned(), value(&said))));
+    let names = [(REFUSED_SYSCTLS, &outcome.refused_sysctls), (RENAMED_SYSCTLS, &outcome.renamed_sysctls)];
+    let is_told = |key| subjects(scenario).any(|subject| *subject == Subject::List(key));
+    let names = names.into_iter().filter(|(key, names)| is_told(key) && !names.is_empty());
+    facts.extend(names.map(|(key, names)| (key.to_owned(), value(names))));
     let mut table = |key: &str, table: Table| facts.extend((!table.is_empty()).then(|| (key.to_owned(), table.into())));
-    table("series", outcome.series.iter().map(|(name, points)| (name.clone(), value(points))).collect());
+    table(SERIES, outcome.series.iter().map(|(name, points)| (name.clone(), value(points))).collect());
     table(SYSCTLS, sysctls(outcome, scenario));
     table(OPEN_FILES, open_files(outcome, scenario));
     facts
@@ -70,7 +64,6 @@ fn open_files(outcome: &Outcome, scenario: &Scenario) -> Table {
 /// only a list can be left out because it is empty.
 pub fn find(facts: &Table, subject: &Subject) -> (String, Option<Value>) {
     let in_table = |key: &str, name: &str| facts.get(key).and_then(|table| table.get(name)).cloned();
-    let list = |key: &str| (key.to_owned(), Some(facts.get(key).cloned().unwrap_or(Value::Array(Vec::new()))));
     match subject {
         Subject::Metric { name, .. } => (name.clone(), Some(facts.get(name).cloned().unwrap_or(Value::Integer(0)))),
         Subject::Sysctl(name) => (format!("{SYSCTLS}.{name}"), in_table(SYSCTLS, name)),
@@ -78,8 +71,6 @@ pub fn find(facts: &Table, subject: &Subject) -> (String, Option<Value>) {
             let name = format!("{of}.{which}");
             (format!("{OPEN_FILES}.{name}"), in_table(OPEN_FILES, &name))
         }
-        Subject::Leaks => list(LEAKS),
-        Subject::RefusedSysctls => list(REFUSED),
-        Subject::RenamedSysctls => list(RENAMED),
+        Subject::List(key) => ((*key).to_owned(), Some(facts.get(*key).cloned().unwrap_or(Value::Array(Vec::new())))),
     }
 }

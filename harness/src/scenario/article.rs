@@ -1,7 +1,11 @@
 //! Reads `scenarios/article.toml`: what the article claims, and which claims of which scenarios settle it. The verdict
 //! is nowhere written by hand: runs decide.
 
-use super::{problems::Problems, report_syntax, section::Section};
+use super::{
+    problems::Problems,
+    report_syntax,
+    section::{Read, Section},
+};
 use crate::{
     error::{Error, Result},
     read,
@@ -95,7 +99,7 @@ fn claims(root: &Section<'_>) -> Vec<ArticleClaim> {
     let mut taken: Vec<(u32, String)> = Vec::new();
     let mut read = Vec::new();
     for (name, section) in named {
-        let number = section.need::<Spanned<u32>>("number", "17");
+        let number = section.need_like("number", "17").and_then(|value| Spanned::<u32>::read(value, section.problems));
         if let Some(number) = &number {
             report_taken(*number.get_ref(), number.span(), &taken, section.problems);
             taken.push((*number.get_ref(), name.get_ref().clone()));
@@ -114,9 +118,10 @@ fn report_taken(number: u32, span: Range<usize>, taken: &[(u32, String)], proble
 
 /// Reads one claim. It asks for every key before it gives up on one: all missing keys are reported at once.
 fn claim(id: String, number: Option<u32>, section: &Section<'_>) -> Option<ArticleClaim> {
-    let says = section.need("says", r#""a full table is logged with a single line, once""#);
-    let quote = section.need("article", r#""One line, once, when it first happens.""#);
-    let heading = section.need("section", r#""Connection Tracking""#);
+    let text = |key, example| String::read(section.need_like(key, example)?, section.problems);
+    let says = text("says", r#""a full table is logged with a single line, once""#);
+    let quote = text("article", r#""One line, once, when it first happens.""#);
+    let heading = text("section", r#""Connection Tracking""#);
     let cannot = section.get("cannot");
     let settled_by = settled_by(section, cannot.is_some());
     Some(ArticleClaim { id, number: number?, says: says?, quote: quote?, section: heading?, cannot, settled_by })

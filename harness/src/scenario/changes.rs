@@ -116,7 +116,7 @@ fn operation(name: &Spanned<String>, value: &Value<'_>, table: &Section<'_>, kno
 fn response_time(name: &Spanned<String>, value: &Value<'_>, table: &Section<'_>, known: &Known<'_>) -> Option<Both> {
     let path = format!("{}.service.{}", table.path(), name.get_ref());
     let change = Section::of(value, path, table.problems)?;
-    let us = change.need::<Micros>("response-time", r#""30 s""#);
+    let us = change.need::<Micros>("response-time");
     change.finish();
     let service = known.services.iter().find(|service| &service.name == name.get_ref())?;
     let ServiceKind::Server(server) = &service.kind else {

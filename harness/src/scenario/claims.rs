@@ -2,6 +2,7 @@
 
 use super::{
     model::{Claim, Compare, Expression, Metric, Operand, Subject},
+    parts::{LEAKS, OPEN_FILES, REFUSED_SYSCTLS, RENAMED_SYSCTLS, SYSCTLS},
     section::Section,
     units::{Bytes, Micros, Ppm, Rate},
     values::Filled,
@@ -26,7 +27,7 @@ pub struct Known<'a> {
 pub fn claims(root: &Section<'_>, known: &Known<'_>) -> Vec<Claim> {
     let variants = known.variants;
     let read = |(name, section): (Spanned<String>, Section<'_>)| {
-        let says = section.need::<Filled>("says", r#""the table never drains""#);
+        let says = section.need::<Filled>("says");
         let list = |key| section.names(key, "variant", variants);
         let within = list("variants").unwrap_or_else(|| variants.iter().map(|v| (*v).to_owned()).collect());
         let control = list("control").unwrap_or_default();
@@ -35,7 +36,7 @@ pub fn claims(root: &Section<'_>, known: &Known<'_>) -> Vec<Claim> {
         can_fail(&section, &within, &control);
         let texts = |key| section.get::<Vec<Spanned<String>>>(key).unwrap_or_default();
         let (applies_to, requires) = (texts("applies-to"), texts("requires"));
-        let assert = section.need::<Vec<Spanned<String>>>("assert", r#"["drops > 0"]"#);
+        let assert = section.need::<Vec<Spanned<String>>>("assert");
         section.filled("assert");
         section.finish();
         let expressions =
@@ -120,54 +121,39 @@ fn expression(text: &Spanned<String>, section: &Section<'_>, known: &Known<'_>) 
 }
 
 fn is_list(subject: &Subject) -> bool {
-    matches!(subject, Subject::Leaks | Subject::RefusedSysctls | Subject::RenamedSysctls)
+    matches!(subject, Subject::List(_))
 }
 
-/// Returns the subject that is written `drops`, `sysctl.net.core.somaxconn`, `open-files.nginx-worker.soft` or `leaks`;
-/// reports an unknown one.
+/// Returns the subject that is written `drops`, `sysctl.net.core.somaxconn`, `open-files.nginx-worker.soft` or `leaks`.
+/// Reports an unknown one, unless it is a metric that was refused.
 fn subject(word: &str, text: &Spanned<String>, section: &Section<'_>, known: &Known<'_>) -> Option<Subject> {
-    if let Some(metric) = known.metrics.iter().find(|metric| metric.name == word) {
-        return Some(Subject::Metric { name: word.to_owned(), unit: metric.value.unit() });
+    let all = subjects(known);
+    if let Some((_, subject)) = all.iter().find(|(name, _)| name == word) {
+        return Some(subject.clone());
     }
-    if known.refused_metrics.iter().any(|name| name == word) {
-        return None;
+    if !known.refused_metrics.iter().any(|name| name == word) {
+        let names: Vec<&str> = all.iter().map(|(name, _)| name.as_str()).collect();
+        let message = format!("there is no `{word}` in an outcome of this scenario");
+        section.problems.unknown(text.span(), message, word, &names);
     }
-    let names = subjects(known);
-    if !names.iter().any(|name| name == word) {
-        let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        section.problems.unknown(
-            text.span(),
-            format!("there is no `{word}` in an outcome of this scenario"),
-            word,
-            &names,
-        );
-        return None;
-    }
-    Some(match word {
-        "leaks" => Subject::Leaks,
-        "refused-sysctls" => Subject::RefusedSysctls,
-        "renamed-sysctls" => Subject::RenamedSysctls,
-        _ => match word.strip_prefix("sysctl.") {
-            Some(name) => Subject::Sysctl(name.to_owned()),
-            None => {
-                let (of, which) = word.strip_prefix(OPEN_FILES).and_then(|limit| limit.rsplit_once('.'))?;
-                let which = if which == "soft" { "soft" } else { "hard" };
-                Subject::OpenFiles { of: of.to_owned(), which }
-            }
-        },
-    })
+    None
 }
 
-const OPEN_FILES: &str = "open-files.";
-
-/// Returns the names of everything that a claim of this scenario can be about.
-fn subjects(known: &Known<'_>) -> Vec<String> {
-    let metrics = known.metrics.iter().map(|metric| metric.name.clone());
-    let sysctls = known.sysctls.iter().map(|name| format!("sysctl.{name}"));
-    let limits = known.limits.iter().flat_map(|of| ["soft", "hard"].map(|which| format!("{OPEN_FILES}{of}.{which}")));
-    let lists = ["refused-sysctls", "renamed-sysctls"].map(str::to_owned);
-    let leaks = known.follows_entries.then(|| "leaks".to_owned());
-    metrics.chain(sysctls).chain(limits).chain(lists).chain(leaks).collect()
+/// Returns everything that a claim of this scenario can be about, by the name that it is written with.
+fn subjects(known: &Known<'_>) -> Vec<(String, Subject)> {
+    let metric = |metric: &Metric| {
+        (metric.name.clone(), Subject::Metric { name: metric.name.clone(), unit: metric.value.unit() })
+    };
+    let sysctl = |name: &String| (format!("{SYSCTLS}.{name}"), Subject::Sysctl(name.clone()));
+    let limits = |of: &LimitOf| {
+        let of = of.to_string();
+        ["soft", "hard"]
+            .map(|which| (format!("{OPEN_FILES}.{of}.{which}"), Subject::OpenFiles { of: of.clone(), which }))
+    };
+    let lists = [REFUSED_SYSCTLS, RENAMED_SYSCTLS].into_iter().chain(known.follows_entries.then_some(LEAKS));
+    let metrics = known.metrics.iter().map(metric);
+    let settings = known.sysctls.iter().map(sysctl).chain(known.limits.iter().flat_map(limits));
+    metrics.chain(settings).chain(lists.map(|key| (key.to_owned(), Subject::List(key)))).collect()
 }
 
 /// Parses the right side: a value in the left side's unit, or a text in single quotes. `Err(None)`: it may be the name

@@ -45,6 +45,11 @@ pub fn clients(root: &Section<'_>, hosts: &[Host], networks: &[Network]) -> Vec<
             (_, Some(addresses)) => Some(addresses.get_ref().addr().is_ipv6()),
             _ => None,
         };
+        let Some(protocol) = protocol else {
+            // Which of the other keys have an effect is not known then.
+            section.finish_unread();
+            continue;
+        };
         let target = target(&section, protocol.0, family, hosts);
         let visit = visit(&section, protocol, on_a_host);
         section.finish();
@@ -73,7 +78,7 @@ fn from<'a>(section: &Section<'_>, hosts: &[Host], networks: &'a [Network]) -> O
         if let [only] = networks {
             return Some(Place::Network(only));
         }
-        section.need::<String>("from", &format!("\"{}\"", networks.first().map_or("server", |n| &n.name)));
+        section.need_like("from", &format!("\"{}\"", networks.first().map_or("server", |n| &n.name)));
         return None;
     }
     let from = section.get::<Spanned<String>>("from")?;
@@ -91,7 +96,7 @@ fn from<'a>(section: &Section<'_>, hosts: &[Host], networks: &'a [Network]) -> O
 
 /// Reads `addresses = "10.1.0.0/16"`, or one address for all: `"10.1.0.7"`.
 fn addresses_of(section: &Section<'_>) -> Option<Spanned<IpNet>> {
-    section.need::<Spanned<IpNet>>("addresses", r#""10.1.0.0/16""#)
+    section.need::<Spanned<IpNet>>("addresses")
 }
 
 /// Reports addresses that others have too.
@@ -240,13 +245,7 @@ fn visit(section: &Section<'_>, (protocol, http): (Protocol, Http), on_a_host: b
     let flights = section.get_or("flights", false);
     let source_port = section.get("source-port").map(|Port(port)| port);
     let older_sequence = requests::older_sequence(section);
-    let value = section.value("close");
-    if value.is_none() {
-        let message = format!("`close` is missing in `{}`", section.path());
-        let hint = r#"which side closes? for example `close = "client"`"#;
-        section.problems.report_with_hint(section.span(), message, "in this table", hint);
-    }
-    let value = value?;
+    let value = section.need_value("close")?;
     let close = closing(value, section)?;
     if keep_alive && matches!(close, Close::Server | Close::LateDuplicate { .. }) {
         section.problems.report_with_hint(
@@ -342,8 +341,8 @@ fn plain(word: &str, value: &Value<'_>, problems: &Problems) -> Option<Close> {
 
 fn particular(table: &Section<'_>) -> Option<Close> {
     let late = table.section("late-duplicate").and_then(|late| {
-        let of = late.need::<Spanned<String>>("of", r#""ack""#);
-        let after = late.need::<Micros>("after", r#""30 s""#);
+        let of = late.need::<Spanned<String>>("of");
+        let after = late.need::<Micros>("after");
         late.finish();
         Some(Close::LateDuplicate { of: duplicate(&of?, late.problems)?, after_us: after?.0 })
     });

@@ -348,8 +348,8 @@ pub const TABLES: &[Table] = &[
             key(
                 "listen",
                 Text,
-                "http, udp, node: where it listens; `unix:/path` not for udp",
-                r#""unix:/run/tunelab/app.sock""#,
+                "http, udp, node: where it listens: `address:port`, `:port`, or (not udp) `unix:/path`",
+                r#""127.0.0.1:3000""#,
             ),
             or(
                 "protocol",

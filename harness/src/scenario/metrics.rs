@@ -5,6 +5,7 @@ use super::{
     hosts::SERVER,
     model::{Counted, Metric, Series, Value, Where, is_of_a_host},
     names::{Names, words},
+    parts,
     problems::Problems,
     rules::HostRules,
     section::{Read, Section},
@@ -28,18 +29,14 @@ pub struct Known<'a> {
     pub rules: &'a [HostRules],
 }
 
-/// Names that already mean something else in claims.
-const RESERVED: [&str; 8] =
-    ["leaks", "log", "scale", "series", "sysctl", "open-files", "refused-sysctls", "renamed-sysctls"];
-
 /// Reads each `[metric.x]`.
 pub fn metrics(root: &Section<'_>, known: &Known<'_>) -> Vec<Metric> {
     let read = |(name, section): (Spanned<String>, Section<'_>)| {
-        if RESERVED.contains(&name.get_ref().as_str()) {
+        if parts::ALL.contains(&name.get_ref().as_str()) {
             let message = format!("`{}` is no name for a metric: outcomes have something else by it", name.get_ref());
             section.problems.report(name.span(), message, "another name");
         }
-        let text = section.need::<Spanned<String>>("value", r#""max(conntrack.count)""#);
+        let text = section.need::<Spanned<String>>("value");
         let value = text.as_ref().and_then(|text| value_of(text, section.problems));
         let about = about(&section, known);
         if let (Some(value), Some(text)) = (&value, &text) {
@@ -255,8 +252,8 @@ fn expected(section: &Section<'_>, unit: Option<Unit>) -> Vec<(String, u64)> {
 /// Reads each `[series.x]`.
 pub fn series(root: &Section<'_>, known: &Known<'_>) -> Vec<Series> {
     let read = |(name, section): (Spanned<String>, Section<'_>)| {
-        let of = section.need::<Spanned<String>>("of", r#""rt_cache.entries""#);
-        let every = section.need::<Micros>("every", r#""5 s""#);
+        let of = section.need::<Spanned<String>>("of");
+        let every = section.need::<Micros>("every");
         let host = section.section("where").and_then(|about| {
             let host = one_of(&about, "host", "host", &known.names.hosts);
             about.finish();

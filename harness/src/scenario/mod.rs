@@ -22,6 +22,7 @@ mod model;
 mod names;
 mod overlay;
 mod own;
+pub mod parts;
 mod phases;
 mod probes;
 mod problems;
@@ -99,7 +100,7 @@ fn one_line(message: &str) -> String {
 fn read(name: &str, folder: &Path, root: &Section<'_>) -> Option<Scenario> {
     let files = Files::of(folder, root.problems);
     let names = Names::of(root);
-    let summary = root.need::<values::Filled>("summary", r#""what happens, in a sentence""#);
+    let summary = root.need::<values::Filled>("summary");
     let images = images(root);
     let variants = variants(root, &files);
     certificate::check(root, &variants, &files);

@@ -572,12 +572,8 @@ pub enum Subject {
         of: String,
         which: &'static str,
     },
-    /// Names of clients with conntrack entries that outlive them.
-    Leaks,
-    /// Names of settings that the kernel did not take.
-    RefusedSysctls,
-    /// Names of settings that the kernel has under another name.
-    RenamedSysctls,
+    /// A list of names, by its key in the facts ([`super::parts`]).
+    List(&'static str),
 }
 
 /// How the two sides of an expression are compared.

@@ -115,20 +115,20 @@ fn repeat(section: &Section<'_>, earlier: &[String]) -> Repeat {
         return Repeat { from: None, times: counted(section.get("repeat")) };
     }
     let Some(table) = section.section("repeat") else { return Repeat { from: None, times: 1 } };
-    let from = table.need::<Spanned<String>>("from", r#""day""#);
+    let from = table.need::<Spanned<String>>("from");
     if let Some(from) = from.as_ref().filter(|from| !earlier.contains(from.get_ref())) {
         let known: Vec<&str> = earlier.iter().map(String::as_str).collect();
         let message = format!("no phase before this one is `{}`", from.get_ref());
         table.problems.unknown(from.span(), message, from.get_ref(), &known);
     }
-    let times = counted(table.need("times", "5"));
+    let times = counted(table.need("times"));
     table.finish();
     Repeat { from: from.map(Spanned::into_inner), times }
 }
 
 /// Reads a phase's name. Other parts of the file refer to the phase by it, so there is one of each.
 fn name(section: &Section<'_>, taken: &mut Vec<String>) -> Option<String> {
-    let name = section.need::<Spanned<String>>("name", r#""six days""#)?;
+    let name = section.need::<Spanned<String>>("name")?;
     let text = name.get_ref().clone();
     if text.trim().is_empty() || text.len() > 64 {
         let message = "a phase has a name of 1 to 64 characters";
@@ -183,8 +183,8 @@ fn lasting(section: &Section<'_>, name: Option<String>, known: &Known<'_>) -> Op
 }
 
 fn in_rounds(section: &Section<'_>, name: Option<String>, known: &Known<'_>) -> Option<Phase> {
-    let every = section.need::<SomeTime>("every", r#""1 h""#);
-    let rounds = section.need::<Spanned<u32>>("rounds", "144").and_then(|rounds| counted(&rounds, section));
+    let every = section.need::<SomeTime>("every");
+    let rounds = section.need::<Spanned<u32>>("rounds").and_then(|rounds| counted(&rounds, section));
     if section.lacks("clients") {
         let hint = "`[phase.clients]` says how many of which clients come; `duration = \"1 d\"` is a phase without any";
         let message = format!("no clients come in `{}`", section.path());
@@ -263,7 +263,7 @@ fn arrival(
         }
         DeValue::Table(_) => {
             let table = Section::of(value, format!("{}.clients.{}", section.path(), plain.clients), section.problems)?;
-            let count = table.need::<Spanned<u32>>("count", "4").and_then(|count| clients_of(&count, scale, &table));
+            let count = table.need::<Spanned<u32>>("count").and_then(|count| clients_of(&count, scale, &table));
             let after_us = table.get_or("after", Micros::default()).0;
             let spacing_us = table.get_or("spacing", spacing).0;
             let at_once = table.get_or("at-once", 0);

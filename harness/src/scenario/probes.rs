@@ -37,7 +37,7 @@ fn sampled(probe: &Sampled, value: &Value<'_>, section: &Section<'_>, known_host
         return Some(Probe { key: key.into(), every_us: interval(&every, key, section), after_us: 0, hosts, of });
     }
     let table = Section::of(value, format!("probe.{key}"), section.problems)?;
-    let every = table.need::<Spanned<Micros>>("every", r#""1 h""#);
+    let every = table.need::<Spanned<Micros>>("every");
     let after = table.get_or("after", Micros::default());
     let hosts = match probe.scope {
         Scope::Host => {

@@ -15,11 +15,11 @@ const MOST: u128 = 1_000_000;
 
 /// Reads the search of a phase, and returns the phase; `None` if something in it is wrong.
 pub fn phase(section: &Section<'_>, name: Option<String>, known: &Known<'_>) -> Option<Phase> {
-    let clients = section.need::<Spanned<String>>("clients", r#""browsers""#);
-    let lasts = section.need::<SomeTime>("for", r#""5 min""#);
+    let clients = section.need::<Spanned<String>>("clients");
+    let lasts = section.need::<SomeTime>("for");
     let rest = section.get_or("rest", Micros::default());
     let found = section.problems.count();
-    let between = section.need::<Spanned<Vec<Rate>>>("between", r#"["100/s", "1000/s"]"#);
+    let between = section.need::<Spanned<Vec<Rate>>>("between");
     let between = between.filter(|_| section.problems.count() == found);
     let to_ppm = section.get_or("to", Ppm(20_000)).0;
     section.finish();

@@ -99,17 +99,36 @@ impl<'a> Section<'a> {
         self.get(key).unwrap_or(default)
     }
 
-    /// Like [`Section::get`], and reports a missing key with an example.
-    pub fn need<T: Read>(&self, key: &'static str, example: &str) -> Option<T> {
-        if self.value(key).is_none() {
+    /// Like [`Section::get`], and reports a missing key with the catalogue's example.
+    pub fn need<T: Read>(&self, key: &'static str) -> Option<T> {
+        T::read(self.need_value(key)?, self.problems)
+    }
+
+    /// Like [`Section::value`], and reports a missing key with the catalogue's example.
+    pub fn need_value(&self, key: &'static str) -> Option<&'a Value<'a>> {
+        // Below a name that was refused there is no known path.
+        let known = keys::at(&self.path).and_then(|table| table.key(key));
+        self.needed(key, known.map(|key| key.example))
+    }
+
+    /// The same with another example, for a key whose values depend on the file, or that is not in the catalogue.
+    pub fn need_like(&self, key: &'static str, example: &str) -> Option<&'a Value<'a>> {
+        self.needed(key, Some(example))
+    }
+
+    fn needed(&self, key: &'static str, example: Option<&str>) -> Option<&'a Value<'a>> {
+        let value = self.value(key);
+        if value.is_none() {
             let message = match self.path.as_str() {
                 "" => format!("`{key}` is missing"),
                 path => format!("`{key}` is missing in `{path}`"),
             };
-            let hint = format!("for example `{key} = {example}`");
-            self.problems.report_with_hint(self.span(), message, "in this table", hint);
+            match example.map(|example| format!("for example `{key} = {example}`")) {
+                Some(hint) => self.problems.report_with_hint(self.span(), message, "in this table", hint),
+                None => self.problems.report(self.span(), message, "in this table"),
+            }
         }
-        self.get(key)
+        value
     }
 
     /// Returns the table under a key; `None` if it is missing, or no table (and then reported).
@@ -184,6 +203,14 @@ impl<'a> Section<'a> {
 
     fn child(&self, key: &str) -> String {
         if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
+    }
+
+    /// Like [`Section::finish`], for a table in which a mistake leaves open what the other keys mean: only those that no
+    /// such table has are reported.
+    pub fn finish_unread(&self) {
+        let known = keys::at(&self.path).into_iter().flat_map(|table| table.keys);
+        known.for_each(|key| _ = self.value(key.name));
+        self.finish();
     }
 
     /// Reports each key that no reader asked for. Call it last.

@@ -86,7 +86,7 @@ fn kind(name: &str, section: &Section<'_>) -> Option<&'static Kind> {
     if section.value("kind").is_none() && of(name).is_some() {
         return of(name);
     }
-    let word = section.need::<Spanned<String>>("kind", "\"http\"")?;
+    let word = section.need::<Spanned<String>>("kind")?;
     let found = of(word.get_ref());
     if found.is_none() {
         let message = format!("unknown kind of service `{}`", word.get_ref());
@@ -121,7 +121,7 @@ fn nginx(_: &str, section: &Section<'_>, files: &Files<'_>) -> Option<ServiceKin
 
 /// Reads `config`, which is needed, and `certificate`, which it names.
 fn config(section: &Section<'_>, files: &Files<'_>, check: files::Check) -> Option<String> {
-    let name = section.need::<String>("config", "\"nginx.conf\"");
+    let name = section.need::<String>("config");
     let text = name.as_ref().and_then(|name| files.text_of(name));
     certificate::read(section, files, &text.unwrap_or_default());
     name?;
@@ -164,14 +164,14 @@ fn bound_port(config: &str) -> Option<u16> {
 /// Any program in the foreground. Its files lie in its working directory.
 fn command(_: &str, section: &Section<'_>, files: &Files<'_>) -> Option<ServiceKind> {
     section.filled("command");
-    let argv = section.need::<Vec<String>>("command", r#"["dnsmasq", "--keep-in-foreground"]"#);
+    let argv = section.need::<Vec<String>>("command");
     let mut told = argv.clone().unwrap_or_default();
     for file in section.get::<Vec<Spanned<String>>>("files").unwrap_or_default() {
         files.deploy(&file, files::plain_text);
         told.extend(files.text_of(file.get_ref()));
     }
     certificate::read(section, files, &told.join(" "));
-    let ready = section.need::<Ready>("ready", "\"udp:53\"");
+    let ready = section.need::<Ready>("ready");
     Some(ServiceKind::Program { argv: argv.filter(|argv| !argv.is_empty())?, ready: ready?, reload_by_usr2: false })
 }
 
@@ -212,14 +212,14 @@ fn http(name: &str, section: &Section<'_>, _: &Files<'_>) -> Option<ServiceKind>
 
 fn node(name: &str, section: &Section<'_>, files: &Files<'_>) -> Option<ServiceKind> {
     let server = server(name, section);
-    section.need::<String>("program", "\"server.js\"");
+    section.need::<String>("program");
     let node = files.one(section, "program", files::program);
     Some(ServiceKind::Server(Server { node: Some(node?), ..server? }))
 }
 
 /// Reads what our own server and a program for node.js have in common.
 fn server(name: &str, section: &Section<'_>) -> Option<Server> {
-    let listen = section.need::<Listen>("listen", r#""unix:/run/tunelab/app.sock""#);
+    let listen = section.need::<Listen>("listen");
     Some(Server {
         name: name.to_owned(),
         keep_alive: section.get_or("protocol", Http::V1_1) == Http::V1_1,
@@ -236,7 +236,7 @@ fn server(name: &str, section: &Section<'_>) -> Option<Server> {
 
 /// Sends each datagram back as it came, at once.
 fn udp(name: &str, section: &Section<'_>, _: &Files<'_>) -> Option<ServiceKind> {
-    let listen = section.need::<Spanned<Listen>>("listen", r#""10.0.0.1:53""#)?;
+    let listen = section.need::<Spanned<Listen>>("listen")?;
     let Listen::Tcp(address) = *listen.get_ref() else {
         section.problems.report(listen.span(), "datagrams come by an address and a port", "should be `address:port`");
         return None;

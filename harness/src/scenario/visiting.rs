@@ -22,10 +22,10 @@ impl Read for LinkBy {
     }
 }
 
-/// Reads `protocol`; the version matters to HTTP only.
-pub fn protocol(section: &Section<'_>) -> (Protocol, Http) {
-    let spoken = section.get_or("protocol", Spoken(Protocol::Http, Http::V1_1));
-    (spoken.0, spoken.1)
+/// Reads `protocol`; the version matters to HTTP only. `None`: it was refused.
+pub fn protocol(section: &Section<'_>) -> Option<(Protocol, Http)> {
+    let Some(value) = section.value("protocol") else { return Some((Protocol::Http, Http::V1_1)) };
+    Spoken::read(value, section.problems).map(|Spoken(protocol, http)| (protocol, http))
 }
 
 struct Spoken(Protocol, Http);

@@ -272,6 +272,7 @@ const SERVICES: &[Edit] = &[
         "protocol = \"DNS\"\npath = \"/\"",
         &["`path` has no effect in `clients.own`: a query is for a `name`"],
     ),
+    ("protocol = \"UDP\"", "protocol = \"UPD\"", &["unknown protocol `UPD`"]),
     ("protocol = \"UDP\"", "protocol = \"UDP\"\nname = \"a.test\"", &["`name` has no effect in `clients.own`"]),
     ("retries = 2", "close = \"client\"", &["`close` has no effect in `clients.own`: there is no connection"]),
 ];
