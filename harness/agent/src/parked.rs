@@ -16,9 +16,6 @@ use nix::unistd::{ForkResult, dup2_stderr, dup2_stdin, dup2_stdout, fork, setsid
 use std::fs::File;
 use tunelab_protocol::{Event, Plan, VERSION, guest};
 
-/// The file in which sshd notes its pid, whatever starts it.
-pub const SSHD_PID: &str = "/run/tunelab/sshd.pid";
-
 pub use takeover::stand_in;
 
 /// Says whether process 1, this agent, follows a distribution's init rather than the kernel: it was deployed before.

@@ -10,6 +10,7 @@ mod network;
 mod phase;
 mod plan;
 pub mod probe;
+mod reading;
 pub mod readings;
 mod release;
 pub mod rules;

@@ -4,8 +4,6 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::Sysctl;
-
 /// A network stack. The first host of a plan is the guest's first namespace; each other one has a namespace of its own.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -28,6 +26,16 @@ pub struct Host {
     pub sysctls: Vec<Sysctl>,
     /// sysctls to report with their effective values in [`crate::Event::Sysctl`] once everything is applied.
     pub report_sysctls: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sysctl {
+    /// Any of its names, with dots ([`crate::spellings`]).
+    pub name: String,
+    pub value: String,
+    /// If the kernel has it under no name, or refuses the value, this ends the run if true, else it is an outcome.
+    pub required: bool,
 }
 
 /// Addresses of clients.

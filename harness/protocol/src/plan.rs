@@ -68,16 +68,6 @@ pub struct ModuleLoad {
     pub parameters: String,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Sysctl {
-    /// Any of its names, with dots ([`crate::spellings`]).
-    pub name: String,
-    pub value: String,
-    /// If the kernel has it under no name, or refuses the value, this ends the run if true, else it is an outcome.
-    pub required: bool,
-}
-
 /// A source of readings, looked at again and again, or followed. Probes due at a round's start are read before its
 /// clients come.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -3,7 +3,7 @@
 
 use super::{
     Packaging,
-    survey::{Fix, Lack},
+    lack::{Fix, Lack},
 };
 use crate::{
     error::{Context, Error, Result},

@@ -7,15 +7,18 @@
 pub mod catalogue;
 pub mod install;
 pub mod kvm;
+mod lack;
 pub mod namespace;
+mod need;
 mod packaging;
 pub mod resources;
 mod survey;
 
-pub use catalogue::{BUILD, MODULES, Need, RUN, TESTS};
 pub use install::InstallPolicy;
+pub use lack::{Fix, Lack};
+pub use need::{BUILD, MODULES, Need, RUN, TESTS};
 pub use packaging::Packaging;
-pub use survey::{Fix, Lack, Row, Survey, refusal, require, survey};
+pub use survey::{Row, Survey, refusal, require, survey};
 
 use std::ffi::OsString;
 

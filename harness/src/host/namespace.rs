@@ -5,7 +5,7 @@
 //! (so that files written by "root" belong to the user, and a home folder closed to others is no obstacle) and 1 to
 //! 65535 are the ids that /etc/subuid and /etc/subgid grant.
 
-use super::survey::{Fix, Lack};
+use super::lack::{Fix, Lack};
 use crate::error::{Context, Error, Result};
 use nix::unistd::{Gid, Pid, Uid};
 use std::{ffi::OsStr, process::Stdio};

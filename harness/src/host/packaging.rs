@@ -1,6 +1,6 @@
 //! How this host installs packages, and their names there, as os-release(5) tells.
 
-use super::Need;
+use super::need::Need;
 use std::sync::LazyLock;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

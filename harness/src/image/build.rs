@@ -1,10 +1,13 @@
 //! Builds an image in a room of its own: mmdebstrap in a namespace, then modules, times and manifest.
 
 use super::{
-    DiskFacts, FileFact, Manifest, Package, Recipe, Source, disk, ext4, initrd,
+    FileFact, Manifest, Recipe, Source, disk, ext4,
+    files::{KERNEL, MODULES, PACKAGES, ROOT},
+    initrd,
     install::{Job, Place, install},
-    kernel, manifest, mmdebstrap, modules,
-    store::{KERNEL, MODULES, PACKAGES, ROOT},
+    kernel,
+    manifest::{self, Facts},
+    mmdebstrap, modules,
 };
 use crate::{
     cache::Cache,
@@ -85,14 +88,6 @@ fn finish(recipe: &Recipe, key: &str, room: &Path) -> Result<()> {
         }
     }
     seal(recipe, key, room, Facts { release, packages, disk: None })
-}
-
-/// The facts in a manifest besides its files.
-pub struct Facts {
-    /// The kernel's release.
-    pub release: String,
-    pub packages: Vec<Package>,
-    pub disk: Option<DiskFacts>,
 }
 
 /// Protects the image's files and writes the manifest.

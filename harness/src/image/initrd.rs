@@ -1,7 +1,6 @@
 //! The initrd: cpio archives, one after the other. The kernel unpacks them in turn. So the part that an image always
 //! has, the agent, and the part of one machine alone are made apart and joined by appending.
 
-use super::Image;
 use crate::error::{Context, Result};
 use std::path::Path;
 
@@ -9,9 +8,9 @@ use std::path::Path;
 const DIRECTORY: u32 = 0o040_000;
 const REGULAR: u32 = 0o100_000;
 
-/// The agent as `/init` and the image's modules in `/modules`, in load order.
-pub fn fixed(image: &Image, agent: &[u8]) -> Result<Vec<u8>> {
-    let modules = std::fs::read(&image.modules).host(|| format!("failed to read `{}`", image.modules.display()))?;
+/// The agent as `/init` and an image's modules, which this file has in `/modules`, in load order.
+pub fn fixed(modules: &Path, agent: &[u8]) -> Result<Vec<u8>> {
+    let modules = std::fs::read(modules).host(|| format!("failed to read `{}`", modules.display()))?;
     let mut initrd = archive([("init", 0o755, agent)]);
     initrd.extend(modules);
     Ok(initrd)

@@ -27,6 +27,14 @@ pub struct Manifest {
     pub disk: Option<DiskFacts>,
 }
 
+/// The facts in a manifest besides its files.
+pub struct Facts {
+    /// The kernel's release.
+    pub release: String,
+    pub packages: Vec<Package>,
+    pub disk: Option<DiskFacts>,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DiskFacts {
     /// Where a machine's first disk has the root file system: `/dev/vda1`.

@@ -19,6 +19,7 @@ mod elf;
 mod ext4;
 mod failure;
 mod fetch;
+mod files;
 mod install;
 mod manifest;
 mod mmdebstrap;
@@ -28,7 +29,8 @@ mod unpack;
 mod verified;
 
 pub use fetch::{Attempts, Fetched, damage as download_damage, fetch};
+pub use files::remove;
 pub use kernel::{Given as GivenKernel, Kernel};
 pub use manifest::{DiskFacts, FileFact, Manifest, Package};
 pub use recipe::{Disk, Init, Keyring, Machine, Packages, Proof, Recipe, Recipes, Source, Sums, is_name, is_package};
-pub use store::{Found, Image, Stored, ensure, list, open, remove, sweep, verify};
+pub use store::{Found, Image, Stored, ensure, list, open, sweep, verify};

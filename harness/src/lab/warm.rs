@@ -275,7 +275,7 @@ fn booting(image: &Image) -> String {
 
 /// The image's part and this machine's own keys, one archive after the other.
 fn initrd_bytes(image: &Image, keys: &Keys) -> Result<Vec<u8>> {
-    let mut bytes = initrd::fixed(image, agent::bytes())?;
+    let mut bytes = initrd::fixed(&image.modules, agent::bytes())?;
     if image.disk().is_some() {
         bytes.extend(distribution::seed(keys)?);
         return Ok(bytes);

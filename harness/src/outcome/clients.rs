@@ -1,9 +1,46 @@
 //! The outcomes of each kind of clients, and their conntrack entries.
 
-use super::{ClientOutcomes, record::Record};
+use super::record::Record;
 use serde::Serialize;
 use std::{collections::BTreeMap, time::Duration};
-use tunelab_protocol::{self as protocol, Close, Entries, Event, Plan, probe::CONNTRACK_ENTRIES};
+use tunelab_protocol::{self as protocol, Close, Entries, Event, Plan, Stamped, probe::CONNTRACK_ENTRIES};
+
+/// The number of clients with each outcome. Each client is counted once, as served or by what first went wrong; see
+/// [`protocol::Outcome`].
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct ClientOutcomes {
+    pub served: u64,
+    /// All clients that were not served.
+    pub failed: u64,
+    /// The clients that failed, by outcome.
+    #[serde(flatten)]
+    pub by_outcome: BTreeMap<&'static str, u64>,
+}
+
+impl ClientOutcomes {
+    /// Adds up all rounds that are wanted, by phase and clients, without the trials of a search.
+    pub fn of(events: &[Stamped], wanted: impl Fn(&str, &str) -> bool) -> Self {
+        let mut all = ClientOutcomes::default();
+        for stamped in events {
+            if let Event::Round { phase, clients, outcomes, per_1000_s: None, .. } = &stamped.event
+                && wanted(phase, clients)
+            {
+                outcomes.iter().for_each(|(outcome, counted)| all.add(*outcome, counted.clients));
+            }
+        }
+        all
+    }
+
+    fn add(&mut self, outcome: protocol::Outcome, clients: u64) {
+        if outcome == protocol::Outcome::Served {
+            self.served += clients;
+        } else {
+            self.failed += clients;
+            *self.by_outcome.entry(outcome.word()).or_default() += clients;
+        }
+    }
+}
 
 /// Clients of one name.
 #[derive(Debug, Clone, Serialize)]

@@ -5,7 +5,7 @@
 use super::Outcome;
 use crate::scenario::{
     Claim, Expression, Scenario, Subject,
-    parts::{LEAKS, LOG, OPEN_FILES, REFUSED_SYSCTLS, RENAMED_SYSCTLS, SERIES, SYSCTLS},
+    parts::{LEAKS, LOG, OPEN_FILES, REFUSED_SYSCTLS, RENAMED_SYSCTLS, SCALE, SERIES, SYSCTLS},
 };
 use std::collections::BTreeSet;
 use toml::{Table, Value};
@@ -13,7 +13,7 @@ use toml::{Table, Value};
 /// Returns the facts: metrics by their names, then the tables.
 pub fn of(outcome: &Outcome, scenario: &Scenario) -> Table {
     let mut facts = Table::new();
-    facts.extend(outcome.scale.as_ref().map(|scale| ("scale".to_owned(), value(scale))));
+    facts.extend(outcome.scale.as_ref().map(|scale| (SCALE.to_owned(), value(scale))));
     let metrics = outcome.metrics.iter().filter(|(_, measured)| !measured.is_nothing());
     facts.extend(metrics.map(|(name, measured)| (name.clone(), value(measured))));
     let leaks = outcome.leaks.as_ref().filter(|leaks| !leaks.is_empty());

@@ -23,7 +23,7 @@ mod service_log;
 pub mod snapshot;
 mod table;
 
-pub use clients::{Clients, LEAK};
+pub use clients::{ClientOutcomes, Clients, LEAK};
 pub use log::Log;
 pub use metrics::Measured;
 pub use nginx_log::NginxLog;
@@ -90,43 +90,6 @@ pub struct Outcome {
     /// refuses.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub refused_sysctls: BTreeMap<String, String>,
-}
-
-/// The number of clients with each outcome. Each client is counted once, as served or by what first went wrong; see
-/// [`protocol::Outcome`].
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub struct ClientOutcomes {
-    pub served: u64,
-    /// All clients that were not served.
-    pub failed: u64,
-    /// The clients that failed, by outcome.
-    #[serde(flatten)]
-    pub by_outcome: BTreeMap<&'static str, u64>,
-}
-
-impl ClientOutcomes {
-    /// Adds up all rounds that are wanted, by phase and clients, without the trials of a search.
-    fn of(events: &[Stamped], wanted: impl Fn(&str, &str) -> bool) -> Self {
-        let mut all = ClientOutcomes::default();
-        for stamped in events {
-            if let Event::Round { phase, clients, outcomes, per_1000_s: None, .. } = &stamped.event
-                && wanted(phase, clients)
-            {
-                outcomes.iter().for_each(|(outcome, counted)| all.add(*outcome, counted.clients));
-            }
-        }
-        all
-    }
-
-    fn add(&mut self, outcome: protocol::Outcome, clients: u64) {
-        if outcome == protocol::Outcome::Served {
-            self.served += clients;
-        } else {
-            self.failed += clients;
-            *self.by_outcome.entry(outcome.word()).or_default() += clients;
-        }
-    }
 }
 
 impl Outcome {

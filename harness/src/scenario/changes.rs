@@ -3,7 +3,7 @@
 use super::{
     files::Files,
     hosts,
-    phases::Known,
+    known::Known,
     section::{Section, Value},
     units::Micros,
     values::{SomeTime, text},

@@ -16,6 +16,7 @@ mod clients;
 mod files;
 mod hosts;
 pub mod keys;
+mod known;
 mod logins;
 mod metrics;
 mod model;

@@ -15,4 +15,7 @@ pub const LOG: &str = "log";
 /// A table of readings over time.
 pub const SERIES: &str = "series";
 
-pub const ALL: [&str; 7] = [LEAKS, REFUSED_SYSCTLS, RENAMED_SYSCTLS, SYSCTLS, OPEN_FILES, LOG, SERIES];
+/// The part of the incident that the run had.
+pub const SCALE: &str = "scale";
+
+pub const ALL: [&str; 8] = [SCALE, LEAKS, REFUSED_SYSCTLS, RENAMED_SYSCTLS, SYSCTLS, OPEN_FILES, LOG, SERIES];

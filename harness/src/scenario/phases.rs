@@ -3,49 +3,15 @@
 use super::{
     changes,
     files::Files,
-    model::{Clients, Host, Network},
+    known::Known,
     search,
     section::{self, Read, Section, Value},
-    topology::place,
     units::{LONGEST, Micros, Scale},
     values::{Rate, SomeTime},
 };
-use std::{collections::BTreeSet, ops::Range};
+use std::ops::Range;
 use toml::{Spanned, de::DeValue};
-use tunelab_protocol::{Arrivals, Phase, Service};
-
-/// The names that a phase can refer to.
-pub struct Known<'a> {
-    pub clients: Vec<String>,
-    pub hosts: Vec<&'a str>,
-    pub networks: &'a [Network],
-    pub services: &'a [Service],
-    /// Services that were read or refused.
-    pub service_names: Vec<String>,
-    /// Hosts and networks that clients live on.
-    pub clients_on: BTreeSet<String>,
-    pub scale: Scale,
-}
-
-impl<'a> Known<'a> {
-    pub fn of(
-        parts: &Section<'_>,
-        hosts: &'a [Host],
-        networks: &'a [Network],
-        services: &'a [Service],
-        clients: &[Clients],
-    ) -> Self {
-        Known {
-            clients: parts.names_of("clients"),
-            hosts: hosts.iter().map(|host| host.name.as_str()).collect(),
-            networks,
-            services,
-            service_names: parts.names_of("service"),
-            clients_on: clients.iter().map(|clients| place(clients).to_owned()).collect(),
-            scale: Scale::default(),
-        }
-    }
-}
+use tunelab_protocol::{Arrivals, Phase};
 
 /// Reads each `[[phase]]`: rounds of clients (`rounds`, `every`, `clients`), a time (`duration`) without clients or with
 /// clients at a rate, or a search (`search`).

@@ -2,7 +2,7 @@
 //! the next one.
 
 use super::{
-    phases::Known,
+    known::Known,
     section::Section,
     units::{Micros, Ppm, Rate, Scale},
     values::SomeTime,

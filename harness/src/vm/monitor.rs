@@ -3,13 +3,10 @@
 use super::allowance::Pulse;
 use super::argv::Start;
 use super::human::Human;
-use super::qmp::{Event, Qmp};
+use super::qmp::{Event, Qmp, STATE};
 use crate::error::Result;
 use std::time::Duration;
 use tokio::sync::mpsc;
-
-/// Loading and saving a gigabyte takes seconds on a slow disk.
-pub const STATE: Duration = Duration::from_secs(120);
 
 pub enum Monitor {
     Qmp(Qmp),

@@ -5,7 +5,6 @@
 //! build.
 
 use super::allowance::Pulse;
-use super::monitor::STATE;
 use crate::error::{Context, Error, Result};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -20,6 +19,9 @@ use tokio::sync::{mpsc, oneshot};
 
 /// QEMU answers in milliseconds.
 const ANSWER: Duration = Duration::from_secs(20);
+
+/// Loading and saving a gigabyte takes seconds on a slow disk.
+pub const STATE: Duration = Duration::from_secs(120);
 
 /// The events of QEMU that concern us.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -11,6 +11,8 @@ pub mod distribution;
 mod entropy;
 mod sshd;
 
+pub use sshd::SSHD_PID;
+
 use crate::tune;
 use anyhow::{Context, Result};
 use nix::mount::MsFlags;

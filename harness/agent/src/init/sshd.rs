@@ -6,6 +6,9 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+/// The file in which sshd notes its pid, whatever starts it.
+pub const SSHD_PID: &str = "/run/tunelab/sshd.pid";
+
 const IN_INITRD: &str = "/etc/tunelab";
 const HOME: &str = "/run/tunelab/ssh";
 const HOST_KEY: &str = "ssh_host_ecdsa_key";
@@ -42,7 +45,7 @@ pub fn start(keys: &Keys) -> Result<()> {
         .args(["-D", "-e", "-f", "/dev/null", "-h"])
         .arg(format!("{HOME}/{HOST_KEY}"))
         .args(["-o", &format!("AuthorizedKeysFile={HOME}/{AUTHORIZED}")])
-        .args(["-o", &format!("PidFile={}", crate::parked::SSHD_PID)])
+        .args(["-o", &format!("PidFile={}", SSHD_PID)])
         .args(["-o", "PermitRootLogin=yes", "-o", "PasswordAuthentication=no", "-o", "UsePAM=no"])
         .args(["-o", "UseDNS=no", "-o", "StrictModes=no", "-o", "Subsystem=sftp internal-sftp"])
         .args(["-o", "LoginGraceTime=0", "-o", "MaxStartups=100", "-o", "PrintMotd=no", "-o", "PrintLastLog=no"])

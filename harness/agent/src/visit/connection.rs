@@ -1,6 +1,7 @@
 //! A client's connection: the kernel's own TCP, and HTTP as a browser would speak it.
 
-use super::{Client, Failed, flights::Flights, free_to_bind, sequence, tls::Tls};
+use super::client::{Client, free_to_bind};
+use super::{failed::Failed, flights::Flights, sequence, tls::Tls};
 use crate::http_head;
 use std::mem;
 use std::net::SocketAddr;

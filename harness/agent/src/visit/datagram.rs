@@ -1,6 +1,7 @@
 //! A client that speaks UDP: a datagram for each path, and one back for each.
 
-use super::{Client, Failed, free_to_bind};
+use super::client::{Client, free_to_bind};
+use super::failed::Failed;
 use nix::sys::socket::{setsockopt, sockopt::Ipv4RecvErr};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::UdpSocket;

@@ -1,6 +1,7 @@
 //! A client that sends one datagram by IPv6, into a network of its own.
 
-use super::{Client, Failed};
+use super::client::Client;
+use super::failed::Failed;
 use std::mem;
 use std::net::{Ipv6Addr, UdpSocket};
 

@@ -1,6 +1,6 @@
 //! A client of a name server: a query for the address of each name (RFC 1035).
 
-use super::{Client, Failed, datagram};
+use super::{client::Client, datagram, failed::Failed};
 use tunelab_protocol::Outcome;
 
 pub async fn ask(client: &Client) -> Result<(), Failed> {

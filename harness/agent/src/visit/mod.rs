@@ -1,5 +1,6 @@
 //! One client: connects from an address of its own, asks, and closes in the way of its group.
 
+mod client;
 mod connection;
 mod datagram;
 mod datagram6;
@@ -14,35 +15,19 @@ mod sequence;
 mod syn;
 mod tls;
 
+pub use client::Client;
 pub use failed::{Failed, Visited};
 pub use late::Capture;
 
-use crate::net::{Beyond, Host, Loopback};
 use connection::Connection;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
-use std::rc::Rc;
+use std::net::IpAddr;
 use std::time::Duration;
 use tls::Tls;
 use tokio::time::{Instant, sleep};
-use tunelab_protocol::{Clients, Close, Outcome, Protocol, Visit};
+use tunelab_protocol::{Close, Outcome, Protocol};
 
 /// Longer than the longest delayed ACK (200 ms, `TCP_DELACK_MAX`): a client that vanishes has acknowledged all it got.
 const SETTLE: Duration = Duration::from_millis(300);
-
-/// Everything a client needs to know.
-pub struct Client {
-    pub clients: Rc<Clients>,
-    pub host: Rc<Host>,
-    /// The addresses that no host has, for clients that speak to such.
-    pub beyond: Option<Rc<Beyond>>,
-    /// Where it meets OpenSSL, for clients that speak HTTPS.
-    pub loopback: Option<Rc<Loopback>>,
-    /// The client's number within its group, counted from 0.
-    pub number: u32,
-    /// Its own address; `None`: the host's, which its kernel chooses.
-    pub source: Option<IpAddr>,
-    pub capture: Option<Rc<Capture>>,
-}
 
 impl Client {
     pub async fn visit(self) -> Visited {
@@ -134,62 +119,4 @@ impl Client {
         self.host.vanish(source).map_err(|e| Failed::of_any(&e))?;
         Ok(source)
     }
-
-    fn plan(&self) -> &Visit {
-        &self.clients.visit
-    }
-
-    fn target(&self) -> SocketAddr {
-        self.clients.target
-    }
-
-    /// The target of a protocol that is spoken by IPv4 alone.
-    fn target_v4(&self) -> Result<SocketAddrV4, Failed> {
-        match self.target() {
-            SocketAddr::V4(target) => Ok(target),
-            SocketAddr::V6(_) => Err(Failed::of_any(&anyhow::anyhow!("it speaks no IPv6"))),
-        }
-    }
-
-    fn source_v4(&self) -> Ipv4Addr {
-        match self.source {
-            Some(IpAddr::V4(source)) => source,
-            _ => Ipv4Addr::UNSPECIFIED,
-        }
-    }
-
-    /// The address to bind to; `None`: its kernel chooses it.
-    fn own_address(&self) -> Option<SocketAddr> {
-        self.source.map(|source| SocketAddr::new(source, self.plan().source_port.unwrap_or(0)))
-    }
-
-    /// Asks for each path, one after the other, with its pauses.
-    async fn each_path(&self, mut ask: impl AsyncFnMut(usize, &str) -> Result<(), Failed>) -> Result<(), Failed> {
-        let visit = self.plan();
-        let pauses = std::iter::once(&0).chain(&visit.pauses_us);
-        for (number, (path, pause_us)) in visit.paths.iter().zip(pauses).enumerate() {
-            if *pause_us > 0 {
-                sleep(Duration::from_micros(*pause_us)).await;
-            }
-            ask(number, path).await?;
-        }
-        Ok(())
-    }
-
-    fn beyond(&self) -> Result<&Beyond, Failed> {
-        self.beyond.as_deref().ok_or_else(|| Failed::of_any(&anyhow::anyhow!("there is nothing beyond this host")))
-    }
-
-    fn response_timeout(&self) -> Duration {
-        Duration::from_micros(self.plan().response_timeout_us)
-    }
-}
-
-/// Lets a socket bind to any address of a range: for IPv6 a local route is not enough, as it is for IPv4.
-fn free_to_bind(socket: &impl std::os::fd::AsFd, address: SocketAddr) -> anyhow::Result<()> {
-    if address.is_ipv4() {
-        return Ok(());
-    }
-    // An IPv6 socket takes options of IPv4 as well (ipv6_setsockopt); IPV6_FREEBIND came with Linux 4.15.
-    Ok(nix::sys::socket::setsockopt(socket, nix::sys::socket::sockopt::IpFreebind, &true)?)
 }

@@ -1,8 +1,9 @@
 //! A client that pings: an ICMP echo request for each path. It uses a raw socket: those made for it (SOCK_DGRAM) are
 //! only for the groups of net.ipv4.ping_group_range.
 
+use super::client::Client;
+use super::failed::Failed;
 use super::late::{fold, sum_words};
-use super::{Client, Failed};
 use crate::fd;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io::{self, ErrorKind::WouldBlock, Read};

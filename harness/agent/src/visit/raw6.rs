@@ -1,6 +1,7 @@
 //! A client that sends one IPv6 packet with a header of its own, to an address on the link.
 
-use super::{Client, Failed};
+use super::client::Client;
+use super::failed::Failed;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::net::{Ipv6Addr, SocketAddrV6};
 

@@ -1,6 +1,6 @@
 //! Chooses a connection's first sequence number in place of the kernel: by TCP_REPAIR, which is there since Linux 3.5.
 
-use super::Failed;
+use super::failed::Failed;
 use std::os::fd::AsRawFd;
 
 /// The first connection's number, and how much older each further one's is: more than a window, and more than the

@@ -1,7 +1,8 @@
 //! One SYN from an address that answers nothing: a half-open connection, made by hand, as no socket would leave one.
 
+use super::client::Client;
+use super::failed::Failed;
 use super::late::{fold, sum_words};
-use super::{Client, Failed};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::net::SocketAddrV4;
 

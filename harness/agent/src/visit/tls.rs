@@ -2,7 +2,7 @@
 //! goes by its standard input and output, what is encrypted by a connection from it to the agent, which carries it on.
 //! The connection to the server is the client's own, as it is without TLS.
 
-use super::Failed;
+use super::failed::Failed;
 use crate::net::Loopback;
 use crate::said::Said;
 use crate::tool;

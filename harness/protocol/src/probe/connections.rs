@@ -3,7 +3,7 @@
 
 use super::diag::{Row, State, sockets, u32_at};
 use super::{Look, Read, Sampled, Scope, Values, reading, since};
-use crate::readings::Unit::{Bytes, Count, Milliseconds};
+use crate::reading::Unit::{Bytes, Count, Milliseconds};
 
 /// The probe, and its readings.
 #[rustfmt::skip]

@@ -3,7 +3,7 @@
 //! The count is read before anything lists the table: since Linux 4.9 listing reaps what has expired.
 
 use super::{Look, Read, Sampled, Scope, Values, reading, text};
-use crate::readings::Unit::Count;
+use crate::reading::Unit::Count;
 
 /// Columns of /proc/net/stat/nf_conntrack that count what went wrong.
 const COUNTERS: [&str; 4] = ["drop", "early_drop", "insert_failed", "invalid"];

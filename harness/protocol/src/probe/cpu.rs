@@ -2,7 +2,7 @@
 //! kernel sums up idle time exactly before that; busy time is what its own ticks came upon.
 
 use super::{Look, Read, Sampled, Scope, Values, reading, text};
-use crate::readings::Unit::Milliseconds;
+use crate::reading::Unit::Milliseconds;
 
 /// A tick of the kernel's output (USER_HZ, 100 everywhere).
 const TICK_MS: u64 = 10;

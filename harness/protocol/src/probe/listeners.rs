@@ -2,7 +2,7 @@
 
 use super::diag::{Row, State, sockets, unix_listeners};
 use super::{Look, Read, Sampled, Scope, Values, reading};
-use crate::readings::Unit::Count;
+use crate::reading::Unit::Count;
 use std::collections::BTreeSet;
 
 /// The probe, and its readings.

@@ -3,7 +3,7 @@
 
 use super::conntrack::sum_columns;
 use super::{Look, Read, Sampled, Scope, Values, reading, since, text};
-use crate::readings::Unit::Count;
+use crate::reading::Unit::Count;
 
 const TABLES: [&str; 2] = ["rt_cache", "arp_cache"];
 

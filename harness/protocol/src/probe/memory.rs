@@ -1,7 +1,7 @@
 //! Total, available and free memory and the kernel's slabs, in bytes, from /proc/meminfo.
 
 use super::{Look, Read, Sampled, Scope, Values, reading, since, text};
-use crate::readings::Unit::Bytes;
+use crate::reading::Unit::Bytes;
 
 /// MemAvailable came with Linux 3.14; before it there is MemFree.
 const ROWS: [(&str, &str); 4] = [

@@ -17,7 +17,7 @@ mod sockets;
 mod tcp_states;
 mod time_wait;
 
-use crate::readings::{Reading, Unit};
+use crate::reading::{Reading, Unit};
 use crate::spellings;
 use std::collections::BTreeMap;
 

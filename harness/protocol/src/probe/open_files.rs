@@ -1,7 +1,7 @@
 //! Open files: descriptors of services' processes, files open in the whole machine, and how many there may be.
 
 use super::{Look, Read, Sampled, Scope, Values, reading, sysctl, text};
-use crate::readings::Unit::Count;
+use crate::reading::Unit::Count;
 
 /// The probe, and its readings.
 #[rustfmt::skip]

@@ -2,7 +2,7 @@
 //! (nearly: each CPU keeps a few at hand that count as used).
 
 use super::{Look, Read, Sampled, Scope, Values, reading, text};
-use crate::readings::Unit::{Bytes, Count};
+use crate::reading::Unit::{Bytes, Count};
 
 /// SLUB merges caches of one size unless the kernel was booted with slub_nomerge: a missing cache may be in another.
 const CACHES: [&str; 6] = ["nf_conntrack", "ip_dst_cache", "arp_cache", "TCP", "tw_sock_TCP", "request_sock_TCP"];

@@ -1,7 +1,7 @@
 //! /proc/net/sockstat: TCP sockets in use, orphans, TIME_WAIT, and memory in pages; and how many may be in TIME_WAIT.
 
 use super::{Look, Read, Sampled, Scope, Values, reading, sysctl, text};
-use crate::readings::Unit::{Bytes, Count};
+use crate::reading::Unit::{Bytes, Count};
 
 /// The probe, and its readings.
 #[rustfmt::skip]

@@ -1,7 +1,7 @@
 //! Sockets of TCP by their state, of both families, from /proc/net/tcp and /proc/net/tcp6.
 
 use super::{Look, Read, Sampled, Scope, Values, reading, text};
-use crate::readings::Unit::Count;
+use crate::reading::Unit::Count;
 
 /// The probe, and its readings.
 #[rustfmt::skip]

@@ -2,7 +2,7 @@
 //! are its clients', and hold none. Also how many of these ports are taken, in any state, and how many there are.
 
 use super::{Look, Read, Sampled, Scope, Values, reading, sysctl, text};
-use crate::readings::Unit::{Count, Milliseconds};
+use crate::reading::Unit::{Count, Milliseconds};
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 

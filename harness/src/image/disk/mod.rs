@@ -7,15 +7,14 @@ mod system;
 mod table;
 
 use super::{
-    Disk, DiskFacts, Packages, Recipe,
-    build::Facts,
-    failure,
+    Disk, DiskFacts, Packages, Recipe, failure,
     fetch::{self, Attempts},
+    files::{KERNEL, MODULES, PACKAGES, ROOT},
     initrd,
     install::{Job, Place, install},
     kernel,
+    manifest::Facts,
     mmdebstrap::KEYRING,
-    store::{KERNEL, MODULES, PACKAGES, ROOT},
 };
 use crate::{
     cache::Cache,

@@ -14,7 +14,7 @@ mod lock;
 mod signature;
 mod sums;
 
-use super::{Disk, Proof, store};
+use super::{Disk, Proof, files};
 use crate::{
     cache::{Cache, Claim},
     error::{Context, Error, Result},
@@ -112,7 +112,7 @@ async fn claim(path: &Path) -> Result<Claim> {
 /// Whether the file is there and right. If it is wrong, it is removed.
 async fn is_whole(path: &Path, digest: &Digest) -> Result<bool> {
     if !path.is_file() {
-        store::remove(path).await?;
+        files::remove(path).await?;
         return Ok(false);
     }
     let whole = proven(path, digest).await?;

@@ -186,7 +186,7 @@ impl crate::image::Image {
     pub fn kernel_sha256(&self) -> &str {
         match &self.foreign {
             Some(kernel) => &kernel.sha256,
-            None => &self.manifest.files[crate::image::store::KERNEL].sha256,
+            None => &self.manifest.files[crate::image::files::KERNEL].sha256,
         }
     }
 }
