@@ -185,6 +185,9 @@ fn snapshot(verdict: &Verdict, whole: bool, terminal: bool) -> String {
         Compared::With(Comparison::Matches) if whole => "matches\n".into(),
         Compared::With(Comparison::Matches) => "matches, as far as it ran\n".into(),
         Compared::With(Comparison::Accepted) => "accepted\n".into(),
+        Compared::With(Comparison::New { pending: None }) if verdict.origin != Origin::BuiltIn => {
+            "there is none yet\nhint: `--accept` makes this outcome the first\n".into()
+        }
         Compared::With(Comparison::New { pending }) => format!("there is none yet\n{}", review(pending)),
         Compared::With(Comparison::Differs { diff, pending, .. }) => {
             format!("differs\n{}{}", coloured(diff, terminal), review(pending))

@@ -254,6 +254,10 @@ fn a_snapshot_is_new_then_accepted_then_matches() {
     assert_eq!(compare(&all, Mode::Check), Comparison::New { pending: None });
     let pending = Shelf::of_project(home.path(), "small").path("debian-12").with_extension("snap.new");
     assert!(!pending.exists(), "in CI nothing is written");
+    assert_eq!(compare(&all, Mode::Review), Comparison::New { pending: None });
+    assert!(!home.path().join("snapshots").exists(), "a run leaves no folder that was not there");
+    assert_eq!(compare(&all, Mode::New), Comparison::New { pending: Some(pending.clone()) }, "it was asked for");
+    std::fs::remove_file(&pending).unwrap();
     assert_eq!(compare(&all, Mode::Review), Comparison::New { pending: Some(pending.clone()) });
     assert_eq!(compare(&all, Mode::Accept), Comparison::Accepted);
     assert!(!pending.exists(), "what was accepted waits no more");

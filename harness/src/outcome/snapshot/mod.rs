@@ -66,6 +66,9 @@ pub enum Mode {
     /// The snapshot is written: this run's outcomes are what is expected from now on.
     Accept,
     /// A difference is written to `.snap.new`, for `cargo insta review`.
+    New,
+    /// The same where there is a folder with snapshots already. Else no file is written: a run leaves nothing beside a
+    /// scenario whose outcomes were never accepted.
     Review,
     /// No file is written.
     Check,
@@ -78,7 +81,7 @@ impl Mode {
         match update.as_str() {
             _ if accept => Mode::Accept,
             "always" | "force" => Mode::Accept,
-            "new" => Mode::Review,
+            "new" => Mode::New,
             "no" => Mode::Check,
             _ if is_ci() => Mode::Check,
             _ => Mode::Review,
@@ -88,7 +91,11 @@ impl Mode {
 
 /// Compares a run with its snapshot, and writes the files that `mode` allows; none if the shelf is read-only.
 pub fn compare(shelf: &Shelf, document: &Document, mode: Mode) -> Result<Comparison> {
-    let mode = if shelf.is_writable() { mode } else { Mode::Check };
+    let mode = match mode {
+        _ if !shelf.is_writable() => Mode::Check,
+        Mode::Review if !shelf.is_there() => Mode::Check,
+        mode => mode,
+    };
     if mode == Mode::Accept {
         return accept(shelf, document);
     }

@@ -36,6 +36,11 @@ impl Shelf {
         self.writable
     }
 
+    /// Whether its folder is there, with or without snapshots of this scenario.
+    pub(super) fn is_there(&self) -> bool {
+        self.folder.is_dir()
+    }
+
     /// Returns the path of an image's snapshot.
     pub fn path(&self, image: &str) -> PathBuf {
         self.folder.join(format!("{}{image}.snap", self.prefix))
