@@ -133,7 +133,7 @@ fn settled_by(section: &Section<'_>, cannot: bool) -> Vec<SettledBy> {
     let names = section.get::<Vec<Spanned<String>>>("settled-by").unwrap_or_default();
     if cannot && let Some(name) = names.first() {
         let hint = "take out `cannot` or `settled-by`";
-        let message = format!("`{}` cannot be settled, and is", section.path());
+        let message = format!("`{}` has both `cannot` and `settled-by`", section.path());
         section.problems.report_with_hint(name.span(), message, "by this", hint);
     }
     let read = |name: Spanned<String>| {

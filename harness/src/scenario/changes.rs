@@ -62,7 +62,12 @@ fn change(table: &Section<'_>, lasts_us: Option<u64>, known: &Known<'_>, files: 
             (Some(_), None) => {
                 let hint =
                     "`for` is for `stop`, `freeze`, `reboot`, a response time, and what a network does to packets";
-                table.problems.report_with_hint(table.span(), "this change has no end", "in this table", hint);
+                table.problems.report_with_hint(
+                    table.span(),
+                    "`for` has no effect: nothing takes this change back",
+                    "in this table",
+                    hint,
+                );
             }
             (None, _) => {}
         }
@@ -96,7 +101,8 @@ fn operation(name: &Spanned<String>, value: &Value<'_>, table: &Section<'_>, kno
     let word = text(value, table.problems, "what is done to it, such as `restart`")?;
     let Some(operation) = Operation::ALL.into_iter().find(|operation| operation.word() == word) else {
         let words = Operation::ALL.map(Operation::word);
-        table.problems.unknown(value.span(), format!("nothing is called `{word}`"), word, &words);
+        let message = format!("unknown change of a service `{word}`");
+        table.problems.unknown(value.span(), message, word, &words);
         return None;
     };
     let service = known.services.iter().find(|service| &service.name == name.get_ref());
@@ -125,13 +131,8 @@ fn response_time(name: &Spanned<String>, value: &Value<'_>, table: &Section<'_>,
         return None;
     };
     if server.node.is_some() || matches!(server.listen, tunelab_protocol::Listen::Udp(_)) {
-        let message = format!("`{}` answers as its program does", name.get_ref());
-        table.problems.report_with_hint(
-            value.span(),
-            message,
-            "without effect",
-            "only kind `http` has a response time",
-        );
+        let message = format!("`{}` is not of kind `http`: its response time cannot be set", name.get_ref());
+        table.problems.report_with_hint(value.span(), message, "without effect", "`freeze` makes it answer nothing");
     }
     let of = |us| Action::ResponseTime { service: name.get_ref().clone(), us };
     Some((of(us?.0), Some(of(server.response_time_us))))
@@ -164,7 +165,7 @@ fn networks(table: &Section<'_>, known: &Known<'_>) -> Vec<Both> {
                 Some("cut") => found.push((cut(true), Some(cut(false)))),
                 Some("restore") => found.push((cut(false), None)),
                 Some(other) => {
-                    let message = format!("nothing is called `{other}`");
+                    let message = format!("unknown change of a network `{other}`");
                     table.problems.unknown(value.span(), message, other, &["cut", "restore"]);
                 }
                 None => {}
@@ -200,7 +201,8 @@ fn of_hosts(table: &Section<'_>, known: &Known<'_>, files: &Files<'_>) -> Vec<Bo
             match text(value, section.problems, "`flush`") {
                 Some("flush") => found.push((Action::FlushConntrack { host }, None)),
                 Some(other) => {
-                    section.problems.unknown(value.span(), format!("nothing is called `{other}`"), other, &["flush"]);
+                    let message = format!("unknown change of conntrack `{other}`");
+                    section.problems.unknown(value.span(), message, other, &["flush"]);
                 }
                 None => {}
             }
@@ -218,20 +220,26 @@ fn of_hosts(table: &Section<'_>, known: &Known<'_>, files: &Files<'_>) -> Vec<Bo
 fn reboot(host: &str, value: &Value<'_>, table: &Section<'_>, known: &Known<'_>) -> Option<Both> {
     let word = text(value, table.problems, "`reboot`, or a table such as `{ conntrack = \"flush\" }`")?;
     if word != "reboot" {
-        table.problems.unknown(value.span(), format!("nothing is called `{word}`"), word, &["reboot"]);
+        let message = format!("unknown change of a host `{word}`");
+        table.problems.unknown(value.span(), message, word, &["reboot"]);
         return None;
     }
     let has_processes = host == hosts::SERVER
         || known.services.iter().any(|service| service.host == host)
         || known.clients_on.contains(host);
     if has_processes {
-        let message = format!("`{host}` has sockets of its own, which would outlive it");
-        let hint = "a host without services and clients can be rebooted; a service can be stopped and started";
-        table.problems.report_with_hint(value.span(), message, "not such a host", hint);
+        let message = format!("host `{host}` cannot be rebooted: sockets of its services or clients would outlive it");
+        let hint = "stop and start its services instead; a host without services and clients can be rebooted";
+        table.problems.report_with_hint(value.span(), message, "not this host", hint);
     }
     if table.lacks("for") {
         let hint = "for example `for = \"30 s\"`";
-        table.problems.report_with_hint(value.span(), "how long does a reboot take?", "`for` is missing", hint);
+        table.problems.report_with_hint(
+            value.span(),
+            "`for` is missing: it says how long the host is away",
+            "in this table",
+            hint,
+        );
     }
     let power = |on| Action::Power { host: host.to_owned(), on };
     Some((power(false), Some(power(true))))

@@ -84,7 +84,7 @@ fn expression(text: &Spanned<String>, section: &Section<'_>, known: &Known<'_>) 
     };
     let mut words = text.get_ref().trim().splitn(3, char::is_whitespace);
     let (Some(left), Some(compare), Some(right)) = (words.next(), words.next(), words.next()) else {
-        wrong(format!("`{}` compares nothing", text.get_ref()), "for example `drops > 0`");
+        wrong(format!("`{}` is no comparison", text.get_ref()), "for example `drops > 0`");
         return None;
     };
     let Some((_, compare)) = COMPARES.iter().find(|(word, _)| *word == compare) else {
@@ -96,25 +96,27 @@ fn expression(text: &Spanned<String>, section: &Section<'_>, known: &Known<'_>) 
     let right = match operand(right.trim(), &left) {
         Ok(right) => right,
         Err(Some(expected)) => {
-            let message = format!("`{}` is compared with something else", text.get_ref());
+            let message = format!("`{}` has a value of another kind on its right side", text.get_ref());
             wrong(message, expected);
             return None;
         }
         Err(None) => Operand::Subject(subject(right.trim(), text, section, known)?),
     };
     if matches!(right, Operand::Subject(_)) && is_list(&left) {
-        wrong(format!("`{}` is no comparison", text.get_ref()), "a list `contains` or `lacks` a text in single quotes");
+        let message = format!("`{}` compares a list with a part of the outcome", text.get_ref());
+        wrong(message, "a list `contains` or `lacks` a text in single quotes");
         return None;
     }
     if let (Subject::Metric { unit: a, .. }, Operand::Subject(Subject::Metric { unit: b, .. })) = (&left, &right)
         && a != b
     {
-        wrong(format!("`{}` compares numbers of two units", text.get_ref()), "both have to be of one");
+        wrong(format!("`{}` compares numbers of two units", text.get_ref()), "both sides need the same unit");
         return None;
     }
     if is_list(&left) != matches!(compare, Compare::Contains | Compare::Lacks) {
-        let hint = "`contains` and `lacks` are for lists: `leaks contains 'browsers'`";
-        wrong(format!("`{}` is no comparison", text.get_ref()), hint);
+        let what = if is_list(&left) { "a list" } else { "something other than a list" };
+        let message = format!("`{}` has {what} on its left side", text.get_ref());
+        wrong(message, "`contains` and `lacks` are for lists, and lists for them: `leaks contains 'browsers'`");
         return None;
     }
     Some(Expression { left, compare: *compare, right })

@@ -307,7 +307,7 @@ fn closing(value: &Value<'_>, section: &Section<'_>) -> Option<Close> {
             let close = particular(&table);
             table.finish();
             if close.is_none() && table.keys().is_empty() {
-                problems.report(value.span(), "`close` does not say how", "empty");
+                problems.report(value.span(), "`close` is empty: it says how clients close", "an empty table");
             }
             close
         }
@@ -328,7 +328,7 @@ fn plain(word: &str, value: &Value<'_>, problems: &Problems) -> Option<Close> {
         "never" => Some(Close::Never),
         "late-duplicate" => {
             let hint = r#"for example `close.late-duplicate = { of = "ack", after = "30 s" }`"#;
-            let message = "`late-duplicate` needs to know of what and when";
+            let message = "`late-duplicate` needs `of` and `after`";
             problems.report_with_hint(value.span(), message, "particulars missing", hint);
             None
         }
@@ -359,7 +359,12 @@ fn duplicate(of: &Spanned<String>, problems: &Problems) -> Option<Duplicate> {
         "ack" => Some(Duplicate::Ack),
         "request" => Some(Duplicate::Request),
         other => {
-            problems.unknown(of.span(), format!("nothing called `{other}` is duplicated"), other, &["ack", "request"]);
+            problems.unknown(
+                of.span(),
+                format!("no packet called `{other}` can be duplicated"),
+                other,
+                &["ack", "request"],
+            );
             None
         }
     }

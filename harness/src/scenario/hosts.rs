@@ -128,7 +128,7 @@ fn host(name: &str, number: usize, section: &Section<'_>, files: &Files<'_>) -> 
     }
     let initcwnd = section.get::<Spanned<u32>>("initcwnd").map(|segments| {
         if !(1..=1000).contains(segments.get_ref()) {
-            section.problems.report(segments.span(), "a window begins with 1 to 1000 segments", "not of a window");
+            section.problems.report(segments.span(), "`initcwnd` is 1 to 1000 segments", "out of range");
         }
         segments.into_inner()
     });
@@ -152,7 +152,7 @@ pub fn firewall(section: &Section<'_>, files: &Files<'_>) -> Vec<tunelab_protoco
     let read = |name: Spanned<String>| {
         let Some(format) = Format::of(name.get_ref()) else {
             let endings: Vec<String> = Format::ALL.iter().map(|format| format!("`{}`", format.ending())).collect();
-            let message = format!("`{}` does not say its format", name.get_ref());
+            let message = format!("the ending of `{}` is that of no known format", name.get_ref());
             let hint = format!("the name ends in one of {}", endings.join(", "));
             section.problems.report_with_hint(name.span(), message, "unknown ending", hint);
             return None;
@@ -227,7 +227,7 @@ fn interface(name: &Spanned<String>, section: &Section<'_>) -> String {
 fn mtu(section: &Section<'_>) -> Option<u32> {
     let mtu = section.get::<Spanned<u32>>("mtu")?;
     if !(576..=9000).contains(mtu.get_ref()) {
-        section.problems.report(mtu.span(), "an MTU is 576 to 9000 bytes", "not of a network");
+        section.problems.report(mtu.span(), "an MTU is 576 to 9000 bytes", "out of range");
     }
     Some(mtu.into_inner())
 }
@@ -253,8 +253,8 @@ fn conditions_by(section: &Section<'_>) -> Conditions {
     let found = section.problems.count();
     let conditions = Conditions { by: section.get("by"), ..conditions(section) };
     if conditions.by.is_some() && conditions.is_plain() && section.problems.count() == found {
-        let hint = "`by` is for a network with `delay`, `loss`, `reorder` or `rate`";
-        let message = "this network does nothing to packets";
+        let hint = "take `by` out, or give the network a `delay`, `loss`, `reorder` or `rate`";
+        let message = "`by` has no effect: this network does nothing to packets";
         section.problems.report_with_hint(section.span(), message, "without effect", hint);
     }
     conditions
@@ -275,8 +275,13 @@ pub fn conditions(section: &Section<'_>) -> Conditions {
         return Conditions { delay_us: conditions.delay_us.max(1), ..conditions };
     }
     if conditions.reorder_ppm > 0 && conditions.delay_us == 0 {
-        let hint = "give it a `delay`: those of `reorder` are not delayed, and so overtake the others";
-        section.problems.report_with_hint(section.span(), "without delay nothing can be overtaken", "no delay", hint);
+        let hint = "give the network a `delay`: a packet that is reordered is not delayed, and so overtakes others";
+        section.problems.report_with_hint(
+            section.span(),
+            "`reorder` has no effect without a `delay`",
+            "no delay",
+            hint,
+        );
     }
     conditions
 }

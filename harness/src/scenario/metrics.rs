@@ -68,11 +68,11 @@ fn value_of(text: &Spanned<String>, problems: &Problems) -> Option<Value> {
 fn about(section: &Section<'_>, known: &Known<'_>) -> Where {
     let Some(section) = section.section("where") else { return Where::default() };
     let about = Where {
-        phase: one_of(&section, "phase", "phase", &known.names.phases),
-        clients: one_of(&section, "clients", "clients", &known.names.clients),
+        phase: one_of(&section, "phase", "there is no phase", &known.names.phases),
+        clients: one_of(&section, "clients", "there are no clients", &known.names.clients),
         outcome: outcome(&section),
         after_pause_us: section.get::<Micros>("after-pause").map(|pause| pause.0),
-        host: one_of(&section, "host", "host", &known.names.hosts),
+        host: one_of(&section, "host", "there is no host", &known.names.hosts),
     };
     section.finish();
     about
@@ -88,10 +88,10 @@ fn outcome(section: &Section<'_>) -> Option<Outcome> {
     found
 }
 
-fn one_of(section: &Section<'_>, key: &'static str, kind: &str, known: &[String]) -> Option<String> {
+fn one_of(section: &Section<'_>, key: &'static str, lacks: &str, known: &[String]) -> Option<String> {
     let name = section.get::<Spanned<String>>(key)?;
     if !known.contains(name.get_ref()) {
-        let message = format!("there is no {kind} `{}`", name.get_ref());
+        let message = format!("{lacks} `{}`", name.get_ref());
         section.problems.unknown(name.span(), message, name.get_ref(), &words(known));
     }
     Some(name.into_inner())
@@ -124,8 +124,8 @@ fn check(value: &Value, text: &Spanned<String>, about: &Where, section: &Section
         refuse(format!("no probe follows {of}"), "not followed", &format!("add `{probe} = \"followed\"` to `[probe]`"));
     }
     if value.needs_flights() && !known.names.flights {
-        let message = format!("no clients tell of flights, which `{}` is about", section.path());
-        refuse(message, "of flights", "add `flights = true` to the clients that are meant");
+        let message = format!("no clients report flights, and `{}` is computed from them", section.path());
+        refuse(message, "needs flights", "add `flights = true` to the clients that are meant");
     }
     let all_known = known.names.phases.iter().all(|name| known.phases.iter().any(|phase| &phase.name == name));
     if let Value::RateMax(clients) = value
@@ -255,7 +255,7 @@ pub fn series(root: &Section<'_>, known: &Known<'_>) -> Vec<Series> {
         let of = section.need::<Spanned<String>>("of");
         let every = section.need::<Micros>("every");
         let host = section.section("where").and_then(|about| {
-            let host = one_of(&about, "host", "host", &known.names.hosts);
+            let host = one_of(&about, "host", "there is no host", &known.names.hosts);
             about.finish();
             host
         });
@@ -272,8 +272,8 @@ pub fn series(root: &Section<'_>, known: &Known<'_>) -> Vec<Series> {
         let Micros(every_us) = every?;
         let every_s = every_us / 1_000_000;
         if every_s == 0 || every_us % 1_000_000 != 0 {
-            let message = format!("`{}` is looked at by whole seconds", section.path());
-            section.problems.report(section.span(), message, "`every` is no whole number of them");
+            let message = format!("`every` in `{}` is not a whole number of seconds", section.path());
+            section.problems.report(section.span(), message, "in this table");
         }
         Some(Series { name: name.into_inner(), of: of?.into_inner(), host, every_s, unit: unit?, tolerance })
     };

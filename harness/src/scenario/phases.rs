@@ -84,7 +84,7 @@ fn repeat(section: &Section<'_>, earlier: &[String]) -> Repeat {
     let from = table.need::<Spanned<String>>("from");
     if let Some(from) = from.as_ref().filter(|from| !earlier.contains(from.get_ref())) {
         let known: Vec<&str> = earlier.iter().map(String::as_str).collect();
-        let message = format!("no phase before this one is `{}`", from.get_ref());
+        let message = format!("there is no phase `{}` before this one", from.get_ref());
         table.problems.unknown(from.span(), message, from.get_ref(), &known);
     }
     let times = counted(table.need("times"));
@@ -122,7 +122,7 @@ const OF_ROUNDS: [&str; 5] = ["rounds", "every", "duration", "clients", "spacing
 fn phase(section: &Section<'_>, name: Option<String>, known: &Known<'_>, files: &Files<'_>) -> Option<Phase> {
     let either = |search| Some((search, OF_ROUNDS.into_iter().find(|key| section.value(key).is_some())?));
     if let Some((search, key)) = section.value("search").and_then(either) {
-        let message = format!("`{}` has `{key}`, and so searches for nothing", section.path());
+        let message = format!("`{}` has both `search` and `{key}`", section.path());
         let hint = "a phase with a `search` has all else in it: `clients`, `for`, `between`";
         section.problems.report_with_hint(search.span(), message, "one or the other", hint);
         return None;
@@ -160,7 +160,7 @@ fn in_rounds(section: &Section<'_>, name: Option<String>, known: &Known<'_>) -> 
     for come in &arrivals {
         let (Some(first), Some(rounds)) = (come.rounds, rounds) else { continue };
         if !(1..=rounds).contains(&first) {
-            let message = format!("`{}` come in {first} rounds of {rounds}", come.clients);
+            let message = format!("`{}` come in the first {first} rounds, and the phase has {rounds}", come.clients);
             section.problems.report(section.span(), message, "`rounds` of its clients is without effect");
         }
     }
@@ -173,7 +173,7 @@ const MOST: u32 = 1_000_000;
 fn counted(count: &Spanned<u32>, section: &Section<'_>) -> Option<u32> {
     let refuse = |message: String, label: &str| section.problems.report(count.span(), message, label);
     match *count.get_ref() {
-        0 => refuse(format!("`{}` has none: nothing happens here", section.path()), "should be above zero"),
+        0 => refuse(format!("this comes to 0 in `{}`: nothing would happen", section.path()), "should be above zero"),
         n if n > MOST => refuse(format!("`{}` has {n}, more than {MOST}", section.path()), "too many"),
         n => return Some(n),
     }

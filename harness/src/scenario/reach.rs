@@ -26,7 +26,7 @@ pub fn check(parts: &Section<'_>, setup: &Setup, files: &Files<'_>) {
     for network in setup.networks.iter().filter(|network| network.hosts.len() < 2) {
         let lives_there = |from: &From| matches!(from, From::Network { network: of, .. } if *of == network.name);
         if !setup.clients.iter().any(|clients| lives_there(&clients.from)) && !parts.lacks("network") {
-            let message = format!("`network.{}` joins nothing", network.name);
+            let message = format!("`network.{}` joins neither clients nor a second host", network.name);
             let hint = "give it clients (`from`), or a second host (`hosts`)";
             parts.problems.report_with_hint(place("network", &network.name), message, "without effect", hint);
         }
@@ -71,7 +71,9 @@ pub fn check(parts: &Section<'_>, setup: &Setup, files: &Files<'_>) {
     for host in &setup.hosts {
         let (message, hint) = match topology.interfaces(&host.name).count() {
             0 if host.name != SERVER => ("is on no network", "name it in the `hosts` of one"),
-            0 | 1 if host.forwards => ("forwards from one network to none", "it needs a second one, or no `forwards`"),
+            0 | 1 if host.forwards => {
+                ("forwards, and is on one network only", "it needs a second one, or no `forwards`")
+            }
             _ => continue,
         };
         let message = format!("host `{}` {message}", host.name);

@@ -55,11 +55,20 @@ fn check_pauses(section: &Section<'_>, listed: bool, once: usize, asked: usize) 
     let Some(pause) = section.value("pause") else { return };
     let refuse = |message: &str, hint| section.problems.report_with_hint(pause.span(), message, "without effect", hint);
     if !listed && once == 1 {
-        refuse("one request alone has nothing to pause before", "`pause = [\"1 s\"]` is followed by a second request");
+        refuse(
+            "`pause` has no effect: there is only one request",
+            "`pause = [\"1 s\"]` is followed by a second request",
+        );
     } else if listed && section.value("times").is_some() {
-        refuse("a list of pauses says how often is asked", "give `times` and one pause, or the list alone");
+        refuse(
+            "a list of pauses says how many requests there are, and so does `times`",
+            "give `times` and one pause, or the list alone",
+        );
     } else if asked < once {
-        refuse(&format!("of {once} requests {asked} are made"), "each pause of a list is followed by one request");
+        refuse(
+            &format!("the pauses are enough for {asked} of the {once} requests"),
+            "each pause of a list is followed by one request",
+        );
     }
 }
 
@@ -75,7 +84,7 @@ pub fn older_sequence(section: &Section<'_>) -> bool {
     let Some(value) = section.value("sequence") else { return false };
     let word = text(value, section.problems, "`older`");
     if let Some(other) = word.filter(|word| *word != "older") {
-        section.problems.unknown(value.span(), format!("no connection begins `{other}`"), other, &["older"]);
+        section.problems.unknown(value.span(), format!("unknown sequence `{other}`"), other, &["older"]);
     }
     word.is_some()
 }

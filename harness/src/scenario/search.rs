@@ -65,7 +65,7 @@ fn search(
             let clients = |rate: u32| u128::from(lasts_us) * in_a_run(rate) / 1_000_000_000;
             match (clients(least), clients(most)) {
                 (0, _) => (
-                    format!("`{}` is over before a client comes", section.path()),
+                    format!("a trial of `{}` is over before a client comes", section.path()),
                     "too low",
                     "`for` is too short for the lowest rate",
                 ),
@@ -79,7 +79,7 @@ fn search(
         }
         _ => {
             let hint = "the lowest and the highest rate: `[\"100/s\", \"1000/s\"]`";
-            ("these are no two rates".to_owned(), "not two, or in disorder", hint)
+            ("`between` is not two rates, the lower one first".to_owned(), "not two such rates", hint)
         }
     };
     section.problems.report_with_hint(between.span(), message, label, hint);

@@ -143,8 +143,8 @@ fn haproxy(_: &str, section: &Section<'_>, files: &Files<'_>) -> Option<ServiceK
                 let hint = "`ready = \"tcp:80\"` says where it listens";
                 section.problems.report_with_hint(
                     section.span(),
-                    "no line of its file binds a port",
-                    "when is it ready?",
+                    "`ready` is missing, and no line of the configuration binds a port",
+                    "in this table",
                     hint,
                 );
             }
@@ -238,7 +238,11 @@ fn server(name: &str, section: &Section<'_>) -> Option<Server> {
 fn udp(name: &str, section: &Section<'_>, _: &Files<'_>) -> Option<ServiceKind> {
     let listen = section.need::<Spanned<Listen>>("listen")?;
     let Listen::Tcp(address) = *listen.get_ref() else {
-        section.problems.report(listen.span(), "datagrams come by an address and a port", "should be `address:port`");
+        section.problems.report(
+            listen.span(),
+            "a service of UDP listens at an address and a port",
+            "should be `address:port`",
+        );
         return None;
     };
     Some(ServiceKind::Server(Server {

@@ -36,7 +36,12 @@ fn rule(value: &Value<'_>, section: &Section<'_>, unit: Unit, names: &Names) -> 
     let relative = table.get::<Ppm>("relative");
     if table.value("absolute").is_none() && table.value("relative").is_none() {
         let hint = "`absolute = 3`, or `relative = \"5 %\"`";
-        section.problems.report_with_hint(value.span(), "this tolerance tolerates nothing", "how much?", hint);
+        section.problems.report_with_hint(
+            value.span(),
+            "this tolerance has neither `absolute` nor `relative`",
+            "in this table",
+            hint,
+        );
     }
     table.filled("variants");
     let variants = table.names("variants", "variant", &words(&names.variants));
@@ -44,7 +49,7 @@ fn rule(value: &Value<'_>, section: &Section<'_>, unit: Unit, names: &Names) -> 
     if since.zip(before).is_some_and(|(since, before)| since >= before) {
         section.problems.report(
             value.span(),
-            "no version of Linux is since the one and before the other",
+            "no version of Linux is from `since` on and before `before`",
             "without effect",
         );
     }

@@ -189,7 +189,7 @@ impl<'a> Topology<'a> {
         let Some(to) = self.setup.hosts.iter().find(|host| host.addresses.contains(&target)) else {
             return match self.links_of(from).next() {
                 Some(_) => Ok(()),
-                None => Err(format!("the clients `{}` have no link to anything", clients.name)),
+                None => Err(format!("the clients `{}` are on no network with a host", clients.name)),
             };
         };
         if to.name == from || self.first_links(from).contains_key(to.name.as_str()) {

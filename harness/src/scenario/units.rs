@@ -141,7 +141,7 @@ impl std::str::FromStr for Micros {
         match scaled(text, TIMES) {
             Ok(time) if time <= LONGEST => Ok(Micros(time)),
             Err(Wrong::Form) => Err(format!("`{text}` is not a time such as `10 ms`, `1 h` or `6 d`")),
-            _ => Err(format!("`{text}` is longer than ten years, and nothing here is")),
+            _ => Err(format!("`{text}` is longer than ten years, the longest time here")),
         }
     }
 }
@@ -152,7 +152,7 @@ impl std::str::FromStr for Bytes {
     fn from_str(text: &str) -> Result<Self, String> {
         scaled(text, SIZES).map(Bytes).map_err(|wrong| match wrong {
             Wrong::Form => format!("`{text}` is not a size such as `512 B` or `1 GiB`"),
-            Wrong::TooMuch => format!("`{text}` is more bytes than there are numbers for"),
+            Wrong::TooMuch => format!("`{text}` is more than 16 EiB"),
         })
     }
 }

@@ -97,7 +97,7 @@ impl Read for Port {
     fn read(value: &Value<'_>, problems: &Problems) -> Option<Self> {
         let port = integer(value, problems, "a port from 1 to 65535")?;
         if port == 0 {
-            problems.report(value.span(), "port 0 is none", "should be a port from 1 to 65535");
+            problems.report(value.span(), "port 0 cannot be used", "should be a port from 1 to 65535");
         }
         Some(Port(port))
     }
@@ -143,7 +143,7 @@ impl Read for SomeTime {
     fn read(value: &Value<'_>, problems: &Problems) -> Option<Self> {
         let Micros(time) = Micros::read(value, problems)?;
         if time == 0 {
-            problems.report(value.span(), "this takes no time", "should be above zero");
+            problems.report(value.span(), "this time is 0", "should be above zero");
         }
         (time > 0).then_some(SomeTime(time))
     }
@@ -285,7 +285,7 @@ impl Read for Listen {
             Listen::Unix(_) => true,
         });
         if listen.is_none() {
-            let message = format!("`{written}` is nothing to listen on");
+            let message = format!("a service cannot listen at `{written}`");
             problems.report(value.span(), message, "should be `unix:/path`, `address:port` or `:port`");
         }
         listen

@@ -16,7 +16,7 @@ impl Read for LinkBy {
         let found = LINKS.into_iter().find(|by| by.word() == word);
         if found.is_none() {
             let known = LINKS.map(LinkBy::word);
-            problems.unknown(value.span(), format!("`{word}` makes no networks"), word, &known);
+            problems.unknown(value.span(), format!("`{word}` cannot make links"), word, &known);
         }
         found
     }
@@ -45,7 +45,11 @@ impl Read for Spoken {
 pub fn times(section: &Section<'_>) -> usize {
     let Some(times) = section.get::<Spanned<u16>>("times") else { return 1 };
     if *times.get_ref() == 0 {
-        section.problems.report(times.span(), "a visit asks at least once", "should be above zero");
+        section.problems.report(
+            times.span(),
+            "`times` is 0, and a visit has at least one request",
+            "should be above zero",
+        );
     }
     usize::from(times.into_inner()).max(1)
 }
@@ -56,14 +60,19 @@ pub fn check_together(section: &Section<'_>, protocol: Protocol, on_a_host: bool
         let hint = "`from` a network, with `addresses` of their own";
         section.problems.report_with_hint(
             section.span(),
-            "a host does not flood from its own address",
+            "clients that speak SYN cannot be on a host: its address would answer",
             "in this table",
             hint,
         );
     }
     if protocol.is_beyond() && !on_a_host {
         let hint = "`from = \"server\"`: it is about the server's own routes";
-        section.problems.report_with_hint(section.span(), "only a host speaks this", "in this table", hint);
+        section.problems.report_with_hint(
+            section.span(),
+            "clients with this protocol have to be on a host",
+            "in this table",
+            hint,
+        );
     }
 }
 
@@ -97,6 +106,6 @@ pub fn check_encrypted(section: &Section<'_>, value: &Value<'_>, close: Close) {
         }
         _ => return,
     };
-    let message = format!("clients that speak HTTPS do not close so: {why}");
+    let message = format!("clients that speak HTTPS cannot close like this: {why}");
     section.problems.report_with_hint(value.span(), message, "not with HTTPS", hint);
 }

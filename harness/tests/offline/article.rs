@@ -98,5 +98,7 @@ fn an_article_says_what_settles_its_claims() {
     assert!(refused("it-fills", "[]").contains("`settled-by` is empty"));
     assert!(refused("it-fills", r#"["grows"]"#).contains("`grows` names no claim of a scenario"));
     assert!(refused("it-fills", "7").contains("expected an array, found an integer"));
-    assert!(refused("good-load", r#"["small/grows"]"#).contains("`claim.good-load` cannot be settled, and is"));
+    assert!(
+        refused("good-load", r#"["small/grows"]"#).contains("`claim.good-load` has both `cannot` and `settled-by`")
+    );
 }

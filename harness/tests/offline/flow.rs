@@ -166,7 +166,7 @@ fn claims_about_limits() {
         ("open-files.login-root.soft == 1", "there is no `open-files.login-root.soft`"),
         ("falls > 200", "it is a time"),
         ("falls > window", "compares numbers of two units"),
-        ("window contains 'x'", "is no comparison"),
+        ("window contains 'x'", "has something other than a list on its left side"),
     ] {
         let (_home, folder) = made::scenario("small", &with(wrong), &[("base.conf", "")]);
         let said = diagnostic::render(&load(&folder).expect_err(wrong), false);

@@ -128,10 +128,10 @@ fn what_has_no_effect_is_refused() {
     x `flights` has no effect in `clients.people`: an answer is seen only once OpenSSL has decrypted it
     hint: take it out
 
-    x clients that speak HTTPS do not close so: only OpenSSL knows when a request was sent
+    x clients that speak HTTPS cannot close like this: only OpenSSL knows when a request was sent
     hint: `close = "vanish"` is after the answer
 
-    x clients that speak HTTPS do not close so: a connection's first data is the handshake's
+    x clients that speak HTTPS cannot close like this: a connection's first data is the handshake's
     hint: `of = "ack"` is possible
 
     x `retries` has no effect in `clients.people`: it is for clients of UDP

@@ -207,7 +207,7 @@ fn what_cannot_be_reached_is_refused() {
     ");
     let alone = format!("{THREE}[network.attic]\n{REST}");
     insta::assert_snapshot!(refused(&alone), @r"
-    x `network.attic` joins nothing
+    x `network.attic` joins neither clients nor a second host
     hint: give it clients (`from`), or a second host (`hosts`)
     ");
     let narrow = THREE.replace("[network.rack]", "[network.rack]\nmtu = 1000");
@@ -219,7 +219,7 @@ fn what_cannot_be_reached_is_refused() {
     ");
     let lonely = format!("{THREE}[host.lonely]\n{REST}").replace("[host.proxy]", "[host.proxy]\nforwards = true");
     insta::assert_snapshot!(refused(&lonely), @r"
-    x host `proxy` forwards from one network to none
+    x host `proxy` forwards, and is on one network only
     hint: it needs a second one, or no `forwards`
     x host `lonely` is on no network
     hint: name it in the `hosts` of one
@@ -323,7 +323,7 @@ fn a_mistake_that_variants_share_is_told_once() {
         LAID_OVER.replace("every = \"1 h\"", "every = \"1 hour\"").replace("listen = \":80\"", "listen = \"80\"");
     let wrong = wrong.replace("[variant.other]", "[variant.third]\n[variant.other]\nservice.app.baklog = 3");
     insta::assert_snapshot!(refused(&wrong), @r"
-    x `80` is nothing to listen on
+    x a service cannot listen at `80`
     x `1 hour` is not a time such as `10 ms`, `1 h` or `6 d`
     x unknown key `baklog` in `service.app`
     hint: did you mean `backlog`?
@@ -397,9 +397,9 @@ fn a_host_without_processes_can_be_rebooted() {
     let said = plan_of(&scenario(&behind("gateway", ", for = \"20 s\"")), "default").phases.remove(0).changes;
     assert_eq!(said, [at(5, false), at(25, true)]);
     insta::assert_snapshot!(refused(&behind("server", ", for = \"20 s\"")) + &refused(&behind("gateway", "")), @r#"
-    x `server` has sockets of its own, which would outlive it
-    hint: a host without services and clients can be rebooted; a service can be stopped and started
-    x how long does a reboot take?
+    x host `server` cannot be rebooted: sockets of its services or clients would outlive it
+    hint: stop and start its services instead; a host without services and clients can be rebooted
+    x `for` is missing: it says how long the host is away
     hint: for example `for = "30 s"`
     "#);
 }
@@ -433,23 +433,23 @@ fn changes_that_cannot_be() {
     x `phase 1, change 2` comes when the phase is over
     x `proxy` has no configuration to reload
     hint: `restart` starts it again
-    x nothing is called `kick`
+    x unknown change of a service `kick`
     hint: known here: `stop`, `start`, `restart`, `reload`, `freeze`, `thaw`
-    x `echo` answers as its program does
-    hint: only kind `http` has a response time
+    x `echo` is not of kind `http`: its response time cannot be set
+    hint: `freeze` makes it answer nothing
     x `web` is not our own server: its response time cannot be set
     hint: `freeze` makes it answer nothing
-    x this change has no end
+    x `for` has no effect: nothing takes this change back
     hint: `for` is for `stop`, `freeze`, `reboot`, a response time, and what a network does to packets
     x unknown key `by` in `phase 1, change 8.network.rack`
     hint: known here: `delay`, `loss`, `reorder`, `rate`
-    x nothing is called `close`
+    x unknown change of a network `close`
     hint: known here: `cut`, `restore`
     x there is no network `wreck`
     hint: did you mean `rack`?
     x there is no host `porxy`
     hint: did you mean `proxy`?
-    x nothing is called `flash`
+    x unknown change of conntrack `flash`
     hint: did you mean `flush`?
     x this changes nothing
     x this changes nothing
@@ -518,9 +518,9 @@ fn rates_and_repeats_that_cannot_be() {
         .replace("rounds = 3\nevery", "rounds = 3\nduration = \"1 min\"\nevery");
     insta::assert_snapshot!(refused(&wrong), @r"
     x `200 per min` is not a rate such as `200/min`
-    x no phase before this one is `dya`
+    x there is no phase `dya` before this one
     hint: known here: `day`, `night`
-    x `phase 2` has none: nothing happens here
+    x this comes to 0 in `phase 2`: nothing would happen
     x `rounds` has no effect in `phase 3`: the phase has a `duration`
     hint: take it out
     x `every` has no effect in `phase 3`: the phase has a `duration`
