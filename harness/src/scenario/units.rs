@@ -248,7 +248,7 @@ mod tests {
         for much in ["99999999999999999999999 s", "99999999999999 d", "3654 d"] {
             assert!(said(much).contains("longer than ten years"), "{much}");
         }
-        assert!("99999999999 GiB".parse::<Bytes>().unwrap_err().contains("more bytes"));
+        assert!("99999999999 GiB".parse::<Bytes>().unwrap_err().contains("more than 16 EiB"));
         assert!("101 %".parse::<Ppm>().unwrap_err().contains("more than `100 %`"));
     }
 
