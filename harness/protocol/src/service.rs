@@ -74,9 +74,64 @@ pub struct Server {
     /// It closes a connection on which no request has come for so long; `None`: it never does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idle_timeout_us: Option<u64>,
+    #[serde(default, skip_serializing_if = "Reply::is_ok")]
+    pub reply: Reply,
+    /// It never closes a connection, not even one that the other end has closed (CLOSE_WAIT).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub never_closes: bool,
+    /// Pause between two datagrams that it reads; 0 reads each as it comes.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub read_every_us: u64,
     /// A program for node.js that does all this instead of the agent. Its argument is this description, in JSON.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub node: Option<String>,
+}
+
+fn is_zero(us: &u64) -> bool {
+    *us == 0
+}
+
+impl Server {
+    /// A server that listens there, answers at once, keeps connections, and does nothing odd.
+    pub fn at(name: &str, listen: Listen) -> Self {
+        Server {
+            name: name.to_owned(),
+            listen,
+            keep_alive: true,
+            backlog: 511,
+            response_time_us: 0,
+            accept_every_us: 0,
+            body_bytes: 0,
+            never_answer: None,
+            idle_timeout_us: None,
+            reply: Reply::default(),
+            never_closes: false,
+            read_every_us: 0,
+            node: None,
+        }
+    }
+}
+
+/// What a request gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reply {
+    /// An answer with this status.
+    Status(u16),
+    /// RST in place of an answer.
+    Reset,
+}
+
+impl Reply {
+    fn is_ok(&self) -> bool {
+        *self == Reply::default()
+    }
+}
+
+impl Default for Reply {
+    fn default() -> Self {
+        Reply::Status(200)
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

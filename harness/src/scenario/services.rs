@@ -12,7 +12,7 @@ use super::{
 };
 use std::net::SocketAddr;
 use toml::Spanned;
-use tunelab_protocol::{Http, Listen, Ready, Server, Service, ServiceKind, StartedBy};
+use tunelab_protocol::{Http, Listen, Ready, Reply, Server, Service, ServiceKind, StartedBy};
 
 /// A kind of service: its name, and its reader.
 struct Kind {
@@ -195,19 +195,73 @@ impl Read for Ready {
 
 fn http(name: &str, section: &Section<'_>, _: &Files<'_>) -> Option<ServiceKind> {
     let server = server(name, section);
+    let reply = section.get_or("answer", Reply::default());
     let server = Server {
         backlog: section.get_or("backlog", 511),
         response_time_us: section.get_or("response-time", Micros::default()).0,
         accept_every_us: section.get_or("accept-every", Micros::default()).0,
         idle_timeout_us: section.get::<SomeTime>("idle-timeout").map(|time| time.0),
+        never_closes: section.get::<Never>("close").is_some(),
+        reply,
         ..server?
     };
-    if server.idle_timeout_us.is_some() && !server.keep_alive {
-        let hint = "`protocol = \"HTTP/1.1\"` keeps connections";
-        let message = "`idle-timeout` has no effect: it closes after each answer";
-        section.problems.report_with_hint(section.span(), message, "without effect", hint);
-    }
+    check_closing(section, &server);
     Some(ServiceKind::Server(server))
+}
+
+/// Reports what a server does not do because it closes too early, or never.
+fn check_closing(section: &Section<'_>, server: &Server) {
+    if server.reply == Reply::Reset {
+        section.refuse(&["body", "protocol", "close"], "it resets each connection in place of an answer");
+        if matches!(server.listen, Listen::Unix(_)) {
+            let hint = "a connection of TCP can be reset: `listen = \":3000\"`";
+            let span = section.span_of("answer");
+            section.problems.report_with_hint(span, "a Unix socket knows no RST", "without effect", hint);
+        }
+    }
+    if server.never_closes {
+        section.refuse(&["idle-timeout"], "it never closes a connection");
+    }
+    let never = server.never_closes.then_some("close");
+    let idle = server.idle_timeout_us.filter(|_| !server.never_closes).map(|_| "idle-timeout");
+    for key in never.or(idle).into_iter().filter(|_| !server.keep_alive) {
+        let hint = "`protocol = \"HTTP/1.1\"` keeps connections";
+        let message = format!("`{key}` has no effect: it closes after each answer");
+        section.problems.report_with_hint(section.span_of(key), message, "without effect", hint);
+    }
+}
+
+impl Read for Reply {
+    fn read(value: &Value<'_>, problems: &Problems) -> Option<Self> {
+        if value.get_ref().is_str() {
+            let word = text(value, problems, "`reset`")?;
+            if word != "reset" {
+                problems.unknown(value.span(), format!("nothing answers `{word}`"), word, &["reset"]);
+            }
+            return Some(Reply::Reset);
+        }
+        let status = u16::read(value, problems)?;
+        // RFC 9110: what is below 200 is followed by the answer, and these three have no content.
+        if !(200..=599).contains(&status) || [204, 205, 304].contains(&status) {
+            let message = format!("`{status}` is no status of an answer with a body");
+            let hint = "from 200 to 599, but not 204, 205 or 304; `answer = \"reset\"` gives none";
+            problems.report_with_hint(value.span(), message, "not such a status", hint);
+        }
+        Some(Reply::Status(status))
+    }
+}
+
+/// The word `never`.
+struct Never;
+
+impl Read for Never {
+    fn read(value: &Value<'_>, problems: &Problems) -> Option<Self> {
+        let word = text(value, problems, "`never`")?;
+        if word != "never" {
+            problems.unknown(value.span(), format!("no server closes `{word}`"), word, &["never"]);
+        }
+        Some(Never)
+    }
 }
 
 fn node(name: &str, section: &Section<'_>, files: &Files<'_>) -> Option<ServiceKind> {
@@ -220,23 +274,17 @@ fn node(name: &str, section: &Section<'_>, files: &Files<'_>) -> Option<ServiceK
 /// Reads what our own server and a program for node.js have in common.
 fn server(name: &str, section: &Section<'_>) -> Option<Server> {
     let listen = section.need::<Listen>("listen");
-    Some(Server {
-        name: name.to_owned(),
-        keep_alive: section.get_or("protocol", Http::V1_1) == Http::V1_1,
-        backlog: 511,
-        response_time_us: 0,
-        accept_every_us: 0,
-        body_bytes: section.get_or("body", Body(512)).0,
-        never_answer: section.get::<RequestPath>("never-answer").map(|path| path.0),
-        idle_timeout_us: None,
-        node: None,
-        listen: listen?,
-    })
+    let (keep_alive, body_bytes) =
+        (section.get_or("protocol", Http::V1_1) == Http::V1_1, section.get_or("body", Body(512)).0);
+    let never_answer = section.get::<RequestPath>("never-answer").map(|path| path.0);
+    Some(Server { keep_alive, body_bytes, never_answer, ..Server::at(name, listen?) })
 }
 
-/// Sends each datagram back as it came, at once.
+/// Sends each datagram back as it came.
 fn udp(name: &str, section: &Section<'_>, _: &Files<'_>) -> Option<ServiceKind> {
-    let listen = section.need::<Spanned<Listen>>("listen")?;
+    let listen = section.need::<Spanned<Listen>>("listen");
+    let read_every_us = section.get_or("read-every", Micros::default()).0;
+    let listen = listen?;
     let Listen::Tcp(address) = *listen.get_ref() else {
         section.problems.report(
             listen.span(),
@@ -245,18 +293,7 @@ fn udp(name: &str, section: &Section<'_>, _: &Files<'_>) -> Option<ServiceKind> 
         );
         return None;
     };
-    Some(ServiceKind::Server(Server {
-        name: name.to_owned(),
-        listen: Listen::Udp(address),
-        keep_alive: true,
-        backlog: 0,
-        response_time_us: 0,
-        accept_every_us: 0,
-        body_bytes: 0,
-        never_answer: None,
-        idle_timeout_us: None,
-        node: None,
-    }))
+    Some(ServiceKind::Server(Server { read_every_us, ..Server::at(name, Listen::Udp(address)) }))
 }
 
 #[cfg(test)]

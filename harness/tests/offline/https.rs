@@ -123,7 +123,7 @@ fn what_has_no_effect_is_refused() {
     x expected a string, found an integer
 
     x unknown key `certificate` in `service.app`
-    hint: known here: `on`, `kind`, `listen`, `protocol`, `body`, `never-answer`, `backlog`, `response-time`, `accept-every`, `idle-timeout`, `log`
+    hint: known here: `on`, `kind`, `listen`, `protocol`, `body`, `never-answer`, `answer`, `backlog`, `response-time`, `accept-every`, `idle-timeout`, `close`, `log`
 
     x `flights` has no effect in `clients.people`: an answer is seen only once OpenSSL has decrypted it
     hint: take it out

@@ -176,3 +176,8 @@ fn one_incident_at_three_scales() {
         }
     });
 }
+
+#[test]
+fn a_server_that_never_closes() {
+    holds("leaky-server");
+}

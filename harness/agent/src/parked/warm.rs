@@ -156,16 +156,8 @@ fn start_node(program: &Path) {
     with_libraries(&node.to_string_lossy()).iter().for_each(|file| drop(std::fs::read(file)));
     let socket = format!("{}/rehearsal.sock", guest::HOME);
     let description = Server {
-        name: "rehearsal".into(),
-        listen: Listen::Unix(socket.clone()),
-        keep_alive: false,
-        backlog: 1,
-        response_time_us: 0,
-        accept_every_us: 0,
-        body_bytes: 0,
-        never_answer: None,
-        idle_timeout_us: None,
         node: Some(program.to_string_lossy().into_owned()),
+        ..Server::at("rehearsal", Listen::Unix(socket.clone()))
     };
     let _ = server::command(&description).map(|mut command| rehearsed(&mut command));
     let _ = std::fs::remove_file(socket);

@@ -38,10 +38,17 @@ pub async fn read_request(stream: &mut (impl AsyncRead + Unpin)) -> std::io::Res
 }
 
 /// Writes a whole answer with `body` bytes.
-pub async fn answer(stream: &mut (impl AsyncWrite + Unpin), keep_alive: bool, body: u64) -> std::io::Result<()> {
+pub async fn answer(
+    stream: &mut (impl AsyncWrite + Unpin),
+    status: u16,
+    keep_alive: bool,
+    body: u64,
+) -> std::io::Result<()> {
     let (version, connection) = if keep_alive { ("1.1", "keep-alive") } else { ("1.0", "close") };
+    // The words after another status may be missing (RFC 9112, 4).
+    let reason = if status == 200 { "OK" } else { "" };
     let mut bytes = format!(
-        "HTTP/{version} 200 OK\r\nServer: tunelab\r\nContent-Type: text/plain\r\n\
+        "HTTP/{version} {status} {reason}\r\nServer: tunelab\r\nContent-Type: text/plain\r\n\
          Connection: {connection}\r\nContent-Length: {body}\r\n\r\n"
     )
     .into_bytes();

@@ -5,6 +5,7 @@ use crate::tool;
 use anyhow::{Context, Result};
 use socket2::{Domain, SockAddr, Socket, Type};
 use std::collections::BTreeMap;
+use std::os::fd::AsFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::Command;
@@ -14,7 +15,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::time::timeout;
-use tunelab_protocol::{Listen, Server};
+use tunelab_protocol::{Listen, Reply, Server};
 
 /// The line that it writes to its standard output once it listens.
 pub const READY: &str = "ready";
@@ -74,15 +75,13 @@ async fn serve(server: Server) -> Result<()> {
             let listener = UnixListener::from_std(socket.into())?;
             println!("{READY}");
             loop {
-                let (stream, _) = listener.accept().await?;
-                tokio::task::spawn_local(converse(stream, server));
-                pause(server).await;
+                take(listener.accept().await.map(|(stream, _)| stream), server).await?;
             }
         }
         Listen::Udp(address) => {
             let socket = echo::bind(*address)?;
             println!("{READY}");
-            echo::forever(socket).await;
+            echo::forever(socket, server).await;
             Ok(())
         }
         Listen::Tcp(address) => {
@@ -90,9 +89,7 @@ async fn serve(server: Server) -> Result<()> {
             let listener = TcpListener::from_std(socket.into())?;
             println!("{READY}");
             loop {
-                let (stream, _) = listener.accept().await?;
-                tokio::task::spawn_local(converse(stream, server));
-                pause(server).await;
+                take(listener.accept().await.map(|(stream, _)| stream), server).await?;
             }
         }
     }
@@ -109,26 +106,53 @@ fn listen(domain: Domain, address: &SockAddr, server: &Server) -> Result<Socket>
     Ok(socket)
 }
 
-/// Waits between two connections, as a server that is slow to accept.
-async fn pause(server: &Server) {
-    if server.accept_every_us > 0 {
-        tokio::time::sleep(Duration::from_micros(server.accept_every_us)).await;
+/// Waits, as a server that is slow; not for 0 µs.
+pub async fn pause(us: u64) {
+    if us > 0 {
+        tokio::time::sleep(Duration::from_micros(us)).await;
     }
 }
 
-async fn converse(mut stream: impl AsyncRead + AsyncWrite + Unpin, server: &Server) {
-    while let Some(request) = next_request(&mut stream, server).await {
+/// What our server needs of a connection.
+trait Stream: AsyncRead + AsyncWrite + AsFd + Unpin + 'static {}
+impl<T: AsyncRead + AsyncWrite + AsFd + Unpin + 'static> Stream for T {}
+
+/// Takes a connection. A server outlives it if there is none: if it has no descriptor left, it tries again after a
+/// second, as the servers of most languages do, and the connection waits in the accept queue.
+async fn take(accepted: std::io::Result<impl Stream>, server: &'static Server) -> Result<()> {
+    match accepted {
+        Ok(stream) => drop(tokio::task::spawn_local(converse(stream, server))),
+        Err(e) if matches!(e.raw_os_error(), Some(libc::EMFILE | libc::ENFILE)) => pause(1_000_000).await,
+        Err(e) if e.raw_os_error() == Some(libc::ECONNABORTED) => {}
+        Err(e) => return Err(e.into()),
+    }
+    pause(server.accept_every_us).await;
+    Ok(())
+}
+
+async fn converse(mut stream: impl Stream, server: &Server) {
+    answer_all(&mut stream, server).await;
+    if server.never_closes {
+        std::mem::forget(stream);
+    }
+}
+
+/// Answers until the connection is to be closed.
+async fn answer_all(stream: &mut impl Stream, server: &Server) {
+    while let Some(request) = next_request(stream, server).await {
         *HEARD.lock().expect("nothing panics with it").entry(request.version).or_default() += 1;
         if server.never_answer.as_ref().is_some_and(|path| request.path.starts_with(path.as_str())) {
             // A long poll: only the other end can finish it.
-            let _ = http::read_request(&mut stream).await;
+            let _ = http::read_request(stream).await;
             return;
         }
-        let response_time = RESPONSE_TIME_US.load(Ordering::Relaxed);
-        if response_time > 0 {
-            tokio::time::sleep(Duration::from_micros(response_time)).await;
-        }
-        let answered = http::answer(&mut stream, server.keep_alive, server.body_bytes).await;
+        pause(RESPONSE_TIME_US.load(Ordering::Relaxed)).await;
+        let Reply::Status(status) = server.reply else {
+            // What is closed with such a linger is reset (socket(7), SO_LINGER).
+            let _ = socket2::SockRef::from(&*stream).set_linger(Some(Duration::ZERO));
+            return;
+        };
+        let answered = http::answer(stream, status, server.keep_alive, server.body_bytes).await;
         if answered.is_err() || !server.keep_alive {
             return;
         }
