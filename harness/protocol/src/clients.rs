@@ -51,7 +51,7 @@ pub struct Visit {
     /// trip, belongs to one flight.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub half_trip_us: Option<u64>,
-    /// All visits are by one client, which comes back from this port; else each client has an address of its own, and a
+    /// All visits are by one client, which comes back from this port, also after it vanished; else each client has an address of its own, and a
     /// port that its kernel chooses.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source_port: Option<u16>,
@@ -62,11 +62,70 @@ pub struct Visit {
     /// Asks for the errors of its datagrams (`IP_RECVERR`, ip(7)): else UDP does not report an ENOBUFS.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub receive_errors: bool,
+    /// Datagrams of one client that wait for their answers at once.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub in_flight: u32,
+    /// Requests follow one another by the pauses alone: it reads no answer.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub ignores_answers: bool,
+    /// It sends each request in pieces; `None`: at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sends: Option<Pace>,
+    /// It reads each answer in pieces; `None`: as it comes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reads: Option<Pace>,
+    /// A packet that its kernel did not send, after the first request and its answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub injected: Option<Injected>,
     pub close: Close,
 }
 
 fn is_zero(n: &u32) -> bool {
     *n == 0
+}
+
+fn one() -> u32 {
+    1
+}
+
+fn is_one(n: &u32) -> bool {
+    *n == 1
+}
+
+/// So many bytes at a time, and the time between two pieces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pace {
+    pub bytes: u64,
+    pub every_us: u64,
+}
+
+/// A packet that the network delivers in the client's name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Injected {
+    pub packet: Packet,
+    /// Bytes that its sequence number is ahead of the right one; below zero: behind.
+    pub offset: i32,
+}
+
+/// The right number of `Request` is its own, that of the others the next one that the client would send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Packet {
+    /// RST, without ACK.
+    Reset,
+    /// SYN, without ACK.
+    Syn,
+    /// ACK, without data.
+    Ack,
+    /// The segment that carried the first request, again.
+    Request,
+}
+
+impl Packet {
+    pub const WORDS: [(&str, Packet); 4] =
+        [("reset", Packet::Reset), ("syn", Packet::Syn), ("ack", Packet::Ack), ("request", Packet::Request)];
 }
 
 /// The protocol of one client.
@@ -172,6 +231,14 @@ impl Method {
     pub fn is_get(&self) -> bool {
         *self == Method::Get
     }
+
+    /// Bytes after the head.
+    pub fn body_bytes(self) -> u64 {
+        match self {
+            Method::Get => 0,
+            Method::Post { body_bytes } => body_bytes,
+        }
+    }
 }
 
 /// How a client closes. After `Vanish` and `LateDuplicate` its address answers nothing any more.
@@ -182,6 +249,8 @@ pub enum Close {
     Client,
     /// The server sends the first FIN (HTTP/1.0 style), the client answers with its own.
     Server,
+    /// The client sends the first FIN after its last request, reads the answer, and then closes.
+    Half,
     /// The client sends RST.
     Reset,
     /// The client is gone without FIN or RST. `after_request`: it does not wait for the answer to the last request.

@@ -3,7 +3,7 @@
 use super::record::Record;
 use serde::Serialize;
 use std::{collections::BTreeMap, time::Duration};
-use tunelab_protocol::{self as protocol, Close, Entries, Event, Plan, Stamped, probe::CONNTRACK_ENTRIES};
+use tunelab_protocol::{self as protocol, Close, Entries, Event, Plan, Stamped, Visit, probe::CONNTRACK_ENTRIES};
 
 /// The number of clients with each outcome. Each client is counted once, as served or by what first went wrong; see
 /// [`protocol::Outcome`].
@@ -125,7 +125,17 @@ fn stay(clients: &protocol::Clients) -> Duration {
     };
     let pauses: u64 = visit.pauses_us.iter().sum();
     let waits = visit.connect_timeout_us + visit.response_timeout_us * requests;
-    Duration::from_micros(waits + pauses + late)
+    Duration::from_micros((waits + pauses + late).saturating_add(sending_us(visit)))
+}
+
+/// The longest time that a client takes to send all of its requests in pieces.
+fn sending_us(visit: &Visit) -> u64 {
+    /// Bytes of a head beside its path.
+    const HEAD: u64 = 200;
+    let Some(pace) = visit.sends else { return 0 };
+    let length = |path: &String| HEAD + path.len() as u64 + visit.method.body_bytes();
+    let pieces = visit.paths.iter().map(|path| length(path).div_ceil(pace.bytes));
+    pieces.sum::<u64>().saturating_mul(pace.every_us)
 }
 
 /// conntrack's TCP timeouts in effect, in seconds, as far as the run reported them.

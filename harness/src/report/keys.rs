@@ -40,7 +40,7 @@ fn words(kind: &Kind) -> String {
     match kind {
         Kind::Text => "text".into(),
         Kind::Flag => "true or false".into(),
-        Kind::Count => "number".into(),
+        Kind::Count | Kind::Integer => "number".into(),
         Kind::Time => "time".into(),
         Kind::Size => "size".into(),
         Kind::Share => "share".into(),
@@ -113,6 +113,7 @@ fn of(kind: &Kind) -> Value {
         }
         Kind::Flag => json!({ "type": "boolean" }),
         Kind::Count => json!({ "type": "integer", "minimum": 0 }),
+        Kind::Integer => json!({ "type": "integer" }),
         Kind::Time => pattern(r"^[0-9.]+ *(us|ms|s|min|h|d)$"),
         Kind::Size => pattern(r"^[0-9.]+ *(B|kB|MB|GB|KiB|MiB|GiB)$"),
         Kind::Share => pattern(r"^[0-9.]+ *%$"),

@@ -1,14 +1,14 @@
 //! Reads `[clients.x]`: where they are, what they ask, and how they close.
 
 use super::{
-    addresses,
+    addresses, conduct,
     model::{Clients, From, Host, Network},
     problems::Problems,
     requests,
     section::{Read, Section, Value, a_kind},
     units::Micros,
     values::{Body, Port, SomeTime, text},
-    visiting,
+    visiting::{self, Site},
 };
 use std::net::{IpAddr, SocketAddr};
 use toml::{Spanned, de::DeValue};
@@ -51,7 +51,7 @@ pub fn clients(root: &Section<'_>, hosts: &[Host], networks: &[Network]) -> Vec<
             continue;
         };
         let target = target(&section, protocol.0, family, hosts);
-        let visit = visit(&section, protocol, on_a_host);
+        let visit = visit(&section, protocol, Site { on_a_host, ipv6: family == Some(true) });
         section.finish();
         let (Some((visit, flights)), Some(target)) = (visit, target) else { continue };
         let from = match (from, addresses) {
@@ -122,8 +122,8 @@ pub fn check_enough(root: &Section<'_>, clients: &[Clients], phases: &[Phase]) {
     for (name, table) in tables.into_iter().flatten() {
         let name = name.get_ref().as_ref();
         let known = clients.iter().find(|clients| clients.name == name);
-        let Some(Clients { from: From::Network { addresses, .. }, .. }) = known.filter(|c| c.visit.close.vanishes())
-        else {
+        let gone = |clients: &&Clients| clients.visit.close.vanishes() && clients.visit.source_port.is_none();
+        let Some(Clients { from: From::Network { addresses, .. }, .. }) = known.filter(gone) else {
             continue;
         };
         let come: u64 = phases.iter().map(|phase| phase.come(name)).sum();
@@ -201,12 +201,28 @@ fn timeouts(section: &Section<'_>) -> (u64, u64) {
 }
 
 /// Keys that only clients of HTTP have.
-const OF_HTTP: [&str; 9] =
-    ["method", "body", "keep-alive", "keepalive", "user-timeout", "flights", "source-port", "sequence", "close"];
+const OF_HTTP: [&str; 13] = [
+    "method",
+    "body",
+    "keep-alive",
+    "keepalive",
+    "user-timeout",
+    "flights",
+    "source-port",
+    "sequence",
+    "send",
+    "read",
+    "wait",
+    "inject",
+    "close",
+];
+
+/// Keys that only clients of UDP have.
+const OF_UDP: [&str; 3] = ["retries", "receive-errors", "in-flight"];
 
 /// Returns the visit, and whether its answers are reported by flights.
-fn visit(section: &Section<'_>, (protocol, http): (Protocol, Http), on_a_host: bool) -> Option<(Visit, bool)> {
-    visiting::check_together(section, protocol, on_a_host);
+fn visit(section: &Section<'_>, (protocol, http): (Protocol, Http), site: Site) -> Option<(Visit, bool)> {
+    visiting::check_together(section, protocol, site.on_a_host);
     let (paths, pauses_us) = requests::paths(section, protocol);
     let (connect_timeout_us, response_timeout_us) = timeouts(section);
     let visit = Visit {
@@ -225,19 +241,25 @@ fn visit(section: &Section<'_>, (protocol, http): (Protocol, Http), on_a_host: b
         source_port: None,
         older_sequence: false,
         receive_errors: false,
+        in_flight: 1,
+        ignores_answers: false,
+        sends: None,
+        reads: None,
+        injected: None,
         close: Close::Client,
     };
     if !protocol.is_http() {
         section.refuse(&OF_HTTP, "there is no connection");
         let udp = protocol.is_udp();
         if !udp {
-            section.refuse(&["retries", "receive-errors"], "it is for clients of UDP");
+            section.refuse(&OF_UDP, "it is for clients of UDP");
         }
         let retries = if udp { section.get_or("retries", 0) } else { 0 };
         let receive_errors = udp && section.get_or("receive-errors", false);
-        return Some((Visit { retries, receive_errors, ..visit }, false));
+        let in_flight = if udp { conduct::in_flight(section, visit.paths.len()) } else { 1 };
+        return Some((Visit { retries, receive_errors, in_flight, ..visit }, false));
     }
-    section.refuse(&["retries", "receive-errors"], "it is for clients of UDP");
+    section.refuse(&OF_UDP, "it is for clients of UDP");
     let keep_alive = section.get_or("keep-alive", http == Http::V1_1);
     let method = method(section);
     let keepalive_us = off_or_time(section, "keepalive");
@@ -259,13 +281,13 @@ fn visit(section: &Section<'_>, (protocol, http): (Protocol, Http), on_a_host: b
             },
         );
     }
-    visiting::check_close(section, value, close, on_a_host);
+    visiting::check_close(section, value, close, site);
     if protocol == Protocol::Https {
         visiting::check_encrypted(section, value, close);
     }
     let visit =
         Visit { method, keep_alive, keepalive_us, user_timeout_us, source_port, older_sequence, close, ..visit };
-    Some((visit, flights))
+    Some((conduct::of_http(section, visit, flights, site), flights))
 }
 
 /// Reads `method = "POST"` and `body = "1 kB"`.
@@ -295,7 +317,7 @@ fn off_or_time(section: &Section<'_>, key: &'static str) -> Option<u64> {
     SomeTime::read(value, section.problems).map(|time| time.0)
 }
 
-const CLOSES: &[&str] = &["client", "server", "reset", "vanish", "never", "late-duplicate"];
+const CLOSES: &[&str] = &["client", "half", "server", "reset", "vanish", "never", "late-duplicate"];
 
 /// Reads `close = "reset"`, or with particulars `close.late-duplicate = { of = "ack", after = "30 s" }`.
 fn closing(value: &Value<'_>, section: &Section<'_>) -> Option<Close> {
@@ -322,6 +344,7 @@ fn closing(value: &Value<'_>, section: &Section<'_>) -> Option<Close> {
 fn plain(word: &str, value: &Value<'_>, problems: &Problems) -> Option<Close> {
     match word {
         "client" => Some(Close::Client),
+        "half" => Some(Close::Half),
         "server" => Some(Close::Server),
         "reset" => Some(Close::Reset),
         "vanish" => Some(Close::Vanish { after_request: false }),

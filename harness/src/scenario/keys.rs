@@ -13,6 +13,8 @@ pub enum Kind {
     Text,
     Flag,
     Count,
+    /// A whole number, also below zero.
+    Integer,
     /// `10 ms`, `1 h`.
     Time,
     /// `512 B`, `1 GiB`.
@@ -96,8 +98,8 @@ const fn or(
 }
 
 use Kind::{
-    Address, Any, Array, BitRate, Count, Either, File, Flag, List, Map, Name, OneOrMany, Range, Rate, Share, Size,
-    Sysctl, Tables, Text, Time, Word,
+    Address, Any, Array, BitRate, Count, Either, File, Flag, Integer, List, Map, Name, OneOrMany, Range, Rate, Share,
+    Size, Sysctl, Tables, Text, Time, Word,
 };
 
 /// All tables of a scenario file.
@@ -464,8 +466,45 @@ pub const TABLES: &[Table] = &[
                 "HTTP: after so long without an acknowledgement their kernel gives up (TCP_USER_TIMEOUT)",
                 r#""30 s""#,
             ),
+            or(
+                "in-flight",
+                Count,
+                "1",
+                "UDP, DNS: so many datagrams of one client wait for their answers at once, on one socket",
+                "64",
+            ),
+            key(
+                "send",
+                Kind::Table("pace"),
+                "HTTP: they send each request in pieces; not with HTTPS",
+                r#"{ bytes = "100 B", every = "1 s" }"#,
+            ),
+            key(
+                "read",
+                Kind::Table("pace"),
+                "HTTP: they read each answer in pieces; not with HTTPS",
+                r#"{ bytes = "4 kB", every = "1 s" }"#,
+            ),
+            or(
+                "wait",
+                Flag,
+                "true",
+                "HTTP: they read the answer to a request before they go on; else they send by the pauses alone, and read none",
+                "false",
+            ),
+            key(
+                "inject",
+                Kind::Table("inject"),
+                "HTTP: a packet comes in their name, 300 ms after the first answer; IPv4 only",
+                r#"{ packet = "reset", offset = 1000 }"#,
+            ),
             or("flights", Flag, "false", "HTTP: report for each answer in which flights it came", "true"),
-            key("source-port", Count, "HTTP: all of them are one client, which comes back from this port", "40000"),
+            key(
+                "source-port",
+                Count,
+                "HTTP: all of them are one client, which comes back from this port, also after it vanished",
+                "40000",
+            ),
             key(
                 "sequence",
                 Word(&["older"]),
@@ -474,8 +513,8 @@ pub const TABLES: &[Table] = &[
             ),
             key(
                 "close",
-                Either(&[Word(&["client", "server", "reset", "vanish", "never"]), Kind::Table("close")]),
-                "HTTP: which side closes, and how",
+                Either(&[Word(&["client", "half", "server", "reset", "vanish", "never"]), Kind::Table("close")]),
+                "HTTP: which side closes, and how; `half`: they send FIN after the last request, and read the answer",
                 r#""client""#,
             ),
         ],
@@ -492,6 +531,35 @@ pub const TABLES: &[Table] = &[
                 r#""5 s""#,
                 "for each answer; with HTTPS the handshake is a part of the first",
                 r#""20 min""#,
+            ),
+        ],
+    },
+    Table {
+        name: "pace",
+        written: "send = { ... }, read = { ... }",
+        about: "Pieces, and the time between two of them.",
+        keys: &[
+            needed("bytes", Size, "bytes of a piece", r#""100 B""#),
+            needed("every", Time, "the time between two pieces", r#""1 s""#),
+        ],
+    },
+    Table {
+        name: "inject",
+        written: "inject = { ... }",
+        about: "A packet that the network delivers in a client's name, and that its kernel did not send.",
+        keys: &[
+            needed(
+                "packet",
+                Word(&["reset", "syn", "ack", "request"]),
+                "RST, SYN or ACK without data, or the first request again",
+                r#""reset""#,
+            ),
+            or(
+                "offset",
+                Integer,
+                "0",
+                "bytes that its sequence number is ahead of the right one, below zero behind; right is the next number, and for `request` its own",
+                "-1",
             ),
         ],
     },
@@ -860,6 +928,8 @@ pub fn at(path: &str) -> Option<&'static Table> {
         ["probe", _] => "probed",
         [group @ ("host" | "network" | "service" | "clients" | "metric" | "series" | "variant" | "claim"), _] => group,
         ["clients", _, "timeout"] => "timeout",
+        ["clients", _, "send" | "read"] => "pace",
+        ["clients", _, "inject"] => "inject",
         ["clients", _, "close"] => "close",
         ["clients", _, "close", "vanish"] => "vanish",
         ["clients", _, "close", "late-duplicate"] => "late-duplicate",
@@ -931,6 +1001,8 @@ config = "nginx.conf"
 [clients.some]
 addresses = "10.1.0.0/16"
 timeout = { connect = "5 s" }
+send = { bytes = "1 B", every = "1 s" }
+inject = { packet = "ack" }
 close.vanish = {}
 [clients.late]
 addresses = "10.2.0.0/16"

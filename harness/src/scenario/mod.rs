@@ -13,6 +13,7 @@ mod certificate;
 mod changes;
 mod claims;
 mod clients;
+mod conduct;
 mod files;
 mod hosts;
 pub mod keys;

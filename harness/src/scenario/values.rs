@@ -160,6 +160,15 @@ impl Read for bool {
     }
 }
 
+/// Bytes ahead, or behind, in the stream of a connection: half of its sequence numbers are ahead, half behind.
+pub struct Offset(pub i32);
+
+impl Read for Offset {
+    fn read(value: &Value<'_>, problems: &Problems) -> Option<Self> {
+        integer(value, problems, "a number of bytes from -2147483648 to 2147483647").map(Offset)
+    }
+}
+
 impl Read for u16 {
     fn read(value: &Value<'_>, problems: &Problems) -> Option<Self> {
         integer(value, problems, "a number from 0 to 65535")

@@ -1,6 +1,7 @@
 //! Reads which protocol clients speak (`protocol = "UDP"`), and checks what of it goes together.
 
 use super::{
+    conduct,
     problems::Problems,
     section::{Read, Section, Value},
     values::text,
@@ -76,21 +77,28 @@ pub fn check_together(section: &Section<'_>, protocol: Protocol, on_a_host: bool
     }
 }
 
-/// Reports a way to close that is not possible: an address can vanish only if it is not a host's, and if it is not
-/// needed again.
-pub fn check_close(section: &Section<'_>, value: &Value<'_>, close: Close, on_a_host: bool) {
-    if close.vanishes() && section.value("source-port").is_some() {
-        let hint = "clients with a `source-port` are one client, whose address is gone after it vanished once";
-        section.problems.report_with_hint(
-            value.span(),
-            "a client that vanished does not come back",
-            "without effect",
-            hint,
-        );
+/// Where clients are.
+#[derive(Debug, Clone, Copy)]
+pub struct Site {
+    pub on_a_host: bool,
+    pub ipv6: bool,
+}
+
+/// Reports a way to close that is not possible: an address can vanish only if it is not a host's, and an old packet
+/// comes once it is gone for good.
+pub fn check_close(section: &Section<'_>, value: &Value<'_>, close: Close, site: Site) {
+    let late = matches!(close, Close::LateDuplicate { .. });
+    if late && section.value("source-port").is_some() {
+        let hint = "clients with a `source-port` are one client, which comes back: `close = \"vanish\"` is possible";
+        let message = "a client that comes back has no late duplicate";
+        section.problems.report_with_hint(value.span(), message, "without effect", hint);
     }
-    if on_a_host && close.vanishes() {
-        let hint = "\"client\", \"server\", \"reset\" and \"never\" are possible there";
+    if site.on_a_host && close.vanishes() {
+        let hint = "\"client\", \"half\", \"server\", \"reset\" and \"never\" are possible there";
         section.problems.report_with_hint(value.span(), "a host cannot vanish", "not on a host", hint);
+    } else if let Some(why) = conduct::unseen(site).filter(|_| late) {
+        let message = format!("clients of IPv6 have no late duplicate: {why}");
+        section.problems.report_with_hint(value.span(), message, "not with IPv6", "give them `addresses` of IPv4");
     }
 }
 
@@ -101,6 +109,7 @@ pub fn check_encrypted(section: &Section<'_>, value: &Value<'_>, close: Close) {
         Close::Vanish { after_request: true } => {
             ("only OpenSSL knows when a request was sent", "`close = \"vanish\"` is after the answer")
         }
+        Close::Half => ("TLS says by itself that no more is sent", "`close = \"client\"` closes after the answer"),
         Close::LateDuplicate { of: Duplicate::Request, .. } => {
             ("a connection's first data is the handshake's", "`of = \"ack\"` is possible")
         }

@@ -104,6 +104,10 @@ fn what_has_no_effect_is_refused() {
         with("close = \"client\"\nflights = true"),
         with("close.vanish = { after-request = true }"),
         with("keep-alive = false\nclose.late-duplicate = { of = \"request\", after = \"30 s\" }"),
+        with("close = \"half\""),
+        with("close = \"client\"\nsend = { bytes = \"1 B\", every = \"1 s\" }"),
+        with("close = \"client\"\nwait = false"),
+        with("close = \"client\"\ninject = { packet = \"request\" }"),
         with("close = \"client\"\nretries = 2"),
         with("close = \"server\""),
     ];
@@ -134,6 +138,18 @@ fn what_has_no_effect_is_refused() {
     x clients that speak HTTPS cannot close like this: a connection's first data is the handshake's
     hint: `of = "ack"` is possible
 
+    x clients that speak HTTPS do not close so: TLS says by itself that no more is sent
+    hint: `close = "client"` closes after the answer
+
+    x `send` has no effect in `clients.people`: OpenSSL sends and reads for them
+    hint: take it out
+
+    x `wait` has no effect in `clients.people`: only an answer tells them how their connection ends
+    hint: take it out
+
+    x `inject` has no effect in `clients.people`: a connection's first data is the handshake's
+    hint: take it out
+
     x `retries` has no effect in `clients.people`: it is for clients of UDP
     hint: take it out
 
@@ -147,6 +163,7 @@ fn what_can_be_said_of_a_connection_can_be_said_of_an_encrypted_one() {
     for more in [
         "close = \"reset\"\nkeepalive = \"300 s\"\nuser-timeout = \"30 s\"",
         "close = \"never\"\nsource-port = 40000\nsequence = \"older\"",
+        "close = \"vanish\"\nsource-port = 40000\ninject = { packet = \"reset\" }",
         "close = \"vanish\"\nmethod = \"POST\"\nbody = \"1 kB\"",
         "keep-alive = false\nclose.late-duplicate = { of = \"ack\", after = \"30 s\" }",
     ] {

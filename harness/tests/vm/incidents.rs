@@ -181,3 +181,28 @@ fn one_incident_at_three_scales() {
 fn a_server_that_never_closes() {
     holds("leaky-server");
 }
+
+#[test]
+fn packets_that_no_client_sent() {
+    holds("stray-packets");
+}
+
+#[test]
+fn a_client_that_reboots() {
+    holds("rebooted-client");
+}
+
+#[test]
+fn half_of_a_connection() {
+    holds("half-closed");
+}
+
+#[test]
+fn slow_senders_and_readers() {
+    holds("slow-clients");
+}
+
+#[test]
+fn many_queries_in_flight() {
+    holds("pool-of-queries");
+}

@@ -2,14 +2,20 @@
 
 use super::{Namespace, Rtnl};
 use anyhow::{Context, Result};
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::path::Path;
-use tunelab_protocol as protocol;
+use tunelab_protocol::{self as protocol, IpNet};
 
 pub struct Host {
     pub name: String,
     pub namespace: Namespace,
     rtnl: Rtnl,
+    /// Ranges of one address: its route is the range's, and makes place for another.
+    alone: Vec<IpNet>,
+    /// Addresses of it that neither receive nor send.
+    vanished: RefCell<BTreeSet<IpAddr>>,
 }
 
 impl Host {
@@ -32,12 +38,28 @@ impl Host {
             }
             Ok(rtnl)
         })?;
-        Ok(Host { name: host.name.clone(), namespace, rtnl })
+        let ranges = host.ranges.iter().filter(|range| !range.silent).map(|range| range.subnet);
+        let alone = ranges.filter(|range| IpNet::from(range.addr()) == *range).collect();
+        Ok(Host { name: host.name.clone(), namespace, rtnl, alone, vanished: RefCell::default() })
     }
 
     /// From now on this address neither receives nor sends.
     pub fn vanish(&self, address: IpAddr) -> Result<()> {
-        self.rtnl.black_hole(address.into())
+        if self.alone.contains(&address.into()) {
+            self.rtnl.remove_local(address.into())?;
+        }
+        self.rtnl.black_hole(address.into())?;
+        self.vanished.borrow_mut().insert(address);
+        Ok(())
+    }
+
+    /// An address that vanished is there again.
+    pub fn come_back(&self, address: IpAddr) -> Result<()> {
+        if !self.vanished.borrow_mut().remove(&address) {
+            return Ok(());
+        }
+        self.rtnl.fill_hole(address.into())?;
+        if self.alone.contains(&address.into()) { self.rtnl.add_local(address.into()) } else { Ok(()) }
     }
 
     pub(super) fn rtnl(&self) -> &Rtnl {

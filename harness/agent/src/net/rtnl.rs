@@ -145,19 +145,27 @@ impl Rtnl {
 
     /// Makes every address of the subnet our own (AnyIP): `ip route add local SUBNET dev lo`.
     pub fn add_local(&self, subnet: IpNet) -> Result<()> {
-        let attributes = [attribute(libc::RTA_DST, octets(subnet.network())), number(libc::RTA_OIF, index("lo")?)];
-        self.add(OURS.bytes(family(subnet), subnet.prefix_len()), &attributes)
+        self.add(OURS.bytes(family(subnet), subnet.prefix_len()), &to_ourselves(subnet)?)
             .with_context(|| format!("failed to take all of {subnet} for our own"))
+    }
+
+    /// Takes [`Rtnl::add_local`] back.
+    pub fn remove_local(&self, subnet: IpNet) -> Result<()> {
+        self.remove(OURS.bytes(family(subnet), subnet.prefix_len()), &to_ourselves(subnet)?)
+            .with_context(|| format!("failed to give {subnet} up"))
     }
 
     /// Makes addresses (one of an AnyIP subnet, or all) not, or no longer, ours: packets for them are dropped in silence,
     /// and no socket can send from them (the kernel refuses a source that is not local).
     pub fn black_hole(&self, subnet: IpNet) -> Result<()> {
-        self.add(
-            BLACK_HOLE.bytes(family(subnet), subnet.prefix_len()),
-            &[attribute(libc::RTA_DST, octets(subnet.network()))],
-        )
-        .with_context(|| format!("failed to make {subnet} vanish"))
+        let (route, to) = hole(subnet);
+        self.add(route, &[to]).with_context(|| format!("failed to make {subnet} vanish"))
+    }
+
+    /// Takes [`Rtnl::black_hole`] back.
+    pub fn fill_hole(&self, subnet: IpNet) -> Result<()> {
+        let (route, to) = hole(subnet);
+        self.remove(route, &[to]).with_context(|| format!("failed to make {subnet} come back"))
     }
 
     /// Puts this queueing discipline on what leaves by `nic`, in the place of any other.
@@ -174,6 +182,18 @@ impl Rtnl {
     fn add(&self, route: Vec<u8>, attributes: &[Attribute]) -> Result<()> {
         netlink::ask(&self.0, Body::new(libc::RTM_NEWROUTE, &route, attributes), NLM_F_CREATE | NLM_F_EXCL)
     }
+
+    fn remove(&self, route: Vec<u8>, attributes: &[Attribute]) -> Result<()> {
+        netlink::ask(&self.0, Body::new(libc::RTM_DELROUTE, &route, attributes), 0)
+    }
+}
+
+fn hole(subnet: IpNet) -> (Vec<u8>, Attribute) {
+    (BLACK_HOLE.bytes(family(subnet), subnet.prefix_len()), attribute(libc::RTA_DST, octets(subnet.network())))
+}
+
+fn to_ourselves(subnet: IpNet) -> Result<[Attribute; 2]> {
+    Ok([attribute(libc::RTA_DST, octets(subnet.network())), number(libc::RTA_OIF, index("lo")?)])
 }
 
 fn family(net: IpNet) -> i32 {

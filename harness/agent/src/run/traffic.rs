@@ -44,15 +44,16 @@ impl Group {
             Some(subnet) => vec![subnet],
             None => planned.addresses.iter().map(|address| IpNet::from(*address)).collect(),
         };
-        let capture = match (clients.visit.close, clients.addresses) {
-            (Close::LateDuplicate { .. }, Some(subnet)) => {
+        let captures = clients.visit.injected.is_some() || matches!(clients.visit.close, Close::LateDuplicate { .. });
+        let capture = match clients.addresses.filter(|_| captures) {
+            Some(subnet) => {
                 let route = planned.routes.iter().find(|route| route.to.contains(&clients.target.ip()));
                 let route = route.context("no route leads to their target")?;
                 let link = plan.links.iter().find(|link| link.number == route.link).context("no such link")?;
                 let end = link.end_of(&clients.host).context("the host is not on that link")?;
                 Some(Rc::new(Capture::start(&host, &link.ends[end].interface, subnet)?))
             }
-            _ => None,
+            None => None,
         };
         let loopback = loopback.filter(|_| clients.visit.protocol == Protocol::Https);
         Ok(Group { clients: Rc::new(clients.clone()), addresses, host, beyond, loopback, capture, next: Cell::new(0) })

@@ -5,7 +5,7 @@ use crate::net::{Beyond, Host, Loopback};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::rc::Rc;
 use std::time::Duration;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use tunelab_protocol::{Clients, Visit};
 
 /// Everything a client needs to know.
@@ -67,6 +67,11 @@ impl Client {
 
     pub fn beyond(&self) -> Result<&Beyond, Failed> {
         self.beyond.as_deref().ok_or_else(|| Failed::of_any(&anyhow::anyhow!("there is nothing beyond this host")))
+    }
+
+    /// The time when it gives up waiting for an answer to what it sends now.
+    pub fn answer_until(&self) -> Instant {
+        Instant::now() + self.response_timeout()
     }
 
     pub fn response_timeout(&self) -> Duration {

@@ -3,13 +3,14 @@
 use super::client::{Client, free_to_bind};
 use super::{failed::Failed, flights::Flights, sequence, tls::Tls};
 use crate::http_head;
+use std::io;
 use std::mem;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, SocketAddrV4};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
-use tokio::time::{Instant, timeout};
-use tunelab_protocol::{Answer, Http, Method, Outcome, Visit};
+use tokio::time::{Instant, sleep, timeout};
+use tunelab_protocol::{Answer, Close, Http, Method, Outcome, Pace, Visit};
 
 pub struct Connection {
     stream: TcpStream,
@@ -18,6 +19,8 @@ pub struct Connection {
     response_timeout: Duration,
     /// Half a round trip, if answers are reported by flights.
     half_trip: Option<Duration>,
+    /// It reads in pieces.
+    reads: Option<Pace>,
 }
 
 impl Connection {
@@ -52,14 +55,14 @@ impl Connection {
         match timeout(connect, socket.connect(client.target())).await {
             Err(_) => Err(Failed::as_(Outcome::ConnectTimeout)),
             Ok(Err(e)) => Err(Failed::of_connect(&e)),
-            Ok(Ok(stream)) => Ok(Connection { stream, tls, response_timeout, half_trip }),
+            Ok(Ok(stream)) => Ok(Connection { stream, tls, response_timeout, half_trip, reads: visit.reads }),
         }
     }
 
     pub async fn send(&mut self, visit: &Visit, path: &str) -> Result<(), Failed> {
         let request = request(visit, path);
         match &mut self.tls {
-            None => self.stream.write_all(&request).await.map_err(|e| Failed::of(&e)),
+            None => self.write(&request, visit.sends).await.map_err(|e| Failed::of(&e)),
             // OpenSSL takes no request before the handshake is done.
             Some(tls) => timeout(self.response_timeout, tls.write(&mut self.stream, &request))
                 .await
@@ -67,20 +70,47 @@ impl Connection {
         }
     }
 
-    /// Reads more of an answer; 0 at the end.
+    async fn write(&mut self, request: &[u8], pace: Option<Pace>) -> io::Result<()> {
+        let Some(Pace { bytes, every_us }) = pace else { return self.stream.write_all(request).await };
+        for (number, piece) in request.chunks(bytes as usize).enumerate() {
+            if number > 0 {
+                sleep(Duration::from_micros(every_us)).await;
+            }
+            self.stream.write_all(piece).await?;
+        }
+        Ok(())
+    }
+
+    /// Reads more of an answer; 0 at the end. A slow reader comes to it after a while.
     async fn read(&mut self, bytes: &mut Vec<u8>) -> Result<usize, Failed> {
+        let mut most = u64::MAX;
+        if let Some(pace) = self.reads {
+            sleep(Duration::from_micros(pace.every_us)).await;
+            most = pace.bytes;
+            bytes.reserve(most as usize);
+        }
         match &mut self.tls {
-            None => self.stream.read_buf(bytes).await.map_err(|e| Failed::of(&e)),
+            None => (&mut self.stream).take(most).read_buf(bytes).await.map_err(|e| Failed::of(&e)),
             Some(tls) => tls.read(&mut self.stream, bytes).await,
         }
     }
 
-    /// Sends a request and reads the whole answer; returns how it came, if that is reported.
-    pub async fn ask(&mut self, visit: &Visit, path: &str, paused_us: u64) -> Result<Option<Answer>, Failed> {
+    /// Sends a request and reads the whole answer; returns how it came, if that is reported. After the last request some
+    /// clients send no more.
+    pub async fn ask(
+        &mut self,
+        visit: &Visit,
+        path: &str,
+        last: bool,
+        paused_us: u64,
+    ) -> Result<Option<Answer>, Failed> {
         let mut flights = self.flights();
         let server = flights.as_ref().and_then(Flights::other_end);
         let start = Instant::now();
         self.send(visit, path).await?;
+        if last && visit.close == Close::Half {
+            self.stream.shutdown().await.map_err(|e| Failed::of(&e))?;
+        }
         match timeout(self.response_timeout, self.read_answer(flights.as_mut())).await {
             Err(_) => return Err(Failed::as_(Outcome::ResponseTimeout)),
             Ok(outcome) => outcome?,
@@ -100,9 +130,14 @@ impl Connection {
 
     /// An empty list of flights, if an answer is reported by flights.
     fn flights(&self) -> Option<Flights> {
-        match self.stream.local_addr().ok()? {
-            SocketAddr::V4(own) => Some(Flights::new(own, self.half_trip?)),
-            SocketAddr::V6(_) => None,
+        Some(Flights::new(self.own_address().ok()?, self.half_trip?))
+    }
+
+    /// The client's end.
+    pub fn own_address(&self) -> Result<SocketAddrV4, Failed> {
+        match self.stream.local_addr().map_err(|e| Failed::of(&e))? {
+            SocketAddr::V4(own) => Ok(own),
+            SocketAddr::V6(_) => Err(Failed::of_any(&anyhow::anyhow!("it speaks IPv6"))),
         }
     }
 

@@ -4,13 +4,8 @@ use super::{client::Client, datagram, failed::Failed};
 use tunelab_protocol::Outcome;
 
 pub async fn ask(client: &Client) -> Result<(), Failed> {
-    let socket = datagram::connected(client)?;
-    client
-        .each_path(async |number, name| {
-            let id = (client.number as u16).wrapping_mul(31).wrapping_add(number as u16);
-            datagram::exchange(client, &socket, &query(id, name), |answer| read(answer, id)).await
-        })
-        .await
+    let id = |number: usize| (client.number as u16).wrapping_mul(31).wrapping_add(number as u16);
+    datagram::ask_all(client, |number, name| query(id(number), name), |answer, number| read(answer, id(number))).await
 }
 
 /// A query for an A record, with recursion.

@@ -43,7 +43,9 @@ impl Failed {
             ErrorKind::UnexpectedEof => Outcome::Closed,
             _ => Outcome::LocalError,
         };
-        let named = matches!(outcome, Outcome::LocalError | Outcome::Unreachable);
+        // A write after RST is told from a read.
+        let named =
+            matches!(outcome, Outcome::LocalError | Outcome::Unreachable) || error.kind() == ErrorKind::BrokenPipe;
         Failed { outcome, error: named.then(|| name(error)) }
     }
 
@@ -82,6 +84,7 @@ mod tests {
         assert_eq!(failed(libc::EHOSTUNREACH), of(Outcome::Unreachable, "EHOSTUNREACH"));
         assert_eq!(failed(libc::ECONNREFUSED), Failed::as_(Outcome::Refused));
         assert_eq!(failed(libc::ECONNRESET), Failed::as_(Outcome::Reset));
+        assert_eq!(failed(libc::EPIPE), of(Outcome::Reset, "EPIPE"));
         assert_eq!(Failed::status(502), of(Outcome::Status, "502"));
         assert_eq!(Failed::of_any(&anyhow::anyhow!("no socket's")), of(Outcome::LocalError, "other"));
     }

@@ -11,6 +11,7 @@ mod late;
 mod other_end;
 mod ping;
 mod raw6;
+mod segment;
 mod sequence;
 mod syn;
 mod tls;
@@ -20,13 +21,12 @@ pub use failed::{Failed, Visited};
 pub use late::Capture;
 
 use connection::Connection;
-use std::net::IpAddr;
 use std::time::Duration;
 use tls::Tls;
 use tokio::time::{Instant, sleep};
 use tunelab_protocol::{Close, Outcome, Protocol};
 
-/// Longer than the longest delayed ACK (200 ms, `TCP_DELACK_MAX`): a client that vanishes has acknowledged all it got.
+/// Longer than the longest delayed ACK (200 ms, `TCP_DELACK_MAX`): a client has then acknowledged all it got.
 const SETTLE: Duration = Duration::from_millis(300);
 
 impl Client {
@@ -59,6 +59,9 @@ impl Client {
     }
 
     async fn over_http(&self, tls: Option<Tls>, visited: &mut Visited, start: Instant) -> Result<(), Failed> {
+        if let Some(source) = self.source.filter(|_| self.comes_back()) {
+            self.host.come_back(source).map_err(|e| Failed::of_any(&e))?;
+        }
         let mut connection = Connection::connect(self, tls).await?;
         visited.connect_us = Some(start.elapsed().as_micros() as u64);
         let talked = self.talk(&mut connection, visited).await;
@@ -74,49 +77,65 @@ impl Client {
     /// Requests all paths, with the pauses.
     async fn talk(&self, connection: &mut Connection, visited: &mut Visited) -> Result<(), Failed> {
         let visit = self.plan();
-        let (last, earlier) = visit.paths.split_last().expect("a visit has a path");
+        let last = visit.paths.len() - 1;
         let mut paused_us = 0;
-        for (path, pause_us) in earlier.iter().zip(&visit.pauses_us) {
-            visited.answers.extend(connection.ask(visit, path, paused_us).await?);
-            paused_us = *pause_us;
-            sleep(Duration::from_micros(paused_us)).await;
-        }
-        match visit.close {
-            Close::Vanish { after_request: true } => connection.send(visit, last).await?,
-            _ => visited.answers.extend(connection.ask(visit, last, paused_us).await?),
+        for (number, path) in visit.paths.iter().enumerate() {
+            let vanishes = visit.close == Close::Vanish { after_request: true };
+            if visit.ignores_answers || vanishes && number == last {
+                connection.send(visit, path).await?;
+            } else {
+                visited.answers.extend(connection.ask(visit, path, number == last, paused_us).await?);
+            }
+            if let Some(injected) = visit.injected.filter(|_| number == 0) {
+                sleep(SETTLE).await;
+                let injected = self.captured()?.inject(connection.own_address()?, injected);
+                injected.map_err(|e| Failed::of_any(&e))?;
+            }
+            if let Some(pause_us) = visit.pauses_us.get(number) {
+                paused_us = *pause_us;
+                sleep(Duration::from_micros(paused_us)).await;
+            }
         }
         Ok(())
     }
 
     async fn close(&self, mut connection: Connection) -> Result<(), Failed> {
         match self.plan().close {
-            Close::Client => connection.close().await,
+            Close::Client | Close::Half => connection.close().await,
             Close::Server => connection.wait_for_close().await?,
             Close::Reset => connection.reset()?,
             Close::Never => connection.leave_open(),
             Close::Vanish { .. } => {
                 sleep(SETTLE).await;
                 self.vanish()?;
-                // Closing would be noticed only here; the socket stays as it would on a vanished machine.
-                connection.leave_open();
+                // Closing is noticed only here: no packet leaves. The socket stays as it would on a vanished machine;
+                // of one that comes back nothing is left.
+                if self.comes_back() { connection.reset()? } else { connection.leave_open() }
             }
             Close::LateDuplicate { of, after_us } => {
                 connection.wait_for_close().await?;
+                let source = connection.own_address()?;
                 drop(connection);
                 sleep(SETTLE).await;
-                let source = self.vanish()?;
+                self.vanish()?;
                 sleep(Duration::from_micros(after_us)).await;
-                let capture = self.capture.as_ref().expect("started with the clients");
-                capture.replay(source, of).map_err(|e| Failed::of_any(&e))?;
+                self.captured()?.replay(source, of).map_err(|e| Failed::of_any(&e))?;
             }
         }
         Ok(())
     }
 
-    /// Returns the address that is gone.
-    fn vanish(&self) -> Result<IpAddr, Failed> {
+    fn vanish(&self) -> Result<(), Failed> {
         let source = self.source.ok_or_else(|| Failed::of_any(&anyhow::anyhow!("a host does not vanish")))?;
-        self.host.vanish(source).map_err(|e| Failed::of_any(&e))?;
-        Ok(source)
+        self.host.vanish(source).map_err(|e| Failed::of_any(&e))
+    }
+
+    /// Whether the next visit has the same address and port.
+    fn comes_back(&self) -> bool {
+        self.plan().source_port.is_some()
+    }
+
+    fn captured(&self) -> Result<&Capture, Failed> {
+        self.capture.as_deref().ok_or_else(|| Failed::of_any(&anyhow::anyhow!("no packet of a host is captured")))
     }
 }

@@ -3,7 +3,7 @@
 
 use super::client::Client;
 use super::failed::Failed;
-use super::late::{fold, sum_words};
+use super::segment::{fold, sum_words};
 use crate::fd;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io::{self, ErrorKind::WouldBlock, Read};

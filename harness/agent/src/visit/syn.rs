@@ -2,11 +2,9 @@
 
 use super::client::Client;
 use super::failed::Failed;
-use super::late::{fold, sum_words};
+use super::segment::{SYN, fold, sum_words};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::net::SocketAddrV4;
-
-const SYN: u8 = 2;
 
 /// The client is served once its SYN has left; nothing waits for an answer.
 pub fn send(client: &Client) -> Result<(), Failed> {
