@@ -257,6 +257,13 @@ pub enum Close {
     Vanish { after_request: bool },
     /// The server closes first; then the network delivers a second copy of an old packet.
     LateDuplicate { of: Duplicate, after_us: u64 },
+    /// The connection goes back into a pool of at most `size`, from which later clients take it, the last one first.
+    /// `idle_us`: one that was idle for longer is closed in place of taken; `None`: none is.
+    Pool {
+        size: u32,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        idle_us: Option<u64>,
+    },
     /// The client stays connected until the run ends.
     Never,
 }
@@ -265,6 +272,11 @@ impl Close {
     /// Whether the client's address is gone afterwards.
     pub fn vanishes(self) -> bool {
         matches!(self, Close::Vanish { .. } | Close::LateDuplicate { .. })
+    }
+
+    /// Whether the connection outlives the client.
+    pub fn stays(self) -> bool {
+        matches!(self, Close::Pool { .. } | Close::Never)
     }
 }
 

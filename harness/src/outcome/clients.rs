@@ -112,7 +112,7 @@ fn kept(clients: &protocol::Clients, entries: &Entries, timers: &Timers) -> Kept
 
 fn outlives(clients: &protocol::Clients, entries: &Entries) -> bool {
     let life = Duration::from_millis(entries.longest_life_ms);
-    clients.visit.close != Close::Never && life > LEAK + stay(clients)
+    !clients.visit.close.stays() && life > LEAK + stay(clients)
 }
 
 /// Returns the longest time that a client can be there by the plan: after that its entry lives alone.

@@ -50,8 +50,10 @@ pub fn clients(root: &Section<'_>, hosts: &[Host], networks: &[Network]) -> Vec<
             section.finish_unread();
             continue;
         };
+        let one_address = addresses.as_ref().is_none_or(|addresses| addresses.get_ref().count() == 1);
+        let site = Site { on_a_host, ipv6: family == Some(true), one_address };
         let target = target(&section, protocol.0, family, hosts);
-        let visit = visit(&section, protocol, Site { on_a_host, ipv6: family == Some(true) });
+        let visit = visit(&section, protocol, site);
         section.finish();
         let (Some((visit, flights)), Some(target)) = (visit, target) else { continue };
         let from = match (from, addresses) {
@@ -317,7 +319,7 @@ fn off_or_time(section: &Section<'_>, key: &'static str) -> Option<u64> {
     SomeTime::read(value, section.problems).map(|time| time.0)
 }
 
-const CLOSES: &[&str] = &["client", "half", "server", "reset", "vanish", "never", "late-duplicate"];
+const CLOSES: &[&str] = &["client", "half", "server", "reset", "vanish", "never", "late-duplicate", "pool"];
 
 /// Reads `close = "reset"`, or with particulars `close.late-duplicate = { of = "ack", after = "30 s" }`.
 fn closing(value: &Value<'_>, section: &Section<'_>) -> Option<Close> {
@@ -355,6 +357,11 @@ fn plain(word: &str, value: &Value<'_>, problems: &Problems) -> Option<Close> {
             problems.report_with_hint(value.span(), message, "particulars missing", hint);
             None
         }
+        "pool" => {
+            let hint = "for example `close.pool = { size = 4 }`";
+            problems.report_with_hint(value.span(), "`pool` needs to know its size", "particulars missing", hint);
+            None
+        }
         other => {
             problems.unknown(value.span(), format!("unknown way to close `{other}`"), other, CLOSES);
             None
@@ -374,7 +381,8 @@ fn particular(table: &Section<'_>) -> Option<Close> {
         vanish.finish();
         Close::Vanish { after_request }
     });
-    late.or(vanish)
+    let pool = table.section("pool").and_then(|pool| conduct::pool(&pool));
+    late.or(vanish).or(pool)
 }
 
 fn duplicate(of: &Spanned<String>, problems: &Problems) -> Option<Duplicate> {

@@ -11,6 +11,8 @@ use tunelab_protocol::{Close, Injected, Pace, Packet, Protocol, Visit};
 
 /// The longest request that is one packet everywhere, in bytes after its first line.
 const ONE_PACKET: u64 = 1000;
+/// The most connections of a pool: an address has so many ports.
+const MOST_POOLED: u32 = 65_535;
 
 /// Reads `send`, `read`, `wait` and `inject`.
 pub fn of_http(section: &Section<'_>, visit: Visit, flights: bool, site: Site) -> Visit {
@@ -27,6 +29,9 @@ pub fn of_http(section: &Section<'_>, visit: Visit, flights: bool, site: Site) -
     if ignores_answers {
         check_without_answers(section, visit.close);
     }
+    if matches!(visit.close, Close::Pool { .. }) {
+        check_pool(section, &visit, site);
+    }
     Visit { sends, reads, ignores_answers, injected, ..visit }
 }
 
@@ -37,10 +42,38 @@ fn check_without_answers(section: &Section<'_>, close: Close) {
     if !matches!(close, Close::Server | Close::LateDuplicate { .. }) && timeouts.is_some() {
         section.section("timeout").iter().for_each(|table| table.refuse(&["response"], "they wait for no answer"));
     }
-    if matches!(close, Close::Half | Close::Vanish { after_request: true }) {
+    if matches!(close, Close::Half | Close::Pool { .. } | Close::Vanish { after_request: true }) {
         let hint = "it is about the last answer; with `wait = false` none is read";
         let message = "clients that wait for no answer do not close so";
         section.problems.report_with_hint(section.span_of("close"), message, "without effect", hint);
+    }
+}
+
+/// Reads `close.pool = { size = 4, idle = "60 s" }`.
+pub fn pool(table: &Section<'_>) -> Option<Close> {
+    let size = table.need::<Spanned<u32>>("size", "4");
+    let idle_us = table.get::<SomeTime>("idle").map(|time| time.0);
+    table.finish();
+    let size = size?;
+    if !(1..=MOST_POOLED).contains(size.get_ref()) {
+        let message = format!("a pool has 1 to {MOST_POOLED} connections");
+        table.problems.report(size.span(), message, "out of range");
+    }
+    Some(Close::Pool { size: size.into_inner(), idle_us })
+}
+
+/// Reports what connections that are shared do not have.
+fn check_pool(section: &Section<'_>, visit: &Visit, site: Site) {
+    let refuse = |message: &str, hint| {
+        section.problems.report_with_hint(section.span_of("close"), message, "without effect", hint);
+    };
+    section.refuse(&["source-port", "sequence"], "each connection of a pool has a port of its own");
+    if visit.protocol == Protocol::Https {
+        refuse("clients that speak HTTPS share no connections", "each has an OpenSSL of its own");
+    } else if !visit.keep_alive {
+        refuse("a connection that is not kept alive goes into no pool", "`protocol = \"HTTP/1.1\"` keeps them");
+    } else if !site.one_address {
+        refuse("clients with addresses of their own share no connections", "one address: `addresses = \"10.1.0.7\"`");
     }
 }
 

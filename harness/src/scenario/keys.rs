@@ -570,6 +570,12 @@ pub const TABLES: &[Table] = &[
         keys: &[
             key("vanish", Kind::Table("vanish"), "they are gone without FIN or RST", "{ after-request = true }"),
             key(
+                "pool",
+                Kind::Table("pool"),
+                "the connection goes back into a pool, from which the next client takes it",
+                "{ size = 4 }",
+            ),
+            key(
                 "late-duplicate",
                 Kind::Table("late-duplicate"),
                 "the server closes first; then an old packet arrives a second time",
@@ -588,6 +594,26 @@ pub const TABLES: &[Table] = &[
             "they do not wait for the answer to the last request; not with HTTPS",
             "true",
         )],
+    },
+    Table {
+        name: "pool",
+        written: "close.pool = { ... }",
+        about: "Connections that clients of one name and one address share.",
+        keys: &[
+            needed(
+                "size",
+                Count,
+                "the most connections; a client that finds none free waits, up to its timeout to connect",
+                "4",
+            ),
+            or(
+                "idle",
+                Time,
+                "never",
+                "a connection that was idle for longer is closed in place of used; else it is used even if the server has closed it",
+                r#""60 s""#,
+            ),
+        ],
     },
     Table {
         name: "late-duplicate",
@@ -932,6 +958,7 @@ pub fn at(path: &str) -> Option<&'static Table> {
         ["clients", _, "inject"] => "inject",
         ["clients", _, "close"] => "close",
         ["clients", _, "close", "vanish"] => "vanish",
+        ["clients", _, "close", "pool"] => "pool",
         ["clients", _, "close", "late-duplicate"] => "late-duplicate",
         ["metric", _, "where"] => "where",
         ["series", _, "where"] => "series-where",
@@ -1008,6 +1035,9 @@ close.vanish = {}
 addresses = "10.2.0.0/16"
 protocol = "HTTP/1.0"
 close.late-duplicate = { of = "ack", after = "1 s" }
+[clients.pooled]
+addresses = "10.4.0.1"
+close.pool = { size = 4 }
 [clients.queries]
 addresses = "10.3.0.0/16"
 protocol = "DNS"

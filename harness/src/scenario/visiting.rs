@@ -82,6 +82,8 @@ pub fn check_together(section: &Section<'_>, protocol: Protocol, on_a_host: bool
 pub struct Site {
     pub on_a_host: bool,
     pub ipv6: bool,
+    /// All of them have the same address.
+    pub one_address: bool,
 }
 
 /// Reports a way to close that is not possible: an address can vanish only if it is not a host's, and an old packet

@@ -206,3 +206,8 @@ fn slow_senders_and_readers() {
 fn many_queries_in_flight() {
     holds("pool-of-queries");
 }
+
+#[test]
+fn connections_that_threads_share() {
+    holds("stale-pool");
+}

@@ -2,7 +2,7 @@
 
 use crate::events::Events;
 use crate::net::{Beyond, Host, Loopback, Topology};
-use crate::visit::{Capture, Client, Failed, Visited};
+use crate::visit::{Capture, Client, Failed, Pool, Visited};
 use anyhow::{Context, Result};
 use fastrand::Rng;
 use std::cell::{Cell, RefCell};
@@ -26,6 +26,7 @@ pub struct Group {
     beyond: Option<Rc<Beyond>>,
     loopback: Option<Rc<Loopback>>,
     capture: Option<Rc<Capture>>,
+    pool: Option<Rc<Pool>>,
     next: Cell<u32>,
 }
 
@@ -56,7 +57,12 @@ impl Group {
             None => None,
         };
         let loopback = loopback.filter(|_| clients.visit.protocol == Protocol::Https);
-        Ok(Group { clients: Rc::new(clients.clone()), addresses, host, beyond, loopback, capture, next: Cell::new(0) })
+        let pool = match clients.visit.close {
+            Close::Pool { size, idle_us } => Some(Rc::new(Pool::new(size, idle_us))),
+            _ => None,
+        };
+        let (clients, next) = (Rc::new(clients.clone()), Cell::new(0));
+        Ok(Group { clients, addresses, host, beyond, loopback, capture, pool, next })
     }
 
     pub fn name(&self) -> &str {
@@ -73,7 +79,8 @@ impl Group {
         let source = self.clients.addresses.map(|subnet| subnet.nth(if comes_back { 0 } else { number.into() }));
         let (clients, host) = (self.clients.clone(), self.host.clone());
         let (beyond, loopback) = (self.beyond.clone(), self.loopback.clone());
-        Client { clients, host, beyond, loopback, number, source, capture: self.capture.clone() }
+        let (capture, pool) = (self.capture.clone(), self.pool.clone());
+        Client { clients, host, beyond, loopback, number, source, capture, pool }
     }
 }
 

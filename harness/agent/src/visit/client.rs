@@ -1,6 +1,6 @@
 //! What a client is and knows, for all protocols.
 
-use super::{failed::Failed, late::Capture};
+use super::{failed::Failed, late::Capture, pool::Pool};
 use crate::net::{Beyond, Host, Loopback};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::rc::Rc;
@@ -21,6 +21,7 @@ pub struct Client {
     /// Its own address; `None`: the host's, which its kernel chooses.
     pub source: Option<IpAddr>,
     pub capture: Option<Rc<Capture>>,
+    pub pool: Option<Rc<Pool>>,
 }
 
 impl Client {

@@ -10,6 +10,7 @@ mod flights;
 mod late;
 mod other_end;
 mod ping;
+mod pool;
 mod raw6;
 mod segment;
 mod sequence;
@@ -19,6 +20,7 @@ mod tls;
 pub use client::Client;
 pub use failed::{Failed, Visited};
 pub use late::Capture;
+pub use pool::Pool;
 
 use connection::Connection;
 use std::time::Duration;
@@ -62,8 +64,19 @@ impl Client {
         if let Some(source) = self.source.filter(|_| self.comes_back()) {
             self.host.come_back(source).map_err(|e| Failed::of_any(&e))?;
         }
-        let mut connection = Connection::connect(self, tls).await?;
-        visited.connect_us = Some(start.elapsed().as_micros() as u64);
+        let (mut since, mut place) = (start, None);
+        if let Some(pool) = &self.pool {
+            place = Some(pool.place(Duration::from_micros(self.plan().connect_timeout_us)).await?);
+            since = Instant::now();
+        }
+        let mut connection = match self.pool.as_ref().and_then(|pool| pool.take()) {
+            Some(connection) => connection,
+            None => {
+                let connection = Connection::connect(self, tls).await?;
+                visited.connect_us = Some(since.elapsed().as_micros() as u64);
+                connection
+            }
+        };
         let talked = self.talk(&mut connection, visited).await;
         visited.duration_us = Some(start.elapsed().as_micros() as u64);
         match &talked {
@@ -71,7 +84,9 @@ impl Client {
             Ok(()) | Err(Failed { outcome: Outcome::Status, .. }) => {}
             Err(_) => return talked,
         }
-        talked.and(self.close(connection).await)
+        let closed = self.close(connection).await;
+        drop(place);
+        talked.and(closed)
     }
 
     /// Requests all paths, with the pauses.
@@ -105,6 +120,7 @@ impl Client {
             Close::Server => connection.wait_for_close().await?,
             Close::Reset => connection.reset()?,
             Close::Never => connection.leave_open(),
+            Close::Pool { .. } => self.pool.as_ref().expect("made with the group").put(connection),
             Close::Vanish { .. } => {
                 sleep(SETTLE).await;
                 self.vanish()?;

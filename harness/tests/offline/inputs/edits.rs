@@ -369,6 +369,38 @@ const SERVICES: &[Edit] = &[
         "keep-alive = false\nsource-port = 50000",
         &["a client that comes back has no late duplicate", "`close = \"vanish\"` is possible"],
     ),
+    ("\"reset\"\n\n[clients.late]", "\"pool\"\n\n[clients.late]", &["`pool` needs to know its size", "toml:72:9"]),
+    ("close = \"reset\"", "close.pool = { idle = \"1 s\" }", &["`size` is missing in `clients.masked.close.pool`"]),
+    (
+        "\"10.2.0.0/16\"\nto = \"inside:80\"\nsource-port = 50000\nclose = \"reset\"",
+        "\"10.2.0.7\"\nto = \"inside:80\"\nclose.pool = { size = 0 }",
+        &["a pool has 1 to 65535 connections"],
+    ),
+    (
+        "source-port = 50000\nclose = \"reset\"",
+        "close.pool = { size = 4 }",
+        &["clients with addresses of their own share no connections"],
+    ),
+    (
+        "source-port = 50000\nclose = \"reset\"",
+        "keep-alive = false\nclose.pool = { size = 4 }",
+        &["a connection that is not kept alive goes into no pool"],
+    ),
+    (
+        "source-port = 50000\nclose = \"reset\"",
+        "protocol = \"HTTPS\"\nclose.pool = { size = 4 }",
+        &["clients that speak HTTPS share no connections"],
+    ),
+    (
+        "\"10.2.0.0/16\"\nto = \"inside:80\"\nsource-port = 50000\nclose = \"reset\"",
+        "\"10.2.0.7\"\nto = \"inside:80\"\nsource-port = 50000\nclose.pool = { size = 4 }",
+        &["`source-port` has no effect in `clients.masked`: each connection of a pool has a port of its own"],
+    ),
+    (
+        "\"10.2.0.0/16\"\nto = \"inside:80\"\nsource-port = 50000\nclose = \"reset\"",
+        "\"10.2.0.7\"\nto = \"inside:80\"\nwait = false\nclose.pool = { size = 4 }",
+        &["clients that wait for no answer do not close so"],
+    ),
     ("retries = 2", "in-flight = 0", &["at least one datagram is on the way"]),
     ("retries = 2", "in-flight = 2", &["one datagram alone has none beside it"]),
     (
@@ -685,6 +717,11 @@ const RIGHT: &[(&str, &str, &str)] = &[
     ("scenario.toml", "source-port = 50000", "inject = { packet = \"request\", offset = -2147483648 }"),
     ("scenario.toml", "source-port = 50000\nclose = \"reset\"", "close = \"half\""),
     ("scenario.toml", "source-port = 50000\nclose = \"reset\"", "wait = false\nclose = \"client\""),
+    (
+        "scenario.toml",
+        "\"10.2.0.0/16\"\nto = \"inside:80\"\nsource-port = 50000\nclose = \"reset\"",
+        "\"10.2.0.7\"\nto = \"inside:80\"\nclose.pool = { size = 4, idle = \"1 s\" }",
+    ),
     ("scenario.toml", "retries = 2", "times = 100\nin-flight = 64"),
     ("scenario.toml", "backlog = 128", "answer = 503\nclose = \"never\""),
     ("scenario.toml", "kind = \"udp\"", "kind = \"udp\"\nread-every = \"10 ms\""),
