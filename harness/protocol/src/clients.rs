@@ -92,6 +92,15 @@ fn is_one(n: &u32) -> bool {
     *n == 1
 }
 
+impl Visit {
+    /// The most bytes that a request for this path has.
+    pub fn request_bytes(&self, path: &str) -> u64 {
+        /// More than the head has beside the path.
+        const HEAD: u64 = 200;
+        HEAD + path.len() as u64 + self.method.body_bytes()
+    }
+}
+
 /// So many bytes at a time, and the time between two pieces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

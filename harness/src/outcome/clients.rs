@@ -130,11 +130,8 @@ fn stay(clients: &protocol::Clients) -> Duration {
 
 /// The longest time that a client takes to send all of its requests in pieces.
 fn sending_us(visit: &Visit) -> u64 {
-    /// Bytes of a head beside its path.
-    const HEAD: u64 = 200;
     let Some(pace) = visit.sends else { return 0 };
-    let length = |path: &String| HEAD + path.len() as u64 + visit.method.body_bytes();
-    let pieces = visit.paths.iter().map(|path| length(path).div_ceil(pace.bytes));
+    let pieces = visit.paths.iter().map(|path| visit.request_bytes(path).div_ceil(pace.bytes));
     pieces.sum::<u64>().saturating_mul(pace.every_us)
 }
 

@@ -18,6 +18,10 @@ const MOST_POOLED: u32 = 65_535;
 pub fn of_http(section: &Section<'_>, visit: Visit, flights: bool, site: Site) -> Visit {
     let (sends, reads) = (pace(section, "send"), pace(section, "read"));
     let ignores_answers = !section.get_or("wait", true);
+    let longest = visit.paths.iter().map(|path| visit.request_bytes(path)).max().unwrap_or_default();
+    if sends.is_some_and(|pace| pace.bytes >= longest) {
+        section.refuse(&["send"], "each of their requests is one piece");
+    }
     let injected = inject(section, &visit, site);
     if visit.protocol == Protocol::Https {
         section.refuse(&["send", "read"], "OpenSSL sends and reads for them");

@@ -8,7 +8,9 @@ use tunelab::{
     report::diagnostic,
     scenario::{Scenario, load},
 };
-use tunelab_protocol::{Event, Listen, Outcome as Of, Plan, Protocol, ServiceKind, Stamped};
+use tunelab_protocol::{
+    Close, Event, Injected, Listen, Outcome as Of, Pace, Packet, Plan, Protocol, Reply, ServiceKind, Stamped,
+};
 
 /// A second host, two more networks and six more ways to visit.
 const VISITING: &str = r#"
@@ -131,6 +133,58 @@ fn what_does_not_go_together() {
     let (home, folder) = made::scenario("wrong", &visiting(&wrong), &[("base.conf", "")]);
     let error = load(&folder).expect_err("must be refused");
     insta::assert_snapshot!(diagnostic::render(&error, false).replace(&format!("{}/", home.path().display()), ""));
+}
+
+/// Clients that are slow, gone early, or not alone on their connection; and servers that do not answer as most do.
+const UNUSUAL: &str = r#"
+[service.app]
+kind = "http"
+listen = ":80"
+answer = 503
+close = "never"
+[service.slow]
+kind = "udp"
+listen = "10.0.0.1:53"
+read-every = "10 ms"
+[clients.slow]
+addresses = "10.11.0.0/16"
+send = { bytes = "10 B", every = "1 s" }
+inject = { packet = "ack", offset = -1 }
+close = "half"
+[clients.log]
+addresses = "10.12.0.1"
+wait = false
+source-port = 40000
+close = "vanish"
+[clients.pooled]
+addresses = "10.13.0.1"
+read = { bytes = "4 kB", every = "1 s" }
+close.pool = { size = 4, idle = "1 min" }
+[clients.resolver]
+addresses = "10.14.0.1"
+to = "server:53"
+protocol = "DNS"
+times = 64
+in-flight = 8
+[clients.gone]"#;
+
+#[test]
+fn what_most_clients_and_servers_do_not_do() {
+    let plan = plan_of(&scenario(&SMALL.replace("[clients.gone]", UNUSUAL)));
+    let visit = |name: &str| &plan.clients.iter().find(|clients| clients.name == name).unwrap().visit;
+    assert_eq!(visit("slow").sends, Some(Pace { bytes: 10, every_us: 1_000_000 }));
+    assert_eq!(visit("slow").injected, Some(Injected { packet: Packet::Ack, offset: -1 }));
+    assert_eq!(visit("slow").close, Close::Half);
+    assert!(visit("log").ignores_answers && !visit("slow").ignores_answers);
+    assert_eq!(visit("pooled").reads, Some(Pace { bytes: 4000, every_us: 1_000_000 }));
+    assert_eq!(visit("pooled").close, Close::Pool { size: 4, idle_us: Some(60_000_000) });
+    assert_eq!((visit("resolver").in_flight, visit("slow").in_flight), (8, 1));
+    let server = |name: &str| match &plan.services.iter().find(|service| service.name == name).unwrap().kind {
+        ServiceKind::Server(server) => server,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!((server("app").reply, server("app").never_closes), (Reply::Status(503), true));
+    assert_eq!((server("slow").read_every_us, server("app").read_every_us), (10_000, 0));
 }
 
 #[test]

@@ -113,7 +113,7 @@ pub async fn pause(us: u64) {
     }
 }
 
-/// What our server needs of a connection.
+/// A connection of TCP or of a Unix socket.
 trait Stream: AsyncRead + AsyncWrite + AsFd + Unpin + 'static {}
 impl<T: AsyncRead + AsyncWrite + AsFd + Unpin + 'static> Stream for T {}
 
@@ -148,7 +148,7 @@ async fn answer_all(stream: &mut impl Stream, server: &Server) {
         }
         pause(RESPONSE_TIME_US.load(Ordering::Relaxed)).await;
         let Reply::Status(status) = server.reply else {
-            // What is closed with such a linger is reset (socket(7), SO_LINGER).
+            // Closing resets it then (socket(7), SO_LINGER).
             let _ = socket2::SockRef::from(&*stream).set_linger(Some(Duration::ZERO));
             return;
         };

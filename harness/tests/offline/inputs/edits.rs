@@ -329,6 +329,11 @@ const SERVICES: &[Edit] = &[
     ("source-port = 50000", "send = { bytes = \"0 B\", every = \"1 s\" }", &["a piece has at least one byte"]),
     ("source-port = 50000", "send = { bytes = \"2 GiB\", every = \"1 s\" }", &["at most `1 GiB`"]),
     ("source-port = 50000", "send = { bytes = \"1 B\", every = \"0 s\" }", &["this takes no time"]),
+    (
+        "source-port = 50000",
+        "send = { bytes = \"1 kB\", every = \"1 s\" }",
+        &["`send` has no effect in `clients.masked`: each of their requests is one piece"],
+    ),
     ("source-port = 50000", "send = { bytes = \"1 B\" }", &["`every` is missing in `clients.masked.send`"]),
     ("source-port = 50000", "read = { every = \"1 s\" }", &["`bytes` is missing in `clients.masked.read`"]),
     ("source-port = 50000", "read = \"1 B\"", &["`clients.masked.read` is a table, not a string"]),
