@@ -4,7 +4,7 @@
 //! This is the one place that knows what is scaled. The host scales what comes ([`Plan::shrunk`]), the agent scales
 //! settings as it applies them, and what was counted is told in the incident's size ([`Event::whole`]).
 
-use crate::{Action, Conditions, Entries, Event, Phase, Plan, Search, ServiceKind, readings, spellings};
+use crate::{Action, Close, Conditions, Entries, Event, Phase, Plan, Search, ServiceKind, readings, spellings};
 
 /// The sysctls that count things, by today's names, each with the part that the guest needs for itself at any scale:
 /// its own neighbours, its own routes, the packets of one burst.
@@ -172,13 +172,21 @@ fn own(name: &str) -> u64 {
 }
 
 impl Plan {
-    /// The same plan with all that comes at the scale of the plan: clients, their rates, the networks', the backlogs of
-    /// our own servers. Sysctls, limits and files stay as they are written: the agent scales them as it applies them.
+    /// The same plan with all that comes at the scale of the plan: clients, their rates and pools, the networks' rates,
+    /// the backlogs and rates of our own servers. Sysctls, limits and files stay as they are written: the agent scales them as it applies them.
     pub fn shrunk(mut self) -> Plan {
         let by = self.scale;
         for service in &mut self.services {
             if let ServiceKind::Server(server) = &mut service.kind {
                 server.backlog = part(u64::from(server.backlog), 0, by) as u32;
+                // So many in a time: with fewer that come, the time is longer.
+                server.accept_every_us = server.accept_every_us.saturating_mul(u64::from(by));
+                server.read_every_us = server.read_every_us.saturating_mul(u64::from(by));
+            }
+        }
+        for clients in &mut self.clients {
+            if let Close::Pool { size, .. } = &mut clients.visit.close {
+                *size = part(u64::from(*size), 0, by) as u32;
             }
         }
         let slower = |conditions: &mut Conditions| {

@@ -55,7 +55,7 @@ fn check_without_answers(section: &Section<'_>, close: Close) {
 
 /// Reads `close.pool = { size = 4, idle = "60 s" }`.
 pub fn pool(table: &Section<'_>) -> Option<Close> {
-    let size = table.need::<Spanned<u32>>("size", "4");
+    let size = table.need::<Spanned<u32>>("size");
     let idle_us = table.get::<SomeTime>("idle").map(|time| time.0);
     table.finish();
     let size = size?;
