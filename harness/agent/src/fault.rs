@@ -53,8 +53,8 @@ mod tests {
 
     #[test]
     fn else_it_is_the_guests() {
-        let error = anyhow::anyhow!("no memory").context("failed to start nginx");
-        let what = "failed to start nginx: no memory".into();
+        let error = anyhow::anyhow!("no memory").context("failed to start a service");
+        let what = "failed to start a service: no memory".into();
         assert_eq!(event(&error), Event::Failed { what, hint: None, fault: Fault::Guest });
     }
 }

@@ -9,7 +9,7 @@ pub mod run;
 
 /// Looks at the kernel again and again.
 pub mod probe;
-/// Processes and tasks that answer: backends behind nginx, upstreams behind the forwarding server.
+/// Services: processes and tasks that serve or pass on.
 pub mod serve;
 /// Rules, sysctls, limits, modules.
 pub mod tune;

@@ -142,7 +142,7 @@ pub fn parent(pid: Pid) -> Pid {
     Pid::from_raw(parent_in(&stat).unwrap_or(0))
 }
 
-/// Reads `90 (nginx) S 1 ...`: a name may have brackets and spaces in it.
+/// Reads `90 (app) S 1 ...`: a name may have brackets and spaces in it.
 fn parent_in(stat: &str) -> Option<i32> {
     stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
 }

@@ -229,7 +229,7 @@ pub enum Outcome {
     Closed,
     /// Connected, but TLS was not agreed upon: the port does not speak it, or its certificate is not trusted.
     TlsFailed,
-    /// An answer other than 2xx, such as nginx's 502.
+    /// An answer other than 2xx, such as a proxy's 502.
     Status,
     /// The client's own side failed (EADDRNOTAVAIL, EMFILE, ENOBUFS, EPERM).
     LocalError,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// How nginx and the backends are started: this decides where their limit of open files comes from.
+/// How services are started: this decides where their limit of open files comes from.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum StartedBy {
@@ -11,7 +11,7 @@ pub enum StartedBy {
     Lab,
     /// Like a daemon that init starts: with process 1's own limits. The limits.d file lies where PAM looks for it.
     Init,
-    /// nginx by a user from a login, in a PAM session (su(1)); the backends as with `Init`.
+    /// By a user from a login, in a PAM session (su(1)); our own servers as with `Init`.
     Login(String),
 }
 

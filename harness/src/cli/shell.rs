@@ -26,7 +26,7 @@ use tunelab_protocol::guest;
 const AFTER: &str = "\
 Examples:
   tunelab shell debian-12                            the image alone
-  tunelab shell debian-12 --scenario conntrack-leak  with its rules, nginx, backend and clients
+  tunelab shell debian-12 --scenario conntrack-leak  with its rules, services and clients
   tunelab shell debian-12 -- uname -r                one command
   tunelab shell debian-12 -- 'lsmod | head'          one word is a line for the guest's shell
   tunelab shell debian-12 < script.sh                a script, without a terminal
@@ -41,7 +41,7 @@ The machine is gone when the shell ends, with everything that was changed in it.
 pub struct Args {
     /// See `tunelab image list`
     image: String,
-    /// Deploy this scenario and let it run: rules, sysctls, nginx, backends, visitors
+    /// Deploy this scenario and let it run: rules, sysctls, services, clients
     #[arg(long, value_name = "NAME|PATH")]
     scenario: Option<String>,
     /// The scenario's variant [default: its first]

@@ -21,7 +21,7 @@ use crate::{
 use std::time::Duration;
 use tunelab_protocol::{Stamped, guest};
 
-/// The limit for setting up rules, nginx and backends, on an emulated CPU.
+/// The limit for setting up rules and services, on an emulated CPU.
 const SET_UP: Duration = Duration::from_secs(60);
 
 /// A machine with a way in. [`OpenMachine::close`] is the way out.

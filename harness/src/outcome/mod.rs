@@ -75,7 +75,7 @@ pub struct Outcome {
     /// Firewall rules with a counter that no packet met, in the order of hosts and chains.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unmet_rules: Vec<String>,
-    /// The limits of open files: of init, of nginx's processes, of a shell after a login. Absent if none was asked for.
+    /// The limits of open files: of processes, and of a shell after a login. Absent if none was asked for.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub open_files: BTreeMap<String, OpenFiles>,
     /// The part that makes a network's links, `netem` or `agent`, where it delays or loses packets.

@@ -126,7 +126,7 @@ fn is_list(subject: &Subject) -> bool {
     matches!(subject, Subject::List(_))
 }
 
-/// Returns the subject that is written `drops`, `sysctl.net.core.somaxconn`, `open-files.nginx-worker.soft` or `leaks`.
+/// Returns the subject that is written `drops`, `sysctl.net.core.somaxconn`, `open-files.init.soft` or `leaks`.
 /// Reports an unknown one, unless it is a metric that was refused.
 fn subject(word: &str, text: &Spanned<String>, section: &Section<'_>, known: &Known<'_>) -> Option<Subject> {
     let all = subjects(known);

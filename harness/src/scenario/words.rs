@@ -51,7 +51,7 @@ pub fn check_path(path: &str) -> Result<(), String> {
         return Err(format!("`{}` is no path of a request", quoted(path)));
     }
     if path.len() > PATH {
-        return Err(format!("this path has {} characters, more than the {PATH} that nginx reads", path.len()));
+        return Err(format!("this path has {} characters, more than the {PATH} that fit into a request", path.len()));
     }
     Ok(())
 }

@@ -70,7 +70,7 @@ async fn serve(server: Server) -> Result<()> {
         Listen::Unix(path) => {
             let _ = std::fs::remove_file(path);
             let socket = listen(Domain::UNIX, &SockAddr::unix(path)?, server)?;
-            // nginx's workers run as another user.
+            // A service that passes on may run as another user.
             std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o666))?;
             let listener = UnixListener::from_std(socket.into())?;
             println!("{READY}");
