@@ -54,6 +54,9 @@ pub fn clients(root: &Section<'_>, hosts: &[Host], networks: &[Network]) -> Vec<
         let site = Site { on_a_host, ipv6: family == Some(true), one_address };
         let target = target(&section, protocol.0, family, hosts);
         let visit = visit(&section, protocol, site);
+        if let (Some((visit, flights)), Some(SocketAddr::V6(_))) = (&visit, target) {
+            visiting::check_ipv6(&section, visit, *flights);
+        }
         section.finish();
         let (Some((visit, flights)), Some(target)) = (visit, target) else { continue };
         let from = match (from, addresses) {

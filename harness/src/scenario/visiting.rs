@@ -7,7 +7,7 @@ use super::{
     values::text,
 };
 use toml::Spanned;
-use tunelab_protocol::{Close, Duplicate, Http, LinkBy, Protocol};
+use tunelab_protocol::{Close, Duplicate, Http, LinkBy, Protocol, Visit};
 
 const LINKS: [LinkBy; 2] = [LinkBy::Netem, LinkBy::Agent];
 
@@ -101,6 +101,24 @@ pub fn check_close(section: &Section<'_>, value: &Value<'_>, close: Close, site:
     } else if let Some(why) = conduct::unseen(site).filter(|_| late) {
         let message = format!("clients of IPv6 have no late duplicate: {why}");
         section.problems.report_with_hint(value.span(), message, "not with IPv6", "give them `addresses` of IPv4");
+    }
+}
+
+/// Reports what the agent does with packets of IPv4 alone, for clients whose target has an IPv6 address: it makes and
+/// captures such packets itself, and finds the server's socket in /proc/net/tcp.
+pub fn check_ipv6(section: &Section<'_>, visit: &Visit, flights: bool) {
+    let refuse = |key: &'static str, what: &str| {
+        let hint = "give these clients IPv4 `addresses` and a target with one";
+        section.problems.report_with_hint(section.span_of(key), what, "not over IPv6", hint);
+    };
+    if matches!(visit.protocol, Protocol::Syn | Protocol::Icmp) {
+        refuse("protocol", "clients with this protocol speak IPv4 alone");
+    }
+    if flights {
+        refuse("flights", "`flights` has no effect over IPv6");
+    }
+    if matches!(visit.close, Close::LateDuplicate { .. }) {
+        refuse("close", "a packet of IPv6 is not duplicated");
     }
 }
 

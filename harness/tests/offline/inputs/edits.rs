@@ -425,6 +425,21 @@ const SERVICES: &[Edit] = &[
         "protocol = \"DNS\"\npath = \"/\"",
         &["`path` has no effect in `clients.own`: a query is for a `name`"],
     ),
+    (
+        "addresses = \"10.2.0.0/16\"\n",
+        "addresses = \"fd02::/64\"\nflights = true\n",
+        &["`flights` has no effect over IPv6", "give these clients IPv4 `addresses`"],
+    ),
+    (
+        "addresses = \"10.3.0.0/16\"\n",
+        "addresses = \"fd03::/64\"\nto = \"inside:80\"\n",
+        &["a packet of IPv6 is not duplicated"],
+    ),
+    (
+        "addresses = \"10.2.0.0/16\"\nto = \"inside:80\"\nsource-port = 50000\nclose = \"reset\"\n",
+        "addresses = \"fd02::/64\"\nto = \"inside:80\"\nprotocol = \"ICMP\"\n",
+        &["clients with this protocol speak IPv4 alone", "not over IPv6"],
+    ),
     ("protocol = \"UDP\"", "protocol = \"UPD\"", &["unknown protocol `UPD`"]),
     ("protocol = \"UDP\"", "protocol = \"UDP\"\nname = \"a.test\"", &["`name` has no effect in `clients.own`"]),
     ("retries = 2", "close = \"client\"", &["`close` has no effect in `clients.own`: there is no connection"]),
