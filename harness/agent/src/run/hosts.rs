@@ -52,7 +52,7 @@ pub fn tune_again(
 ) -> Result<()> {
     let host = plan.hosts.iter().find(|host| host.name == name);
     let host = host.with_context(|| format!("the plan has no host `{name}`"))?;
-    rules.replace(name, &host.firewall, topology, events)?;
+    rules.begin_again(name, &host.firewall, topology, events)?;
     let of = &topology.prefix(name);
     topology.host(name)?.enter(|| tune::Settings { of, scale, events }.apply(host))
 }

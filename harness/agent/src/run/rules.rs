@@ -18,13 +18,26 @@ impl Rules {
     /// Loads files in the place of the rules that they replace. What those have counted would be lost with them, so it is
     /// reported before.
     pub fn replace(&mut self, host: &str, files: &[Ruleset], topology: &Topology, events: &Events) -> Result<()> {
-        let loaded = self.0.iter_mut().find(|(name, _)| name == host).map(|(_, loaded)| loaded);
-        let loaded = loaded.with_context(|| format!("the plan has no host `{host}`"))?;
+        let loaded = self.of(host)?;
         let counted = read(host, topology, || tune::counted_rules_replaced(loaded, files))?;
-        if !counted.is_empty() {
-            events.emit(Event::Rules { host: host.to_owned(), rules: counted });
-        }
+        report(host, counted, events);
         topology.host(host)?.enter(|| tune::replace_rules(loaded, files))
+    }
+
+    /// Loads the files of the start after a loss of power: all other rules are gone, with what they have counted, which is
+    /// reported before.
+    pub fn begin_again(&mut self, host: &str, files: &[Ruleset], topology: &Topology, events: &Events) -> Result<()> {
+        let loaded = self.of(host)?;
+        let counted = read(host, topology, || tune::counted_rules(loaded))?;
+        report(host, counted, events);
+        topology.host(host)?.enter(|| tune::remove_rules(loaded))?;
+        loaded.clear();
+        topology.host(host)?.enter(|| tune::replace_rules(loaded, files))
+    }
+
+    fn of(&mut self, host: &str) -> Result<&mut Vec<Ruleset>> {
+        let loaded = self.0.iter_mut().find(|(name, _)| name == host).map(|(_, loaded)| loaded);
+        loaded.with_context(|| format!("the plan has no host `{host}`"))
     }
 
     /// Reports the counters of each host with rules, as of `end_us`: it takes programs of the guest, and is the last of a
@@ -35,6 +48,12 @@ impl Rules {
             events.emit_at(end_us, Event::Rules { host: host.clone(), rules });
         }
         Ok(())
+    }
+}
+
+fn report(host: &str, rules: Vec<CountedRule>, events: &Events) {
+    if !rules.is_empty() {
+        events.emit(Event::Rules { host: host.to_owned(), rules });
     }
 }
 

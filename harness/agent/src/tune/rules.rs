@@ -98,6 +98,38 @@ pub fn replace(loaded: &mut Vec<Ruleset>, files: &[Ruleset]) -> Result<()> {
     Ok(())
 }
 
+/// Removes all rules of these files, and the policies that they set.
+pub fn remove(loaded: &[Ruleset]) -> Result<()> {
+    for rules in loaded {
+        let loader = loader(rules.format);
+        if let [program, args @ ..] = loader.flush {
+            tool::run(program, args)?;
+            continue;
+        }
+        let text = std::fs::read_to_string(&rules.file).with_context(|| format!("failed to read {}", rules.file))?;
+        let said = loader.end(&mut Command::new(loader.program()?), scratch(&emptied(&text))?)?;
+        if let Some(said) = said {
+            bail!("failed to remove the rules of {}: {}", rules.file, last_lines(&said, 3));
+        }
+    }
+    Ok(())
+}
+
+/// The same tables of iptables without rules and chains of one's own, and with the policies that the kernel begins with.
+fn emptied(text: &str) -> String {
+    let mut tables = String::new();
+    for line in text.lines().map(str::trim) {
+        let policy =
+            line.strip_prefix(':').and_then(|rest| rest.split_once(' ')).filter(|(_, policy)| !policy.starts_with('-'));
+        if let Some((chain, _)) = policy {
+            tables += &format!(":{chain} ACCEPT [0:0]\n");
+        } else if line.starts_with('*') || line == "COMMIT" {
+            tables += &format!("{line}\n");
+        }
+    }
+    tables
+}
+
 impl Loader {
     fn program(&self) -> Result<&'static str> {
         first(self.programs)
@@ -217,6 +249,12 @@ mod tests {
         assert_eq!(read("iptables-restore: line 3 failed\n"), (Some(3), whole.into()));
         assert_eq!(read("iptables-restore v1.8.9 (nf_tables): line 4: RULE_APPEND failed (No such file)").0, Some(4));
         assert_eq!(read("no idea").0, None);
+    }
+
+    #[test]
+    fn an_emptied_table_has_the_kernels_own_policies() {
+        let text = "# made\n*filter\n:INPUT DROP [3:180]\n:own - [0:0]\n-A INPUT -j own\nCOMMIT\n*nat\nCOMMIT\n";
+        assert_eq!(emptied(text), "*filter\n:INPUT ACCEPT [0:0]\nCOMMIT\n*nat\nCOMMIT\n");
     }
 
     #[test]
