@@ -127,7 +127,7 @@ fn inject(section: &Section<'_>, visit: &Visit, site: Site) -> Option<Injected> 
 }
 
 /// Returns why the packets of such clients cannot be captured on their way out.
-pub fn unseen(site: Site) -> Option<&'static str> {
+fn unseen(site: Site) -> Option<&'static str> {
     match site {
         Site { on_a_host: true, .. } => Some("the packets of a host are its own"),
         Site { ipv6: true, .. } => Some("only packets of IPv4 are sent in a client's name"),

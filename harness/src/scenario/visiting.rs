@@ -1,7 +1,6 @@
 //! Reads which protocol clients speak (`protocol = "UDP"`), and checks what of it goes together.
 
 use super::{
-    conduct,
     problems::Problems,
     section::{Read, Section, Value},
     values::text,
@@ -98,9 +97,6 @@ pub fn check_close(section: &Section<'_>, value: &Value<'_>, close: Close, site:
     if site.on_a_host && close.vanishes() {
         let hint = "\"client\", \"half\", \"server\", \"reset\" and \"never\" are possible there";
         section.problems.report_with_hint(value.span(), "a host cannot vanish", "not on a host", hint);
-    } else if let Some(why) = conduct::unseen(site).filter(|_| late) {
-        let message = format!("clients of IPv6 have no late duplicate: {why}");
-        section.problems.report_with_hint(value.span(), message, "not with IPv6", "give them `addresses` of IPv4");
     }
 }
 

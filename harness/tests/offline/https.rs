@@ -138,7 +138,7 @@ fn what_has_no_effect_is_refused() {
     x clients that speak HTTPS cannot close like this: a connection's first data is the handshake's
     hint: `of = "ack"` is possible
 
-    x clients that speak HTTPS do not close so: TLS says by itself that no more is sent
+    x clients that speak HTTPS cannot close like this: TLS says by itself that no more is sent
     hint: `close = "client"` closes after the answer
 
     x `send` has no effect in `clients.people`: OpenSSL sends and reads for them

@@ -328,7 +328,7 @@ const SERVICES: &[Edit] = &[
     ),
     ("source-port = 50000", "send = { bytes = \"0 B\", every = \"1 s\" }", &["a piece has at least one byte"]),
     ("source-port = 50000", "send = { bytes = \"2 GiB\", every = \"1 s\" }", &["at most `1 GiB`"]),
-    ("source-port = 50000", "send = { bytes = \"1 B\", every = \"0 s\" }", &["this takes no time"]),
+    ("source-port = 50000", "send = { bytes = \"1 B\", every = \"0 s\" }", &["this time is 0"]),
     (
         "source-port = 50000",
         "send = { bytes = \"1 kB\", every = \"1 s\" }",
