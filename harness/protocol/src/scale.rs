@@ -90,15 +90,117 @@ pub fn open_files(limit: u64, by: u32) -> u64 {
     part(limit, OWN_FILES, by)
 }
 
-/// A configuration of nginx at the scale 1/`by`: connections and files of a worker, connections that an upstream keeps,
-/// the backlogs of its listeners. Where none is written, nginx's own backlog is 511 (`NGX_LISTEN_BACKLOG`).
+/// A configuration of nginx at the scale 1/`by`: connections and files of a worker, connections that an upstream keeps or
+/// takes, the backlogs of its listeners. Where none is written, nginx's own backlog is 511 (`NGX_LISTEN_BACKLOG`). Files
+/// that it includes stay as they are.
 pub fn nginx(config: &str, by: u32) -> String {
-    // A worker has a connection for each listener, and one to its master.
-    let own = config.lines().filter(|line| line.trim_start().starts_with("listen")).count() as u64 + 1;
-    let counts = [("worker_rlimit_nofile", OWN_FILES), ("worker_connections", own), ("keepalive", 0)];
-    let text = numbers_after(config, &counts, by);
-    let mut bound = Vec::new();
-    text.split_inclusive('\n').map(|line| listen(line, &mut bound, by)).collect()
+    let mut listeners = Vec::new();
+    directives(config, |words| {
+        listeners.extend((words[0] == "listen").then(|| Listener::of(words)));
+        None
+    });
+    let mut number = 0;
+    directives(config, |words| {
+        let counts = |own| Some(format!("{} {}", words[0], part(words.get(1)?.parse().ok()?, own, by)));
+        match words[0] {
+            "worker_rlimit_nofile" => counts(OWN_FILES),
+            // A worker has a connection for each listener, and one to its master.
+            "worker_connections" => counts(listeners.len() as u64 + 1),
+            "keepalive" => counts(0),
+            "listen" => {
+                number += 1;
+                option(words, "backlog=", Listener::takes_options(&listeners, number - 1).then_some(511), by)
+            }
+            "server" => option(words, "max_conns=", None, by),
+            _ => None,
+        }
+    })
+}
+
+/// A `listen` of nginx.
+#[derive(Default)]
+struct Listener {
+    /// `*:80` for `80`, `*:80` and `0.0.0.0:80`.
+    address: String,
+    /// It sets options of the socket.
+    options: bool,
+    quic: bool,
+}
+
+impl Listener {
+    /// Options of the socket (ngx_http_core_module, `listen`): of all lines with one address, one may have such.
+    const OPTIONS: [&str; 11] = [
+        "setfib=",
+        "fastopen=",
+        "backlog=",
+        "rcvbuf=",
+        "sndbuf=",
+        "accept_filter=",
+        "deferred",
+        "ipv6only=",
+        "reuseport",
+        "so_keepalive=",
+        "bind",
+    ];
+
+    fn of(words: &[&str]) -> Self {
+        let Some((address, options)) = words[1..].split_first() else { return Listener::default() };
+        let port = address.strip_prefix("0.0.0.0:").or(address.strip_prefix("*:")).unwrap_or(address);
+        let address = if port.parse::<u16>().is_ok() { format!("*:{port}") } else { port.to_owned() };
+        let sets = |option: &&str| Self::OPTIONS.iter().any(|known| option.starts_with(known));
+        Listener { address, options: options.iter().any(sets), quic: options.contains(&"quic") }
+    }
+
+    /// Whether this is the line of its address that may have options: the one that has, or else the first.
+    fn takes_options(all: &[Listener], number: usize) -> bool {
+        let here = || all.iter().enumerate().filter(|(_, other)| other.address == all[number].address && !other.quic);
+        let one = here().find(|(_, other)| other.options).or(here().next());
+        one.is_some_and(|(at, _)| at == number)
+    }
+}
+
+/// A directive with the number of one of its options scaled; without the option it gets this one.
+fn option(words: &[&str], name: &str, usual: Option<u64>, by: u32) -> Option<String> {
+    let written = words.iter().find_map(|word| word.strip_prefix(name)?.parse().ok());
+    let others: Vec<&str> = words.iter().filter(|word| !word.starts_with(name)).copied().collect();
+    Some(format!("{} {name}{}", others.join(" "), part(written.or(usual)?, 0, by)))
+}
+
+/// The text with the simple directives changed that `change` has something else for: it is given the words of each, the
+/// first of which is its name. Comments and quoted texts are as nginx reads them.
+fn directives<'a>(text: &'a str, mut change: impl FnMut(&[&'a str]) -> Option<String>) -> String {
+    let (mut out, mut copied) = (String::new(), 0);
+    let (mut words, mut word): (Vec<&str>, Option<usize>) = (Vec::new(), None);
+    let (mut begins, mut quote, mut comment) = (0, None::<(char, bool)>, false);
+    for (at, c) in text.char_indices() {
+        match (comment, quote, c) {
+            (true, _, _) => comment = c != '\n',
+            (_, Some((open, escaped)), _) => {
+                quote = if c == open && !escaped { None } else { Some((open, c == '\\' && !escaped)) };
+            }
+            (.., '#') if word.is_none() => comment = true,
+            (.., '"' | '\'') if word.is_none() => (word, quote) = (Some(at), Some((c, false))),
+            _ if c.is_whitespace() || ";{}".contains(c) => {
+                if let Some(from) = word.take() {
+                    begins = if words.is_empty() { from } else { begins };
+                    words.push(&text[from..at]);
+                }
+                if c == ';'
+                    && !words.is_empty()
+                    && let Some(changed) = change(&words)
+                {
+                    out += &text[copied..begins];
+                    out += &changed;
+                    copied = at;
+                }
+                if ";{}".contains(c) {
+                    words.clear();
+                }
+            }
+            _ => word = word.or(Some(at)),
+        }
+    }
+    out + &text[copied..]
 }
 
 /// A configuration of haproxy at the scale 1/`by`: what it may have in connections, and the backlogs of its listeners.
@@ -124,31 +226,6 @@ fn number_after(line: &str, word: &str, own: u64, by: u32) -> String {
         Ok(number) => format!("{}{}{}", &line[..begin], part(number, own, by), &line[begin + digits..]),
         Err(_) => line.to_owned(),
     }
-}
-
-/// A `listen` line with its backlog scaled. The first line of an address gets the one that nginx would take; further ones
-/// may say nothing of it.
-fn listen<'a>(line: &'a str, bound: &mut Vec<&'a str>, by: u32) -> String {
-    let code = line.split('#').next().unwrap_or_default();
-    let Some(rest) = code.trim_start().strip_prefix("listen").filter(|rest| rest.starts_with(char::is_whitespace))
-    else {
-        return line.to_owned();
-    };
-    let Some((arguments, after)) = rest.split_once(';') else { return line.to_owned() };
-    let mut words = arguments.split_whitespace();
-    let Some(address) = words.next() else { return line.to_owned() };
-    let first = !bound.contains(&address);
-    bound.push(address);
-    let rest: Vec<&str> = words.collect();
-    let asked = rest.iter().find_map(|word| word.strip_prefix("backlog=")?.parse().ok());
-    if asked.is_none() && (!first || rest.contains(&"quic")) {
-        return line.to_owned();
-    }
-    let backlog = format!("backlog={}", part(asked.unwrap_or(511), 0, by));
-    let others = rest.iter().filter(|word| !word.starts_with("backlog=")).map(|word| format!(" {word}"));
-    let indent = &line[..line.len() - line.trim_start().len()];
-    let comment = &line[code.len()..];
-    format!("{indent}listen {address}{} {backlog};{after}{comment}", others.collect::<String>())
 }
 
 /// A reading that the guest took, in the incident's size: what counts things is that many times as much. Times, bytes,
@@ -289,13 +366,21 @@ mod tests {
 
     #[test]
     fn nginx_keeps_all_else() {
-        let config = "worker_rlimit_nofile 8192; # keepalive 5\nevents { worker_connections 4096; }\nhttp {\n\
-                      \x20 keepalive_timeout 65;\n  upstream a { keepalive 200; }\n  server {\n    listen 80;\n    listen 443 ssl backlog=1024;\n  }\n\
-                      \x20 server { \n    listen 80;\n  }\n}\n";
-        let want = "worker_rlimit_nofile 91; # keepalive 5\nevents { worker_connections 45; }\nhttp {\n\
-                    \x20 keepalive_timeout 65;\n  upstream a { keepalive 2; }\n  server {\n    listen 80 backlog=5;\n    listen 443 ssl backlog=10;\n  }\n\
-                    \x20 server { \n    listen 80;\n  }\n}\n";
-        assert_eq!(nginx(config, 100), want);
+        let scaled = |config: &str| nginx(config, 100);
+        assert_eq!(scaled("worker_rlimit_nofile 8192; # keepalive 5;\n"), "worker_rlimit_nofile 91; # keepalive 5;\n");
+        assert_eq!(scaled("events { worker_connections\t4096; }\r\n"), "events { worker_connections 42; }\r\n");
+        let upstream = "upstream a { server 10.0.0.1 weight=2 max_conns=300; keepalive 200; keepalive_requests 1000; }";
+        let want = "upstream a { server 10.0.0.1 weight=2 max_conns=3; keepalive 2; keepalive_requests 1000; }";
+        assert_eq!(scaled(upstream), want);
+        let config = "server { listen 80; listen [::]:80 default_server backlog=65535; return 200 \"listen 80; #\"; }\n\
+                      server {\n  listen 80\n    ; listen 443 quic;\n  location ~ 'a{2};' { }\n}\n";
+        let want = "server { listen 80 backlog=5; listen [::]:80 default_server backlog=655; return 200 \"listen 80; #\"; }\n\
+                    server {\n  listen 80\n    ; listen 443 quic;\n  location ~ 'a{2};' { }\n}\n";
+        assert_eq!(scaled(config), want);
+        assert_eq!(
+            scaled("worker_connections many; worker_connections;"),
+            "worker_connections many; worker_connections;"
+        );
     }
 
     #[test]

@@ -138,7 +138,7 @@ impl std::str::FromStr for Micros {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        match scaled(text, TIMES) {
+        match with_unit(text, TIMES) {
             Ok(time) if time <= LONGEST => Ok(Micros(time)),
             Err(Wrong::Form) => Err(format!("`{text}` is not a time such as `10 ms`, `1 h` or `6 d`")),
             _ => Err(format!("`{text}` is longer than ten years, the longest time here")),
@@ -150,7 +150,7 @@ impl std::str::FromStr for Bytes {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        scaled(text, SIZES).map(Bytes).map_err(|wrong| match wrong {
+        with_unit(text, SIZES).map(Bytes).map_err(|wrong| match wrong {
             Wrong::Form => format!("`{text}` is not a size such as `512 B` or `1 GiB`"),
             Wrong::TooMuch => format!("`{text}` is more than 16 EiB"),
         })
@@ -161,7 +161,7 @@ impl std::str::FromStr for BitRate {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        match scaled(text, BIT_RATES) {
+        match with_unit(text, BIT_RATES) {
             Ok(bps @ SLOWEST..=FASTEST) => Ok(BitRate(bps)),
             Err(Wrong::Form) => Err(format!("`{text}` is not a rate such as `10 Mbit/s`")),
             _ => Err(format!("`{text}` is not between `8 kbit/s` and `10 Gbit/s`")),
@@ -173,7 +173,7 @@ impl std::str::FromStr for Ppm {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        match scaled(text, &[("%", 10_000)]) {
+        match with_unit(text, &[("%", 10_000)]) {
             Ok(ppm @ 0..=1_000_000) => Ok(Ppm(ppm as u32)),
             Err(Wrong::Form) => Err(format!("`{text}` is not a share such as `0.5 %`")),
             _ => Err(format!("`{text}` is more than `100 %`")),
@@ -188,7 +188,7 @@ enum Wrong {
 }
 
 /// Parses `1.5 h` by the table of units.
-fn scaled(text: &str, units: &[(&str, u64)]) -> Result<u64, Wrong> {
+fn with_unit(text: &str, units: &[(&str, u64)]) -> Result<u64, Wrong> {
     let split = text.find(|c: char| !c.is_ascii_digit() && c != '.').ok_or(Wrong::Form)?;
     let (number, unit) = (&text[..split], text[split..].trim());
     let (_, factor) = units.iter().find(|(name, _)| *name == unit).ok_or(Wrong::Form)?;

@@ -231,6 +231,7 @@ pub fn write_repository(to: &Path) {
         }
         let mut text: toml::Table = fs::read_to_string(leak.join(scenario::FILE)).unwrap().parse().unwrap();
         text.remove("claim");
+        text.remove("scale");
         let of_a_phase = |metric: &toml::Value| metric.get("where").is_some_and(|about| about.get("phase").is_some());
         text["metric"].as_table_mut().unwrap().retain(|_, metric| !of_a_phase(metric));
         let phases = text["phase"].as_array_mut().unwrap();
