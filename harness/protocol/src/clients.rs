@@ -38,9 +38,12 @@ pub struct Visit {
     pub connect_timeout_us: u64,
     /// The client gives up after this time without an answer.
     pub response_timeout_us: u64,
-    /// Attempts after the first one, for a datagram without an answer.
+    /// Attempts after the first one: with a datagram that had no answer; with a new connection after any failure.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub retries: u32,
+    /// From a failure to the first new connection; to each further one it is twice as long as to the one before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backoff_us: Option<u64>,
     /// Idle time before the kernel asks whether the other end is there (SO_KEEPALIVE, TCP_KEEPIDLE); `None`: it does not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keepalive_us: Option<u64>,
@@ -97,7 +100,8 @@ impl Visit {
     pub fn request_bytes(&self, path: &str) -> u64 {
         /// More than the head has beside the path.
         const HEAD: u64 = 200;
-        HEAD + path.len() as u64 + self.method.body_bytes()
+        let head = if self.protocol == Protocol::Tcp { 0 } else { HEAD };
+        head + path.len() as u64 + self.method.body_bytes()
     }
 }
 
@@ -146,6 +150,9 @@ pub enum Protocol {
     Http,
     /// The same over TLS. The guest's own OpenSSL speaks it ([`tls_client`]).
     Https,
+    /// A text for each path on one connection; an empty one waits for what the server says by itself. An answer is what
+    /// comes first, and what has come with it.
+    Tcp,
     /// One SYN and no more: the client's address answers nothing, and no SYN is sent a second time.
     Syn,
     /// A datagram for each path; the client waits for one back.
@@ -164,10 +171,11 @@ pub enum Protocol {
 
 impl Protocol {
     /// The words for protocols in a scenario; the version matters to HTTP only.
-    pub const WORDS: [(&str, Protocol, Http); 9] = [
+    pub const WORDS: [(&str, Protocol, Http); 10] = [
         ("HTTP/1.0", Protocol::Http, Http::V1_0),
         ("HTTP/1.1", Protocol::Http, Http::V1_1),
         ("HTTPS", Protocol::Https, Http::V1_1),
+        ("TCP", Protocol::Tcp, Http::V1_1),
         ("SYN", Protocol::Syn, Http::V1_1),
         ("UDP", Protocol::Udp, Http::V1_1),
         ("DNS", Protocol::Dns, Http::V1_1),
@@ -187,9 +195,9 @@ impl Protocol {
         names
     };
 
-    /// Whether it is HTTP on a connection, encrypted or not.
-    pub fn is_http(self) -> bool {
-        matches!(self, Protocol::Http | Protocol::Https)
+    /// Whether it is spoken on connections.
+    pub fn connects(self) -> bool {
+        matches!(self, Protocol::Http | Protocol::Https | Protocol::Tcp)
     }
 
     /// Whether it is spoken by datagrams of UDP that are answered.

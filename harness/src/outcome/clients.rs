@@ -125,7 +125,10 @@ fn stay(clients: &protocol::Clients) -> Duration {
     };
     let pauses: u64 = visit.pauses_us.iter().sum();
     let waits = visit.connect_timeout_us + visit.response_timeout_us * requests;
-    Duration::from_micros((waits + pauses + late).saturating_add(sending_us(visit)))
+    let attempt = (waits + pauses).saturating_add(sending_us(visit));
+    let attempts = attempt.saturating_mul(u64::from(visit.retries) + 1);
+    let between = visit.backoff_us.unwrap_or(0).saturating_mul((1 << visit.retries.min(40)) - 1);
+    Duration::from_micros(attempts.saturating_add(between).saturating_add(late))
 }
 
 /// The longest time that a client takes to send all of its requests in pieces.

@@ -206,24 +206,14 @@ fn timeouts(section: &Section<'_>) -> (u64, u64) {
 }
 
 /// Keys that only clients of HTTP have.
-const OF_HTTP: [&str; 13] = [
-    "method",
-    "body",
-    "keep-alive",
-    "keepalive",
-    "user-timeout",
-    "flights",
-    "source-port",
-    "sequence",
-    "send",
-    "read",
-    "wait",
-    "inject",
-    "close",
-];
+const OF_HTTP: [&str; 4] = ["method", "body", "keep-alive", "flights"];
+
+/// Keys that only clients with connections have.
+const ON_CONNECTIONS: [&str; 10] =
+    ["backoff", "keepalive", "user-timeout", "source-port", "sequence", "send", "read", "wait", "inject", "close"];
 
 /// Keys that only clients of UDP have.
-const OF_UDP: [&str; 3] = ["retries", "receive-errors", "in-flight"];
+const OF_UDP: [&str; 2] = ["receive-errors", "in-flight"];
 
 /// Returns the visit, and whether its answers are reported by flights.
 fn visit(section: &Section<'_>, (protocol, http): (Protocol, Http), site: Site) -> Option<(Visit, bool)> {
@@ -240,6 +230,7 @@ fn visit(section: &Section<'_>, (protocol, http): (Protocol, Http), site: Site) 
         connect_timeout_us,
         response_timeout_us,
         retries: 0,
+        backoff_us: None,
         keepalive_us: None,
         user_timeout_us: None,
         half_trip_us: None,
@@ -253,11 +244,13 @@ fn visit(section: &Section<'_>, (protocol, http): (Protocol, Http), site: Site) 
         injected: None,
         close: Close::Client,
     };
-    if !protocol.is_http() {
+    if !protocol.connects() {
         section.refuse(&OF_HTTP, "there is no connection");
+        section.refuse(&ON_CONNECTIONS, "there is no connection");
         let udp = protocol.is_udp();
         if !udp {
             section.refuse(&OF_UDP, "it is for clients of UDP");
+            section.refuse(&["retries"], "it is for clients that wait for an answer");
         }
         let retries = if udp { section.get_or("retries", 0) } else { 0 };
         let receive_errors = udp && section.get_or("receive-errors", false);
@@ -265,13 +258,17 @@ fn visit(section: &Section<'_>, (protocol, http): (Protocol, Http), site: Site) 
         return Some((Visit { retries, receive_errors, in_flight, ..visit }, false));
     }
     section.refuse(&OF_UDP, "it is for clients of UDP");
-    let keep_alive = section.get_or("keep-alive", http == Http::V1_1);
+    if protocol == Protocol::Tcp {
+        section.refuse(&OF_HTTP, "it is for clients of HTTP");
+    }
+    let keep_alive = protocol != Protocol::Tcp && section.get_or("keep-alive", http == Http::V1_1);
     let method = method(section);
     let keepalive_us = off_or_time(section, "keepalive");
     let user_timeout_us = section.get::<SomeTime>("user-timeout").map(|time| time.0);
     let flights = section.get_or("flights", false);
     let source_port = section.get("source-port").map(|Port(port)| port);
     let older_sequence = requests::older_sequence(section);
+    let (retries, backoff_us) = attempts(section);
     let value = section.need_value("close")?;
     let close = closing(value, section)?;
     if keep_alive && matches!(close, Close::Server | Close::LateDuplicate { .. }) {
@@ -292,7 +289,24 @@ fn visit(section: &Section<'_>, (protocol, http): (Protocol, Http), site: Site) 
     }
     let visit =
         Visit { method, keep_alive, keepalive_us, user_timeout_us, source_port, older_sequence, close, ..visit };
+    let visit = Visit { retries, backoff_us, ..visit };
+    if retries > 0 && (close.vanishes() || matches!(close, Close::Pool { .. }) || source_port.is_some()) {
+        let message = "these clients cannot try again";
+        let hint = "a new attempt is a connection of its own, from the same address: it needs another `close`, and no `source-port`";
+        section.problems.report_with_hint(section.span_of("retries"), message, "not with them", hint);
+    }
     Some((conduct::of_http(section, visit, flights, site), flights))
+}
+
+/// Reads `retries = 3` and `backoff = "1 s"`, which stands for the first of them.
+fn attempts(section: &Section<'_>) -> (u32, Option<u64>) {
+    let retries = section.get_or("retries", 0);
+    if retries == 0 {
+        section.refuse(&["backoff"], "there are no `retries`");
+        return (0, None);
+    }
+    let Micros(backoff_us) = section.get_or("backoff", Micros(1_000_000));
+    (retries, Some(backoff_us))
 }
 
 /// Reads `method = "POST"` and `body = "1 kB"`.

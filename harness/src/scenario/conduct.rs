@@ -30,6 +30,9 @@ pub fn of_http(section: &Section<'_>, visit: Visit, flights: bool, site: Site) -
     if reads.is_some() && flights {
         section.refuse(&["flights"], "they read an answer when it is time, not when it comes");
     }
+    if visit.protocol == Protocol::Tcp {
+        section.refuse(&["read"], "it is not known where an answer ends");
+    }
     if ignores_answers {
         check_without_answers(section, visit.close);
     }

@@ -3,7 +3,7 @@
 use super::{
     section::{Read, Section},
     units::Micros,
-    values::{HostName, OneOrMany, RequestPath, text},
+    values::{HostName, OneOrMany, Payload, RequestPath, text},
     visiting,
 };
 use tunelab_protocol::Protocol;
@@ -20,11 +20,16 @@ pub fn paths(section: &Section<'_>, protocol: Protocol) -> (Vec<String>, Vec<u64
     let found = section.problems.count();
     let paths: Vec<String> = match protocol {
         Protocol::Dns => {
-            section.refuse(&["path"], "a query is for a `name`");
+            section.refuse(&["path", "text"], "a query is for a `name`");
             some(section, "name", HostName("example.test".into())).into_iter().map(|name| name.0).collect()
+        }
+        Protocol::Tcp => {
+            section.refuse(&["path", "name"], "clients of TCP send a `text`");
+            some(section, "text", Payload(String::new())).into_iter().map(|text| text.0).collect()
         }
         _ => {
             section.refuse(&["name"], "it is for queries: `protocol = \"DNS\"`");
+            section.refuse(&["text"], "it is for `protocol = \"TCP\"`");
             some(section, "path", RequestPath("/".into())).into_iter().map(|path| path.0).collect()
         }
     };

@@ -90,6 +90,16 @@ impl Read for HostName {
     }
 }
 
+/// What a client of TCP sends: any characters, line ends too.
+#[derive(Clone)]
+pub struct Payload(pub String);
+
+impl Read for Payload {
+    fn read(value: &Value<'_>, problems: &Problems) -> Option<Self> {
+        text(value, problems, "a text such as `PING\\r\\n`").map(|text| Payload(text.to_owned()))
+    }
+}
+
 /// A TCP or UDP port; 0 would mean any port.
 pub struct Port(pub u16);
 

@@ -108,7 +108,7 @@ fn what_has_no_effect_is_refused() {
         with("close = \"client\"\nsend = { bytes = \"1 B\", every = \"1 s\" }"),
         with("close = \"client\"\nwait = false"),
         with("close = \"client\"\ninject = { packet = \"request\" }"),
-        with("close = \"client\"\nretries = 2"),
+        with("close = \"client\"\nreceive-errors = true"),
         with("close = \"server\""),
     ];
     insta::assert_snapshot!(rows.iter().map(|text| refused(text)).collect::<Vec<_>>().join("\n"), @r#"
@@ -150,7 +150,7 @@ fn what_has_no_effect_is_refused() {
     x `inject` has no effect in `clients.people`: a connection's first data is the handshake's
     hint: take it out
 
-    x `retries` has no effect in `clients.people`: it is for clients of UDP
+    x `receive-errors` has no effect in `clients.people`: it is for clients of UDP
     hint: take it out
 
     x the server does not close a connection that is kept alive

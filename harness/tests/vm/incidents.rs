@@ -211,3 +211,8 @@ fn many_queries_in_flight() {
 fn connections_that_threads_share() {
     holds("stale-pool");
 }
+
+#[test]
+fn clients_that_try_again() {
+    holds("text-protocol");
+}

@@ -1,4 +1,4 @@
-//! A client's connection: the kernel's own TCP, and HTTP as a browser would speak it.
+//! A client's connection: the kernel's own TCP, and on it HTTP as a browser would speak it, or any text.
 
 use super::client::{Client, free_to_bind};
 use super::{failed::Failed, flights::Flights, sequence, tls::Tls};
@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{Instant, sleep, timeout};
-use tunelab_protocol::{Answer, Close, Http, Method, Outcome, Pace, Visit};
+use tunelab_protocol::{Answer, Close, Http, Method, Outcome, Pace, Protocol, Visit};
 
 pub struct Connection {
     stream: TcpStream,
@@ -21,6 +21,7 @@ pub struct Connection {
     half_trip: Option<Duration>,
     /// It reads in pieces.
     reads: Option<Pace>,
+    protocol: Protocol,
 }
 
 impl Connection {
@@ -55,7 +56,10 @@ impl Connection {
         match timeout(connect, socket.connect(client.target())).await {
             Err(_) => Err(Failed::as_(Outcome::ConnectTimeout)),
             Ok(Err(e)) => Err(Failed::of_connect(&e)),
-            Ok(Ok(stream)) => Ok(Connection { stream, tls, response_timeout, half_trip, reads: visit.reads }),
+            Ok(Ok(stream)) => {
+                let (reads, protocol) = (visit.reads, visit.protocol);
+                Ok(Connection { stream, tls, response_timeout, half_trip, reads, protocol })
+            }
         }
     }
 
@@ -143,6 +147,10 @@ impl Connection {
 
     async fn read_answer(&mut self, mut flights: Option<&mut Flights>) -> Result<(), Failed> {
         let mut bytes = Vec::with_capacity(2048);
+        if self.protocol == Protocol::Tcp {
+            self.read_more(&mut bytes, flights).await?;
+            return self.read_rest();
+        }
         let head = loop {
             if let Some(end) = http_head::end(&bytes) {
                 break end;
@@ -155,6 +163,19 @@ impl Connection {
             self.read_more(&mut bytes, flights.as_deref_mut()).await?;
         }
         if (200..300).contains(&status) { Ok(()) } else { Err(Failed::status(status)) }
+    }
+
+    /// Reads what has come with the first bytes of an answer, so that it is not taken for the next one.
+    fn read_rest(&mut self) -> Result<(), Failed> {
+        let mut rest = [0; 2048];
+        loop {
+            match self.stream.try_read(&mut rest) {
+                Ok(0) => return Ok(()),
+                Ok(_) => {}
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(e) => return Err(Failed::of(&e)),
+            }
+        }
     }
 
     async fn read_more(&mut self, bytes: &mut Vec<u8>, flights: Option<&mut Flights>) -> Result<(), Failed> {
@@ -222,6 +243,9 @@ fn set_timers(socket: &TcpSocket, visit: &Visit) -> anyhow::Result<()> {
 }
 
 fn request(visit: &Visit, path: &str) -> Vec<u8> {
+    if visit.protocol == Protocol::Tcp {
+        return path.as_bytes().to_vec();
+    }
     let version = match visit.http {
         Http::V1_0 => "1.0",
         Http::V1_1 => "1.1",

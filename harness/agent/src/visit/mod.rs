@@ -38,16 +38,13 @@ impl Client {
         }
         let mut visited = Visited { ended: Ok(()), connect_us: None, duration_us: None, answers: Vec::new() };
         // Before its time begins: the start of a program is no part of a visit.
-        let tls = match &self.loopback {
-            Some(loopback) => match Tls::start(loopback).await {
-                Ok(tls) => Some(tls),
-                Err(e) => return Visited { ended: Err(Failed::of_any(&e)), ..visited },
-            },
-            None => None,
+        let tls = match self.start_tls().await {
+            Ok(tls) => tls,
+            Err(failed) => return Visited { ended: Err(failed), ..visited },
         };
         let start = Instant::now();
         visited.ended = match self.plan().protocol {
-            Protocol::Http | Protocol::Https => self.over_http(tls, &mut visited, start).await,
+            Protocol::Http | Protocol::Https | Protocol::Tcp => self.attempts(tls, &mut visited, start).await,
             Protocol::Udp => datagram::ask(&self).await,
             Protocol::Dns => dns::ask(&self).await,
             Protocol::Icmp => ping::ask(&self).await,
@@ -60,7 +57,28 @@ impl Client {
         visited
     }
 
-    async fn over_http(&self, tls: Option<Tls>, visited: &mut Visited, start: Instant) -> Result<(), Failed> {
+    /// Tries again after a failure, as often as the plan says.
+    async fn attempts(&self, tls: Option<Tls>, visited: &mut Visited, start: Instant) -> Result<(), Failed> {
+        let mut ended = self.over_a_connection(tls, visited, start).await;
+        let mut wait = Duration::from_micros(self.plan().backoff_us.unwrap_or(0));
+        for _ in 0..self.plan().retries {
+            if ended.is_ok() {
+                break;
+            }
+            sleep(wait).await;
+            wait = wait.saturating_mul(2);
+            ended = self.over_a_connection(self.start_tls().await?, visited, start).await;
+        }
+        ended
+    }
+
+    /// Starts OpenSSL for one connection, if the client speaks TLS.
+    async fn start_tls(&self) -> Result<Option<Tls>, Failed> {
+        let Some(loopback) = &self.loopback else { return Ok(None) };
+        Tls::start(loopback).await.map(Some).map_err(|e| Failed::of_any(&e))
+    }
+
+    async fn over_a_connection(&self, tls: Option<Tls>, visited: &mut Visited, start: Instant) -> Result<(), Failed> {
         if let Some(source) = self.source.filter(|_| self.comes_back()) {
             self.host.come_back(source).map_err(|e| Failed::of_any(&e))?;
         }

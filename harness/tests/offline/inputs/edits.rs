@@ -297,7 +297,37 @@ const SERVICES: &[Edit] = &[
     ("delay = \"50 ms\"", "delay = \"0 s\"", &["without a delay the answers of `clients.browsers` have no flights"]),
     ("timeout = \"5 s\"", "timeout = { conect = \"5 s\" }", &["unknown key `conect`", "`connect`?"]),
     ("timeout = \"5 s\"", "timeout = { response = \"0 s\" }", &["this time is 0"]),
-    ("flights = true", "flights = true\nretries = 1", &["`retries` has no effect in `clients.browsers`"]),
+    (
+        "flights = true",
+        "flights = true\nbackoff = \"1 s\"",
+        &["`backoff` has no effect in `clients.browsers`: there are no"],
+    ),
+    ("flights = true", "flights = true\ntext = \"PING\"", &["`text` has no effect in `clients.browsers`: it is for"]),
+    (
+        "protocol = \"UDP\"\nretries = 2",
+        "protocol = \"TCP\"\nclose = \"client\"\npath = \"/\"",
+        &["`path` has no effect in `clients.own`: clients of TCP send a `text`"],
+    ),
+    (
+        "protocol = \"UDP\"\nretries = 2",
+        "protocol = \"TCP\"\nclose = \"client\"\nmethod = \"POST\"",
+        &["`method` has no effect in `clients.own`: it is for clients of HTTP"],
+    ),
+    (
+        "protocol = \"UDP\"\nretries = 2",
+        "protocol = \"TCP\"\nclose = \"client\"\nread = { bytes = \"1 B\", every = \"1 s\" }",
+        &["`read` has no effect in `clients.own`: it is not known where an answer ends"],
+    ),
+    (
+        "protocol = \"UDP\"\nretries = 2",
+        "protocol = \"TCP\"\nclose = \"client\"\ntext = 5",
+        &["expected a text such as"],
+    ),
+    (
+        "source-port = 50000\nclose = \"reset\"",
+        "source-port = 50000\nretries = 1\nclose = \"reset\"",
+        &["these clients cannot try again"],
+    ),
     ("retries = 2", "retries = -1", &["`-1` is not a whole number"]),
     ("keep-alive = false", "keep-alive = false\nkeepalive = \"0 s\"", &["this time is 0"]),
     ("keep-alive = false", "keep-alive = false\nuser-timeout = \"5\"", &["`5` is not a time"]),
