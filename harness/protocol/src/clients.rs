@@ -105,7 +105,7 @@ impl Visit {
     }
 }
 
-/// So many bytes at a time, and the time between two pieces.
+/// Pieces of so many bytes, and the time between two of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Pace {

@@ -105,7 +105,7 @@ pub enum Event {
     },
     /// The conntrack entries of one group of clients, by their addresses, over the whole run.
     Entries(Entries),
-    /// What one host's firewall rules have counted since they were loaded, in the order of their chains: of the rules
+    /// The counters of one host's firewall rules since they were loaded, in the order of their chains: of the rules
     /// that a change is about to replace, and, as the run ends, of those in force.
     Rules {
         host: String,

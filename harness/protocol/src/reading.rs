@@ -1,4 +1,4 @@
-//! What a reading is: its name, its unit, and where the kernel tells it.
+//! A reading: its name, its unit, and where the kernel tells it.
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Unit {
@@ -6,7 +6,7 @@ pub enum Unit {
     Milliseconds,
     Bytes,
     Percent,
-    /// So many in 1000 s.
+    /// A rate: so many in 1000 s.
     PerThousandSeconds,
 }
 

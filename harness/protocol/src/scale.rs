@@ -256,7 +256,7 @@ impl Plan {
         for service in &mut self.services {
             if let ServiceKind::Server(server) = &mut service.kind {
                 server.backlog = part(u64::from(server.backlog), 0, by) as u32;
-                // So many in a time: with fewer that come, the time is longer.
+                // These are rates: with fewer that come, the time between two is longer.
                 server.accept_every_us = server.accept_every_us.saturating_mul(u64::from(by));
                 server.read_every_us = server.read_every_us.saturating_mul(u64::from(by));
             }

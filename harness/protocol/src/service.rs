@@ -112,7 +112,7 @@ impl Server {
     }
 }
 
-/// What a request gets.
+/// The answer to a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Reply {

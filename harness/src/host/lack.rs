@@ -1,4 +1,4 @@
-//! What a host lacks, and what mends it.
+//! Things that a host lacks, each with what mends it.
 
 /// A thing that a host does not have or that does not work.
 #[derive(Debug, Clone, PartialEq, Eq)]

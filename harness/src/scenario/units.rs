@@ -104,7 +104,7 @@ impl std::str::FromStr for Scale {
 }
 
 impl Scale {
-    /// What helps where a number does not fit the scale.
+    /// The hint where a number does not fit the scale.
     pub const HINT: &str = "a larger scale, or a number of clients that it divides";
 
     /// Returns the number that a run has.

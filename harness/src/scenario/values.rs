@@ -90,7 +90,7 @@ impl Read for HostName {
     }
 }
 
-/// What a client of TCP sends: any characters, line ends too.
+/// The text that a client of TCP sends: any characters, line ends too.
 #[derive(Clone)]
 pub struct Payload(pub String);
 

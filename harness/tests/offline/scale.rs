@@ -93,7 +93,7 @@ fn an_outcome_is_in_the_incidents_size() {
     assert_eq!(told("default"), (scale, words(["300", "700", "\"43.7/s\"", "1"]), "100".into()));
 }
 
-/// What the scale does not divide is no part of the incident; `--scale` says so too.
+/// A number that the scale does not divide is refused; `--scale` says so too.
 #[test]
 fn clients_that_a_scale_does_not_divide_are_refused() {
     let (home, folder) = made::scenario("small", &large("1/150"), &[("base.conf", "")]);

@@ -160,7 +160,7 @@ fn clients_of_https() {
     holds("https");
 }
 
-/// What a run tells is the incident's, whichever part of it the run has.
+/// A run tells the incident's numbers, whichever part of it the run has.
 #[test]
 fn one_incident_at_three_scales() {
     with(Use::Shared, Use::None, async |bench| {

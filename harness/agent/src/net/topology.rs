@@ -51,7 +51,7 @@ impl Topology {
         self.hosts.iter().enumerate().map(|(number, host)| (number == 0, host))
     }
 
-    /// What stands before the names of this host's settings in events: nothing for the server.
+    /// The prefix of this host's settings in events: nothing for the server.
     pub fn prefix(&self, name: &str) -> String {
         let is_server = self.hosts.first().is_some_and(|server| server.name == name);
         if is_server { String::new() } else { format!("{name}: ") }

@@ -1,4 +1,4 @@
-//! The scale of a run, where it meets the guest's own limits: those that nobody sets are scaled as well, and what is
+//! The scale of a run, where it meets the guest's own limits: limits that are not set anywhere are scaled as well, and what is
 //! reported is what was written, not what was set for it.
 
 use super::{Nofile, sysctl};
@@ -16,7 +16,7 @@ const HASHSIZE: &str = "/sys/module/nf_conntrack/parameters/hashsize";
 /// Everything that counts things is so many times smaller than in the incident.
 pub struct Scale {
     by: u32,
-    /// What was set, and what was written for it, by a host's prefix and today's name.
+    /// The value that was set and the one that was written for it, by a host's prefix and today's name.
     written: RefCell<BTreeMap<(String, String), (String, String)>>,
 }
 
@@ -58,7 +58,7 @@ impl Scale {
         module.parameters.split_whitespace().map(scaled).collect::<Vec<_>>().join(" ")
     }
 
-    /// Reads the limits of the host whose namespace this is. All hosts are read before any is scaled: some limits are the
+    /// Reads the limits of the host in this namespace. All hosts are read before any is scaled: some limits are the
     /// whole guest's.
     pub fn defaults(&self) -> Defaults {
         let names = if self.is_whole() { Vec::new() } else { scale::sysctls().collect() };

@@ -1,4 +1,4 @@
-//! What a client is and knows, for all protocols.
+//! A client with all that it knows, for all protocols.
 
 use super::{failed::Failed, late::Capture, pool::Pool};
 use crate::net::{Beyond, Host, Loopback};
