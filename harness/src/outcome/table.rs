@@ -6,7 +6,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use tunelab_protocol::{Event, Plan, probe::KERNEL_LOG};
 
 const DAY_US: u64 = 86_400_000_000;
-const HOUR_US: u64 = 3_600_000_000;
 
 /// The effect of one run on the table.
 #[derive(Debug, Clone, Serialize)]
@@ -20,12 +19,12 @@ pub struct Table {
     pub count_most: u64,
     /// Rounds of traffic in which the table refused at least one entry.
     pub full_rounds: u64,
-    /// Hours from the start to the last look before the first refused entry; absent if there was none.
+    /// Seconds from the start to the last look before the first refused entry; absent if there was none.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub first_full_h: Option<u64>,
-    /// Hours from the start to the last look before the last refused entry.
+    pub first_full_s: Option<u64>,
+    /// Seconds from the start to the last look before the last refused entry.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub last_full_h: Option<u64>,
+    pub last_full_s: Option<u64>,
     /// Packets dropped because they would have needed an entry: by the kernel's counter, or by its log where it does
     /// not count.
     pub drops: u64,
@@ -41,14 +40,14 @@ impl Table {
         let samples: Vec<(u64, &BTreeMap<String, u64>)> = samples(record).collect();
         let read = |name: &str| samples.iter().filter_map(|(_, s)| s.get(name).copied()).collect::<Vec<u64>>();
         let full = refusals(record, plan);
-        let hours = |at: &(u64, u64)| at.0.saturating_sub(start) / HOUR_US;
+        let seconds = |at: &(u64, u64)| at.0.saturating_sub(start) / 1_000_000;
         Some(Table {
             limit: *read("conntrack.max").last()?,
             count_per_day: per_day(&samples, start, record.lasted().as_micros() as u64).collect(),
             count_most: read("conntrack.count").into_iter().max()?,
             full_rounds: rounds(plan, start, &full).count() as u64,
-            first_full_h: full.first().map(hours),
-            last_full_h: full.last().map(hours),
+            first_full_s: full.first().map(seconds),
+            last_full_s: full.last().map(seconds),
             drops: full.iter().map(|(_, drops)| drops).sum(),
             early_drops: read("conntrack.early_drop").last().copied(),
         })

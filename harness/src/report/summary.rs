@@ -73,7 +73,7 @@ fn row(ran: &Ran) -> Vec<(String, String)> {
     ];
     if let Some(table) = &outcome.table {
         row.push(("table at most", format!("{} of {}", table.count_most, table.limit)));
-        row.push(("first full", table.first_full_h.map_or_else(|| "never".into(), hours)));
+        row.push(("first full", table.first_full_s.map_or_else(|| "never".into(), time)));
     }
     row.push(("served", outcome.total.served.to_string()));
     row.push(("failed", outcome.total.failed.to_string()));
@@ -103,8 +103,8 @@ fn shown(Measured(number): &Measured) -> String {
     number.map_or_else(|| "absent".into(), |number| Num { tolerance: 0, ..number }.shown())
 }
 
-fn hours(hours: u64) -> String {
-    units::show(Duration::from_secs(hours * 3600))
+fn time(seconds: u64) -> String {
+    units::show(Duration::from_secs(seconds))
 }
 
 /// Returns the sysctls that the kernel did not take as they were written: one line for all variants in which it was so.
