@@ -4,6 +4,8 @@
 //! This is the one place that knows what is scaled. The host scales what comes ([`Plan::shrunk`]), the agent scales
 //! settings as it applies them, and what was counted is told in the incident's size ([`Event::whole`]).
 
+use std::collections::BTreeSet;
+
 use crate::{Action, Close, Conditions, Entries, Event, Phase, Plan, Search, ServiceKind, readings, spellings};
 
 /// The sysctls that count things, by today's names, each with the part that the guest needs for itself at any scale:
@@ -69,7 +71,7 @@ pub fn sysctl(name: &str, value: &str, by: u32) -> Option<String> {
     if is(RANGE) {
         let mut ends = value.split_whitespace().map(str::parse::<u64>);
         let (Some(Ok(first)), Some(Ok(last)), None) = (ends.next(), ends.next(), ends.next()) else { return None };
-        let ports = (last + 1).checked_sub(first)?;
+        let ports = last.checked_add(1)?.checked_sub(first)?;
         return Some(format!("{first} {}", first + part(ports, 0, by).max(1) - 1));
     }
     let (_, own) = SYSCTLS.iter().find(|(known, _)| is(known))?;
@@ -105,7 +107,7 @@ pub fn nginx(config: &str, by: u32) -> String {
         match words[0] {
             "worker_rlimit_nofile" => counts(OWN_FILES),
             // A worker has a connection for each listener, and one to its master.
-            "worker_connections" => counts(listeners.len() as u64 + 1),
+            "worker_connections" => counts(Listener::sockets(&listeners) + 1),
             "keepalive" => counts(0),
             "listen" => {
                 number += 1;
@@ -120,11 +122,12 @@ pub fn nginx(config: &str, by: u32) -> String {
 /// A `listen` of nginx.
 #[derive(Default)]
 struct Listener {
-    /// `*:80` for `80`, `*:80` and `0.0.0.0:80`.
+    /// `*:80` for `80`, `*:80` and `0.0.0.0:80`; `127.0.0.1:80` for `127.0.0.1`.
     address: String,
     /// It sets options of the socket.
     options: bool,
-    quic: bool,
+    /// It is of UDP, and has no queue of connections.
+    datagrams: bool,
 }
 
 impl Listener {
@@ -145,15 +148,27 @@ impl Listener {
 
     fn of(words: &[&str]) -> Self {
         let Some((address, options)) = words[1..].split_first() else { return Listener::default() };
+        let address = address.trim_matches(['"', '\'']);
         let port = address.strip_prefix("0.0.0.0:").or(address.strip_prefix("*:")).unwrap_or(address);
-        let address = if port.parse::<u16>().is_ok() { format!("*:{port}") } else { port.to_owned() };
+        let address = match port.parse::<u16>() {
+            Ok(port) => format!("*:{port}"),
+            Err(_) if port.contains(':') && !port.ends_with(']') => port.to_owned(),
+            Err(_) => format!("{port}:80"),
+        };
         let sets = |option: &&str| Self::OPTIONS.iter().any(|known| option.starts_with(known));
-        Listener { address, options: options.iter().any(sets), quic: options.contains(&"quic") }
+        let datagrams = ["quic", "udp"].iter().any(|word| options.contains(word));
+        Listener { address, options: options.iter().any(sets), datagrams }
+    }
+
+    /// The number of sockets that nginx opens for them.
+    fn sockets(all: &[Listener]) -> u64 {
+        all.iter().map(|listener| (&listener.address, listener.datagrams)).collect::<BTreeSet<_>>().len() as u64
     }
 
     /// Whether this is the line of its address that may have options: the one that has, or else the first.
     fn takes_options(all: &[Listener], number: usize) -> bool {
-        let here = || all.iter().enumerate().filter(|(_, other)| other.address == all[number].address && !other.quic);
+        let same = |other: &Listener| other.address == all[number].address && !other.datagrams;
+        let here = || all.iter().enumerate().filter(|(_, other)| same(other));
         let one = here().find(|(_, other)| other.options).or(here().next());
         one.is_some_and(|(at, _)| at == number)
     }
@@ -161,7 +176,9 @@ impl Listener {
 
 /// A directive with the number of one of its options scaled; without the option it gets this one.
 fn option(words: &[&str], name: &str, usual: Option<u64>, by: u32) -> Option<String> {
-    let written = words.iter().find_map(|word| word.strip_prefix(name)?.parse().ok());
+    let written = words.iter().find_map(|word| word.strip_prefix(name));
+    // Anything else than a number is the user's own mistake, which the program tells.
+    let written = written.map_or(Ok(None), |number| number.parse().map(Some)).ok()?;
     let others: Vec<&str> = words.iter().filter(|word| !word.starts_with(name)).copied().collect();
     Some(format!("{} {name}{}", others.join(" "), part(written.or(usual)?, 0, by)))
 }
@@ -203,29 +220,36 @@ fn directives<'a>(text: &'a str, mut change: impl FnMut(&[&'a str]) -> Option<St
     out + &text[copied..]
 }
 
-/// A configuration of haproxy at the scale 1/`by`: what it may have in connections, and the backlogs of its listeners.
+/// A configuration of haproxy at the scale 1/`by`: the connections that it may have, and that a server may be given or kept;
+/// the backlogs of its listeners.
 pub fn haproxy(config: &str, by: u32) -> String {
-    numbers_after(config, &[("maxconn", 0), ("backlog", 0), ("fullconn", 0)], by)
+    config.split_inclusive('\n').map(|line| haproxy_line(line, by)).collect()
 }
 
-fn numbers_after(text: &str, words: &[(&str, u64)], by: u32) -> String {
-    let scaled =
-        |line: &str| words.iter().fold(line.to_owned(), |line, (word, own)| number_after(&line, word, *own, by));
-    text.split_inclusive('\n').map(scaled).collect()
-}
+/// Keywords of haproxy that count connections.
+const OF_HAPROXY: [&str; 6] = ["maxconn", "minconn", "fullconn", "backlog", "maxqueue", "pool-max-conn"];
 
-/// The line with the number after a word scaled, if the word stands in it, before any comment.
-fn number_after(line: &str, word: &str, own: u64, by: u32) -> String {
+fn haproxy_line(line: &str, by: u32) -> String {
     let code = line.split('#').next().unwrap_or_default();
-    let starts = |at: usize| code[..at].chars().next_back().is_none_or(|c| c.is_whitespace() || "{;".contains(c));
-    let mut found = code.match_indices(word).filter(|(at, _)| starts(*at)).map(|(at, _)| at + word.len());
-    let Some(after) = found.find(|at| code[*at..].starts_with(char::is_whitespace)) else { return line.to_owned() };
-    let begin = after + code[after..].len() - code[after..].trim_start().len();
-    let digits = code[begin..].chars().take_while(char::is_ascii_digit).count();
-    match code[begin..begin + digits].parse() {
-        Ok(number) => format!("{}{}{}", &line[..begin], part(number, own, by), &line[begin + digits..]),
-        Err(_) => line.to_owned(),
+    let words: Vec<&str> = code.split_whitespace().collect();
+    // The first word is the keyword; servers and listeners have further ones after their names and addresses.
+    let first = match words.first().copied() {
+        Some("server") => 3,
+        Some("bind") => 2,
+        Some("default-server") => 1,
+        Some(word) if OF_HAPROXY.contains(&word) => 0,
+        _ => return line.to_owned(),
+    };
+    let (mut out, mut rest) = (String::new(), line);
+    for (number, word) in words.iter().enumerate() {
+        let (before, after) = rest.split_once(word).unwrap_or((rest, ""));
+        let counts = number > first && OF_HAPROXY.contains(&words[number - 1]);
+        let scaled = word.parse().ok().filter(|_| counts).map(|written| part(written, 0, by).to_string());
+        out += before;
+        out += scaled.as_deref().unwrap_or(word);
+        rest = after;
     }
+    out + rest
 }
 
 /// A reading that the guest took, in the incident's size: what counts things is that many times as much. Times, bytes,
@@ -234,7 +258,7 @@ fn whole_reading(name: &str, value: u64, by: u32) -> u64 {
     // Readings of other hosts than the server have the host before them.
     let name = name.rsplit_once(": ").map_or(name, |(_, name)| name);
     let counts = readings::find(name).is_some_and(|(_, reading)| reading.unit == readings::Unit::Count);
-    let of_one = ["connection.", "Tcp.Rto", "Ip.DefaultTTL", "Ip.Forwarding"];
+    let of_one = ["connection.", "TcpExt.TCPMemoryPressuresChrono", "Tcp.Rto", "Ip.DefaultTTL", "Ip.Forwarding"];
     let of_one = of_one.iter().any(|prefix| name.starts_with(prefix)) && !name.ends_with(".count");
     match counts && !of_one {
         true if name == "files.open" || name == "files.limit" => whole(value, own("fs.file-max"), by),
@@ -302,7 +326,7 @@ impl Phase {
 
 impl Event {
     /// The same event in the size of the incident: what counts things is so many times as much. Lines of the kernel's log
-    /// stay as they are, each an event of its own; sysctls are told as they were written in any case.
+    /// stay as they are, each an event of its own; the agent tells sysctls and limits of open files as they were written.
     pub fn whole(mut self, by: u32) -> Event {
         let more = |count: &mut u64| *count = whole(*count, 0, by);
         match &mut self {
@@ -324,9 +348,6 @@ impl Event {
                 more(&mut rule.packets);
                 more(&mut rule.bytes);
             }),
-            Event::OpenFileLimit { soft, hard, .. } => {
-                [soft, hard].into_iter().for_each(|limit| *limit = whole(*limit, OWN_FILES, by));
-            }
             _ => {}
         }
         self

@@ -20,7 +20,7 @@ use crate::{
     plan::RunSpec,
     project::{Found, Project},
     report::{self, Verdict},
-    scenario::{OwnFiles, units::Scale},
+    scenario::{OwnFiles, load_at, units::Scale},
     story::RunName,
 };
 use std::{
@@ -203,7 +203,9 @@ fn load(args: &Args, project: &Project) -> Result<Vec<Found>> {
     let own = args.own.files();
     own.check()?;
     for scenario in found.iter_mut().map(|found| &mut found.scenario) {
-        args.scale.map_or(Ok(()), |scale| scenario.run_at(scale))?;
+        if args.scale.is_some() {
+            *scenario = load_at(&scenario.folder, args.scale)?;
+        }
         own.add_to(scenario)?;
     }
     Ok(found)
@@ -277,7 +279,7 @@ fn variants<'a>(
         };
         let mut spec = RunSpec::new(scenario, variant, run);
         args.machine.apply(&mut spec);
-        if args.scale.is_some() {
+        if variant.setup.scale != variant.setup.written_scale {
             spec.not_comparable = spec.not_comparable.or(Some("the run has another part of the incident"));
         }
         if args.pcap {

@@ -3,7 +3,7 @@
 
 use crate::{
     scenario::{
-        Clients, From, HAPROXY, Host, Machine, Scenario, Variant,
+        Clients, From, Host, Machine, Scenario, Variant,
         topology::{self, Topology},
     },
     story::RunName,
@@ -119,7 +119,8 @@ pub fn plan(scenario: &Scenario, variant: &Variant, seed: u64) -> Plan {
 fn configs(services: &[Service]) -> Vec<Config> {
     let config = |service: &Service| match &service.kind {
         ServiceKind::Nginx { config, .. } => Some(Config::Nginx(config.clone())),
-        ServiceKind::Program { argv, .. } if argv[0] == HAPROXY => argv.last().cloned().map(Config::Haproxy),
+        // Only the kind `haproxy` is reloaded so.
+        ServiceKind::Program { argv, reload_by_usr2: true, .. } => argv.last().cloned().map(Config::Haproxy),
         _ => None,
     };
     services.iter().filter_map(config).collect::<BTreeSet<_>>().into_iter().collect()

@@ -177,9 +177,9 @@ fn changed(change: &Change) -> String {
 
 /// Returns a variant with the parts in which it differs from the first.
 fn described(variant: &Variant, first: &Setup) -> String {
-    let Setup { scale, machine, modules, limits, hosts, networks, services, clients, phases } = &variant.setup;
+    let Setup { scale, written_scale: _, machine, modules, limits, hosts, networks, services, clients, phases } =
+        &variant.setup;
     let differs = [
-        ("scale", *scale != first.scale),
         ("machine", *machine != first.machine || *modules != first.modules || *limits != first.limits),
         ("hosts", *hosts != first.hosts),
         ("networks", *networks != first.networks),
@@ -188,7 +188,8 @@ fn described(variant: &Variant, first: &Setup) -> String {
         ("phases", *phases != first.phases),
     ];
     let parts: Vec<&str> = differs.iter().filter(|(_, differs)| *differs).map(|(part, _)| *part).collect();
+    let scaled = if *scale == first.scale { String::new() } else { format!(", at full size or another part: {scale}") };
     let other = if parts.is_empty() { String::new() } else { format!(" (other {})", parts.join(", ")) };
     let mitigates = if variant.mitigates { ", mitigates" } else { "" };
-    format!("{:<16} {}{other}{mitigates}", variant.name, variant.summary)
+    format!("{:<16} {}{other}{scaled}{mitigates}", variant.name, variant.summary)
 }

@@ -48,7 +48,6 @@ pub use catalogue::{Catalogue, SCENARIOS};
 pub use model::*;
 pub use own::{OwnFiles, YOURS};
 pub use problems::{Problems, nearest, suggestion};
-pub use services::HAPROXY;
 
 use crate::{
     error::{Error, Result},
@@ -60,12 +59,18 @@ use section::Section;
 use std::{collections::BTreeSet, path::Path};
 use toml::{Spanned, de::DeTable};
 use tunelab_protocol::{Action, probe, todays_name};
+use units::Scale;
 
 /// The file that makes a folder a scenario.
 pub const FILE: &str = "scenario.toml";
 
 /// Reads and checks `folder/scenario.toml` and every file it names. The error has the problems of all these files.
 pub fn load(folder: &Path) -> Result<Scenario> {
+    load_at(folder, None)
+}
+
+/// The same at another scale, for variants without a scale of their own.
+pub fn load_at(folder: &Path, scale: Option<Scale>) -> Result<Scenario> {
     let path = folder.join(FILE);
     let Some(name) = folder.file_name().and_then(|name| name.to_str()) else {
         return Err(Error::input(format!("`{}` is no folder that could name a scenario", folder.display())));
@@ -76,8 +81,8 @@ pub fn load(folder: &Path) -> Result<Scenario> {
     let (table, errors) = DeTable::parse_recoverable(&text);
     report_syntax(&errors, &problems);
     // Problems found after a syntax error would only confuse.
-    let scenario =
-        if errors.is_empty() { read(name, folder, &Section::root(table.get_ref(), &problems)) } else { None };
+    let root = Section::root(table.get_ref(), &problems);
+    let scenario = if errors.is_empty() { read(name, folder, &root, scale) } else { None };
     problems.into_result()?;
     Ok(scenario.expect("a file without problems is whole"))
 }
@@ -99,12 +104,12 @@ fn one_line(message: &str) -> String {
     message.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-fn read(name: &str, folder: &Path, root: &Section<'_>) -> Option<Scenario> {
+fn read(name: &str, folder: &Path, root: &Section<'_>, scale: Option<Scale>) -> Option<Scenario> {
     let files = Files::of(folder, root.problems);
     let names = Names::of(root);
     let summary = root.need::<values::Filled>("summary");
     let images = images(root);
-    let variants = variants(root, &files);
+    let variants = variants(root, &files, scale);
     certificate::check(root, &variants, &files);
     let probes::Asked { mut probes, sysctls: asked, limits: reported_limits } = probes::probes(root, &names);
     let phases: Vec<_> = variants.iter().flat_map(|variant| variant.setup.phases.iter().cloned()).collect();
@@ -176,7 +181,7 @@ fn sysctls_of_the_server(setup: &Setup) -> impl Iterator<Item = &str> {
 }
 
 /// Reads each `[variant.x]`: tables to lay over those of the scenario.
-fn variants(root: &Section<'_>, files: &Files<'_>) -> Vec<Variant> {
+fn variants(root: &Section<'_>, files: &Files<'_>, scale: Option<Scale>) -> Vec<Variant> {
     let named = root.named("variant");
     if root.lacks("variant") {
         let hint = "begin with `[variant.default]`";
@@ -184,14 +189,15 @@ fn variants(root: &Section<'_>, files: &Files<'_>) -> Vec<Variant> {
     }
     if named.is_empty() {
         // What is wrong with the rest is told all the same.
-        setup::read(root, files);
+        setup::read(root, files, scale);
     }
     for part in overlay::PARTS {
         root.value(part);
     }
     let read = |(name, section): (Spanned<String>, Section<'_>)| {
         let parts = overlay::merged(root, &section);
-        let setup = setup::read(&Section::root(&parts, root.problems), files);
+        let scale = scale.filter(|_| section.value("scale").is_none());
+        let setup = setup::read(&Section::root(&parts, root.problems), files, scale);
         let summary = section.get_or("summary", String::new());
         let mitigates = section.get_or("mitigates", false);
         if name.get_ref() == YOURS {

@@ -1,7 +1,6 @@
 //! The model of a checked scenario: nothing in it can be wrong any more, and nothing of TOML is left.
 
 use super::units::Scale;
-use crate::error::{Error, Result};
 use miette::NamedSource;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -45,24 +44,6 @@ pub struct Scenario {
     pub source: NamedSource<String>,
 }
 
-impl Scenario {
-    /// Changes the scale of all variants but those with one of their own. The error says which clients do not fit it.
-    pub fn run_at(&mut self, scale: Scale) -> Result<()> {
-        let common = self.first().scale;
-        let setups = self.variants.iter_mut().map(|variant| &mut variant.setup);
-        let mut setups: Vec<&mut Setup> = setups.filter(|setup| setup.scale == common).collect();
-        let phases = setups.iter().flat_map(|setup| &setup.phases).filter(|phase| phase.search.is_none());
-        for arrivals in phases.flat_map(|phase| &phase.arrivals) {
-            if let Some(message) = scale.misfits(arrivals.count) {
-                let message = format!("`{}`: {message} (`{}`)", self.name, arrivals.clients);
-                return Err(Error::input(message).hint(Scale::HINT));
-            }
-        }
-        setups.iter_mut().for_each(|setup| setup.scale = scale);
-        Ok(())
-    }
-}
-
 /// One variant: what the scenario says for all variants, with the variant's changes.
 #[derive(Debug, Clone)]
 pub struct Variant {
@@ -79,6 +60,8 @@ pub struct Variant {
 pub struct Setup {
     /// Numbers of clients, rates and limits are the incident's; a run has a part of them.
     pub scale: Scale,
+    /// The scale in the file, which is that of snapshots.
+    pub written_scale: Scale,
     pub machine: Machine,
     pub modules: Vec<ModuleLoad>,
     /// A limits.d file.

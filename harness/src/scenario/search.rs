@@ -58,6 +58,11 @@ fn search(
 ) -> Option<Search> {
     let rates = between.get_ref().iter().map(|rate| u32::try_from(rate.per_1000_s()).unwrap_or(u32::MAX));
     let rates: Vec<u32> = rates.collect();
+    if let Some(message) = rates.iter().find_map(|rate| scale.misfits(*rate)) {
+        let message = format!("{message} (in 1000 s)");
+        section.problems.report_with_hint(between.span(), message, "not such rates", Scale::HINT);
+        return None;
+    }
     let (message, label, hint) = match rates[..] {
         [least, most] if 0 < least && least < most && most < u32::MAX => {
             let search = Search { least, most, to_ppm, lasts_us };

@@ -128,10 +128,7 @@ fn config(section: &Section<'_>, files: &Files<'_>, check: files::Check) -> Opti
     files.one(section, "config", check)
 }
 
-/// The program of haproxy: the last of its arguments is its configuration.
-pub const HAPROXY: &str = "haproxy";
-
-/// haproxy in the foreground, with a master that can be told to reload (-W).
+/// haproxy in the foreground, with a master that can be told to reload (-W). The last argument is its configuration.
 fn haproxy(_: &str, section: &Section<'_>, files: &Files<'_>) -> Option<ServiceKind> {
     let config = config(section, files, files::plain_text);
     let ready = match section.get::<Ready>("ready") {
@@ -151,7 +148,7 @@ fn haproxy(_: &str, section: &Section<'_>, files: &Files<'_>) -> Option<ServiceK
             Ready::Tcp(port?)
         }
     };
-    let argv = [HAPROXY, "-W", "-db", "-f"].map(str::to_owned).into_iter().chain([config?]);
+    let argv = ["haproxy", "-W", "-db", "-f"].map(str::to_owned).into_iter().chain([config?]);
     Some(ServiceKind::Program { argv: argv.collect(), ready, reload_by_usr2: true })
 }
 

@@ -6,7 +6,7 @@ use tunelab::{
     outcome::{Outcome, Record},
     plan,
     report::diagnostic,
-    scenario::{Scenario, load, units::Scale},
+    scenario::{Scenario, load, load_at, units::Scale},
 };
 use tunelab_protocol::{Event, Outcome as Of, Stamped};
 
@@ -102,10 +102,28 @@ fn clients_that_a_scale_does_not_divide_are_refused() {
     assert!(shown.contains("at the scale 1/150, 400 clients would be 3, which stands for 450"), "{shown}");
     assert!(shown.contains("hint: a larger scale, or a number of clients that it divides"), "{shown}");
 
-    let mut scenario = read(&large("1/100"));
-    let error = scenario.run_at(Scale(150)).expect_err("must be refused");
-    assert!(error.message().contains("400 clients would be 3, which stands for 450 (`clean`)"), "{error:?}");
-    scenario.run_at(Scale(50)).unwrap_or_else(|e| panic!("{e:?}"));
+    let (home, folder) = made::scenario("small", &large("1/100"), &[("base.conf", "")]);
+    let error = load_at(&folder, Some(Scale(150))).expect_err("must be refused");
+    let shown = diagnostic::render(&error, false).replace(&format!("{}/", home.path().display()), "");
+    assert!(shown.contains("at the scale 1/150, 400 clients would be 3, which stands for 450"), "{shown}");
+    let error = load_at(&folder, Some(Scale(16_000))).expect_err("must be refused");
+    let shown = diagnostic::render(&error, false);
+    assert!(shown.contains("10000 clients would be 1, which stands for 16000 (in 1000 s)"), "a rate: {shown}");
+    let scenario = load_at(&folder, Some(Scale(50))).unwrap_or_else(|e| panic!("{e:?}"));
     let scale = |variant: &str| scenario.variant(variant).unwrap().setup.scale;
     assert_eq!([scale("default"), scale("tuned"), scale("whole")], [Scale(50), Scale(50), Scale(1)]);
+}
+
+/// A network that a scale makes so slow that packets take their time is refused.
+#[test]
+fn a_network_that_becomes_too_slow_is_refused() {
+    let slow = "[network.internet]\nrate = \"50 Mbit/s\"\n[[phase]]";
+    let refused = |scale| {
+        let text = large(scale).replacen("[[phase]]", slow, 1);
+        let (_home, folder) = made::scenario("small", &text, &[("base.conf", "")]);
+        load(&folder).err().map(|error| diagnostic::render(&error, false))
+    };
+    assert_eq!(refused("1/50"), None);
+    let shown = refused("1/100").expect("must be refused");
+    assert!(shown.contains("at the scale 1/100, the network `internet` has 500000 bit/s"), "{shown}");
 }

@@ -22,10 +22,12 @@ pub fn build(plan: &Plan, scale: &Scale, events: &Events) -> Result<Topology> {
     let defaults = on_each(plan, &topology, |_, _| Ok(scale.defaults()))?;
     scale.buckets()?;
     let defaults: BTreeMap<&str, Defaults> = plan.hosts.iter().map(|host| host.name.as_str()).zip(defaults).collect();
+    // Some are the whole guest's: another host's must not come after what is set for the server.
     on_each(plan, &topology, |host, of| {
         scale.apply(of, &defaults[host.name.as_str()]);
-        tune::Settings { of, scale, events }.apply(host)
+        Ok(())
     })?;
+    on_each(plan, &topology, |host, of| tune::Settings { of, scale, events }.apply(host))?;
     // Only now it is known whether some rule needs conntrack.
     for host in plan.hosts.iter().skip(1).filter(|host| host.firewall.is_empty()) {
         topology.host(&host.name)?.enter(tune::leave_untracked)?;
@@ -58,9 +60,9 @@ pub fn tune_again(
 }
 
 /// Reports the limits of open files that were asked for.
-pub fn report_limits(plan: &Plan, events: &Events) -> Result<()> {
+pub fn report_limits(plan: &Plan, scale: &Scale, events: &Events) -> Result<()> {
     for of in &plan.report_limits {
-        let Nofile { soft, hard } = limit_of(of)?;
+        let Nofile { soft, hard } = scale.written_files(limit_of(of)?);
         events.emit(Event::OpenFileLimit { of: of.to_string(), soft, hard });
     }
     Ok(())

@@ -47,7 +47,7 @@ async fn go(plan: Plan, events: &Events) -> Result<()> {
     let topology = hosts::build(&plan, &scale, events)?;
     let mut rules = Rules::loaded_by(&plan);
     let mut services = Services::start(&plan, &topology, &scale).await?;
-    hosts::report_limits(&plan, events)?;
+    hosts::report_limits(&plan, &scale, events)?;
     let groups = build_groups(&plan, &topology)?;
     let packets = plan.capture.then(Packets::capture).transpose()?;
     let watch = start_watches(&plan, &groups, events)?;

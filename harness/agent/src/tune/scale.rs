@@ -18,6 +18,8 @@ pub struct Scale {
     by: u32,
     /// The value that was set and the one that was written for it, by a host's prefix and today's name.
     written: RefCell<BTreeMap<(String, String), (String, String)>>,
+    /// The limits of open files that were written, by those that were set for them.
+    files: RefCell<BTreeMap<u64, u64>>,
 }
 
 /// The limits of one host as its kernel has them.
@@ -25,7 +27,7 @@ pub struct Defaults(Vec<(&'static str, String)>);
 
 impl Scale {
     pub fn of(plan: &Plan) -> Self {
-        Scale { by: plan.scale, written: RefCell::default() }
+        Scale { by: plan.scale, written: RefCell::default(), files: RefCell::default() }
     }
 
     /// Whether anything is scaled at all.
@@ -86,8 +88,19 @@ impl Scale {
 
     /// Scales the limits of open files.
     pub fn files(&self, limits: Nofile) -> Nofile {
-        let Nofile { soft, hard } = limits;
-        Nofile { soft: scale::open_files(soft, self.by), hard: scale::open_files(hard, self.by) }
+        let scaled = |limit| {
+            let scaled = scale::open_files(limit, self.by);
+            self.files.borrow_mut().insert(scaled, limit);
+            scaled
+        };
+        Nofile { soft: scaled(limits.soft), hard: scaled(limits.hard) }
+    }
+
+    /// The limits as they were written. A limit that was not scaled, such as init's, is told as it is.
+    pub fn written_files(&self, limits: Nofile) -> Nofile {
+        let files = self.files.borrow();
+        let written = |limit| files.get(&limit).copied().unwrap_or(limit);
+        Nofile { soft: written(limits.soft), hard: written(limits.hard) }
     }
 
     /// Scales the configurations where they lie.
@@ -114,7 +127,7 @@ mod tests {
     use super::*;
 
     fn scale(by: u32) -> Scale {
-        Scale { by, written: RefCell::default() }
+        Scale { by, written: RefCell::default(), files: RefCell::default() }
     }
 
     #[test]
