@@ -188,7 +188,7 @@ fn described(variant: &Variant, first: &Setup) -> String {
         ("phases", *phases != first.phases),
     ];
     let parts: Vec<&str> = differs.iter().filter(|(_, differs)| *differs).map(|(part, _)| *part).collect();
-    let scaled = if *scale == first.scale { String::new() } else { format!(", at full size or another part: {scale}") };
+    let scaled = if *scale == first.scale { String::new() } else { format!(", at the scale {scale}") };
     let other = if parts.is_empty() { String::new() } else { format!(" (other {})", parts.join(", ")) };
     let mitigates = if variant.mitigates { ", mitigates" } else { "" };
     format!("{:<16} {}{other}{scaled}{mitigates}", variant.name, variant.summary)
