@@ -4,9 +4,8 @@
 //! This is the one place that knows what is scaled. The host scales what comes ([`Plan::shrunk`]), the agent scales
 //! settings as it applies them, and what was counted is told in the incident's size ([`Event::whole`]).
 
-use std::collections::BTreeSet;
-
 use crate::{Action, Close, Conditions, Entries, Event, Phase, Plan, Search, ServiceKind, readings, spellings};
+use std::collections::BTreeSet;
 
 /// The sysctls that count things, by today's names, each with the part that the guest needs for itself at any scale:
 /// its own neighbours, its own routes, the packets of one burst.
